@@ -1,0 +1,1 @@
+"""swe-scale turns compute into fixed issues."""

@@ -1,0 +1,57 @@
+"""Every error that a user can meet, by the boundary at which it arises.
+
+SweScaleError                 exit 1
+├── UsageError                exit 2   wrong argument, configuration, name, input file
+├── RepositoryError           exit 1   git, the repository's content, its objects
+├── PatchError                exit 1   a patch that doesn't apply or leaves the work tree
+├── EnvironmentFailure        exit 1   the environment can't be built
+├── SandboxError              exit 1   the sandbox backend failed (daemon, kernel, image)
+├── ModelError                exit 1   the endpoint failed for good
+│   └── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
+├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
+└── BudgetExceeded            –        the next call doesn't fit the budget; what is there is voted on
+"""
+
+
+class SweScaleError(Exception):
+    """An expected failure. Its text says what was wrong, where, and what to do next."""
+
+    exit_code = 1
+
+
+class UsageError(SweScaleError):
+    """What the user gave can't be used as it is."""
+
+    exit_code = 2
+
+
+class RepositoryError(SweScaleError):
+    """The repository can't be read or lacks what was asked of it."""
+
+
+class PatchError(SweScaleError):
+    """A patch doesn't apply, or would write where it must not."""
+
+
+class EnvironmentFailure(SweScaleError):
+    """The environment in which checks run can't be built."""
+
+
+class SandboxError(SweScaleError):
+    """The sandbox backend failed; says nothing about the code that ran in it."""
+
+
+class ModelError(SweScaleError):
+    """The model's endpoint failed in a way that trying again doesn't mend."""
+
+
+class ContextExceeded(ModelError):
+    """The prompt no longer fits the model's context; only this trajectory ends."""
+
+
+class StoreError(SweScaleError):
+    """The run's record can't be written or read."""
+
+
+class BudgetExceeded(SweScaleError):
+    """The bound of the next call is more than what is left of the budget."""

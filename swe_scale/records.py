@@ -1,0 +1,323 @@
+"""The values that stages pass on: frozen, serialisable, importing nothing of ours."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BASE = "base"
+"""The reserved candidate id of the untouched tree."""
+
+CheckKind = Literal["reproduction", "regression", "distinguishing"]
+Outcome = Literal["pass", "fail", "error", "timeout", "infra"]
+Limit = Literal["wall", "memory", "pids", "disk", "output"]
+
+
+def digest(*parts: str | bytes) -> str:
+    """Return 16 hex digits that depend on every part and on where one ends and the next begins."""
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        total.update(len(raw).to_bytes(8, "big"))
+        total.update(raw)
+    return total.hexdigest()[:16]
+
+
+class Record(BaseModel):
+    """A frozen value that refuses unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class Issue(Record):
+    """What a solver may know of an issue. There is no field for hidden tests or a true patch."""
+
+    id: str
+    repo: str
+    """Path or URL of the repository, as given."""
+    base_commit: str
+    """Full hash of the commit on which the issue is to be solved."""
+    title: str
+    body: str
+    comments: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+
+
+class Environment(Record):
+    """Where checks run: an image or a prepared root, and how the repository's tests are started."""
+
+    digest: str
+    """Of everything that the environment was built from; part of every execution's cache key."""
+    image: str | None = None
+    """Name or id of a container image that holds the prepared tree at `workdir`."""
+    root: str | None = None
+    """Host folder that holds the prepared tree (`tree/`) and what set-up installed."""
+    workdir: str
+    """Absolute path of the work tree inside the sandbox."""
+    setup: tuple[str, ...] = ()
+    """Shell lines that were run once, with the network, to prepare it."""
+    test_command: str | None = None
+    """Shell line that runs test files; `{tests}` stands for their paths. None: no tests are known."""
+    profile: str | None = None
+    """Name of the language profile that was recognised."""
+    variables: Mapping[str, str] = {}
+    """Non-secret environment variables of every command, PATH among them where set-up changed it."""
+
+
+class ContextFile(Record):
+    """One file that the models are shown."""
+
+    path: str
+    tokens: int
+    """Upper bound of its tokens."""
+    score: float
+    reasons: tuple[str, ...]
+    text: str
+
+
+class Context(Record):
+    """The files that all trajectories of an issue share, best first."""
+
+    files: tuple[ContextFile, ...]
+    tokens: int
+    skipped: int = 0
+    """Files that were not considered: binary, generated, larger than the limit, not UTF-8."""
+
+
+class Message(Record):
+    """One message of a conversation with a model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(Record):
+    """How a reply is drawn."""
+
+    temperature: float = 0.8
+    top_p: float = 1.0
+    max_tokens: int = 4096
+    seed: int | None = None
+
+
+class Request(Record):
+    """One call of a model."""
+
+    step: str
+    """Address of the call, for instance `pkg-12/trajectory/03/turn/05`; sent as X-Request-Id."""
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+
+
+class Usage(Record):
+    """What was spent. Tokens of all calls; `seconds` are the calls' own, summed over parallel ones."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of `prompt_tokens` that the server took from its prefix cache."""
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    seconds: float = 0.0
+    usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Return the sum, field by field."""
+        return Usage(
+            calls=self.calls + other.calls,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            seconds=self.seconds + other.seconds,
+            usd=self.usd + other.usd,
+        )
+
+
+class Completion(Record):
+    """A model's reply."""
+
+    text: str
+    reasoning: str = ""
+    tool_calls: tuple[str, ...] = ()
+    finish: str = "stop"
+    """Why the reply ended: `stop`, or `length` when it was cut at `max_tokens`."""
+    usage: Usage = Usage()
+    logprobs: tuple[float, ...] | None = None
+
+
+class Execution(Record):
+    """One command that ran in a sandbox."""
+
+    exit_code: int | None
+    """None when it was killed at its deadline; 128 + n after signal n."""
+    output: str
+    """Both streams in the order of arrival, head and tail; undecodable bytes are replaced."""
+    timed_out: bool = False
+    seconds: float = 0.0
+    truncated: int = 0
+    """Bytes left out of the middle of `output`."""
+    limit: Limit | None = None
+    """The limit that was hit, where the backend can tell."""
+
+
+class File(Record):
+    """One entry of a work tree."""
+
+    mode: Literal["100644", "100755", "120000"]
+    """Git's modes: plain, executable, symbolic link (`data` is then its target)."""
+    data: bytes
+
+
+Changes = Mapping[str, File | None]
+"""Difference of a work tree from another: path relative to the root, POSIX; None deletes."""
+
+
+class Check(Record):
+    """A script that says whether the issue is resolved: exit 0 yes, 42 no, anything else broke.
+
+    A repository test is a check too: its script is the path of the test file.
+    """
+
+    id: str
+    """Digest of kind, language and script: equal scripts are one check, whoever wrote them."""
+    script: str
+    kind: CheckKind
+    author: int | None = None
+    """Index of the trajectory that wrote it; None for the repository's own tests and for foreign ones."""
+    language: Literal["python", "sh"] = "python"
+    foreign: bool = False
+    """Not written for the exit codes above: 0 passes, anything else fails."""
+
+    @classmethod
+    def of(
+        cls,
+        script: str,
+        kind: CheckKind,
+        *,
+        author: int | None = None,
+        language: Literal["python", "sh"] = "python",
+        foreign: bool = False,
+    ) -> "Check":
+        """Return the check with its id."""
+        return cls(
+            id=digest(kind, language, str(foreign), script),
+            script=script,
+            kind=kind,
+            author=author,
+            language=language,
+            foreign=foreign,
+        )
+
+
+class Turn(Record):
+    """One exchange with the model, and the patch as it stands after it."""
+
+    asked: tuple[Message, ...]
+    """Messages appended before this call; the request is those of all turns, with the replies between."""
+    completion: Completion
+    action: str
+    """What was understood of the reply: `check`, `edit`, `bash`, `done`, `malformed`, …"""
+    untouched: Execution | None = None
+    """The check (or an agent's command: see `edited`) on the untouched code."""
+    edited: Execution | None = None
+    """The check on the edited code; of an agent, the command in its sandbox."""
+    tree: str
+    """Git tree hash after this turn."""
+    patch: str
+    """Difference of that tree from the base commit."""
+    note: str = ""
+    """What a reader of the record should know, for instance that a sandbox was rebuilt."""
+
+
+class Trajectory(Record):
+    """One attempt. A failed one is data: `outcome` and `error` say how it ended."""
+
+    index: int
+    strategy: str
+    model: str
+    sampling: Sampling
+    plan: str = ""
+    turns: tuple[Turn, ...]
+    tree: str
+    patch: str
+    check: Check | None
+    outcome: Literal["done", "turns", "context", "budget", "malformed", "failed"]
+    error: str = ""
+    usage: Usage
+
+
+class Candidate(Record):
+    """A patched tree; identical trees of several authors are one candidate."""
+
+    id: str
+    """Git tree hash after applying the patch."""
+    patch: str
+    authors: tuple[int, ...] = ()
+
+
+class Verdict(Record):
+    """One cell of candidates × checks."""
+
+    candidate: str
+    check: str
+    repeat: int = 0
+    outcome: Outcome
+    flags: tuple[str, ...] = ()
+    """Guards that spoke."""
+    broken: tuple[str, ...] = ()
+    """Of a repository test file: ids of tests that passed on the untouched code and no longer do."""
+    execution: Execution
+
+
+class Decision(Record):
+    """One numbered step of the search."""
+
+    number: int
+    action: Literal["start", "extend", "fork", "refine", "check", "select", "stop"]
+    reason: str
+
+
+class Ranked(Record):
+    """A candidate's place, best first, with what put it there."""
+
+    candidate: str
+    votes: int
+    of: int
+    """Votes that it could have had."""
+    similar: int
+    """Other trajectories whose patch has the same normal form."""
+    agreement: float
+    """Mean token overlap of its changed lines with the other candidates', 0 to 1."""
+    broken: int
+    """Repository tests that it breaks."""
+    posterior: float
+    reasons: tuple[str, ...]
+
+
+class Solution(Record):
+    """The answer to one issue: a patch with the evidence for it, or the reasons why there is none."""
+
+    issue: str
+    outcome: Literal["proposed", "abstained"]
+    patch: str | None
+    candidate: str | None
+    confidence: float = Field(ge=0, le=1)
+    reason: str
+    candidates: tuple[Candidate, ...]
+    checks: tuple[Check, ...]
+    verdicts: tuple[Verdict, ...]
+    ranking: tuple[Ranked, ...]
+    decisions: tuple[Decision, ...]
+    trajectories: tuple[Trajectory, ...]
+    usage: Usage
+    seconds: Mapping[str, float]
+    """Wall-clock seconds per stage of this process; a resumed run counts only its own."""

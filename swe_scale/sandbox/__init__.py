@@ -1,0 +1,132 @@
+"""A place where hostile code may run: disposable copies of one prepared tree."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+from swe_scale.config import Bubblewrap, Docker, Limits, Local, SandboxConfig
+from swe_scale.events import Events
+from swe_scale.records import Changes, Environment, Execution, Record
+
+__all__ = ["Backend", "Recipe", "Sandbox", "Template", "open_backend"]
+
+
+class Recipe(Record):
+    """How an environment is built, before it is."""
+
+    image: str | None = None
+    """Image to start from. None: the backend's default, or the host's own system."""
+    workdir: str | None = None
+    """Absolute path of the work tree inside. None: the backend's choice."""
+    setup: tuple[str, ...] = ()
+    """Shell lines, run in the work tree with the network, each in a fresh `sh -ec`."""
+    test: str | None = None
+    """Shell line that runs test files; `{tests}` stands for their paths."""
+    profile: str | None = None
+    python: bool = False
+    """Whether a virtual environment is made first and put at the front of PATH."""
+
+
+class Sandbox(Protocol):
+    """One disposable copy. It knows nothing of agents, checks or issues."""
+
+    workdir: str
+    """Absolute path of the work tree inside."""
+    scratch: str
+    """Absolute path of an empty folder inside, outside the work tree."""
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        limits: Limits,
+        stdin: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+    ) -> Execution:
+        """Run a command in the work tree, without network, and wait for its end or its deadline.
+
+        Everything that it started is killed at the deadline; the output so far is returned.
+
+        Raises:
+            SandboxError: the backend failed; says nothing about the command.
+        """
+        ...
+
+    async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
+        """Return up to `limit` bytes of a file (absolute path inside); None where there is no such file.
+
+        Raises:
+            SandboxError: the backend failed.
+        """
+        ...
+
+    async def write(self, folder: str, files: Changes) -> None:
+        """Put files below an absolute folder inside; an entry of None deletes.
+
+        Never follows a symbolic link out of the sandbox.
+
+        Raises:
+            SandboxError: the backend failed, or a path leaves `folder`.
+        """
+        ...
+
+    async def snapshot(self) -> Changes:
+        """Return how the work tree differs from the template's, `.git` left out.
+
+        Raises:
+            SandboxError: the backend failed, or the difference is larger than the disk limit.
+        """
+        ...
+
+
+class Template(Protocol):
+    """An immutable prepared tree."""
+
+    def fork(self) -> AbstractAsyncContextManager[Sandbox]:
+        """Return a disposable copy; it is gone when the context ends, however it ends."""
+        ...
+
+
+class Backend(Protocol):
+    """A way to isolate code."""
+
+    name: str
+
+    async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
+        """Prepare an environment once per digest, however many ask for it; later calls find it.
+
+        `tree` is a host folder with the work tree at the base commit and a `.git` of one commit.
+
+        Raises:
+            EnvironmentFailure: a set-up line failed; names it and shows the end of its output.
+            SandboxError: the backend failed.
+        """
+        ...
+
+    def open(self, environment: Environment) -> AbstractAsyncContextManager[Template]:
+        """Return the template of a built environment."""
+        ...
+
+
+def open_backend(config: SandboxConfig, run: str, events: Events) -> AbstractAsyncContextManager[Backend]:
+    """Return the backend of a configuration; what it started is gone when the context ends.
+
+    Args:
+        config: which backend, and its settings.
+        run: name of the run, put on every container as a label.
+        events: where fallbacks are reported, once.
+    """
+    match config:
+        case Docker():
+            from swe_scale.sandbox.docker import open_docker
+
+            return open_docker(config, run, events)
+        case Bubblewrap():
+            from swe_scale.sandbox.bubblewrap import open_bubblewrap
+
+            return open_bubblewrap(config, run, events)
+        case Local():
+            from swe_scale.sandbox.local import open_local
+
+            return open_local(config, run, events)
