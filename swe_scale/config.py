@@ -120,12 +120,16 @@ class Budget(Config):
     minutes: float | None = Field(default=None, gt=0)
 
 
+Stage = Literal["trajectory", "selection"]
+"""What a model is used for."""
+
+
 class UserConfig(Config):
     """The configuration file: `--config FILE`, otherwise `swe-scale/config.toml` in the user's folder."""
 
     models: Mapping[str, ModelConfig] = {}
     """Named endpoints; `default` is used where a stage names none."""
-    stages: Mapping[Literal["trajectory", "selection"], str] = {}
+    stages: Mapping[Stage, str] = {}
     """Which named endpoint a stage uses."""
     sandbox: SandboxConfig | None = None
     limits: Limits = Limits()
@@ -137,7 +141,7 @@ class UserConfig(Config):
 class RunConfig(Config):
     """The settings of one run, as written to its folder; they decide what is reused on resume."""
 
-    models: Mapping[Literal["trajectory", "selection"], ModelConfig]
+    models: Mapping[Stage, ModelConfig]
     sandbox: SandboxConfig
     strategies: Mapping[str, int]
     """Trajectories per strategy, in this order."""

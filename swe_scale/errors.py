@@ -8,9 +8,13 @@ SweScaleError                 exit 1
 ├── SandboxError              exit 1   the sandbox backend failed (daemon, kernel, image)
 ├── ModelError                exit 1   the endpoint failed for good
 │   └── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
+├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
 └── BudgetExceeded            –        the next call doesn't fit the budget; what is there is voted on
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class SweScaleError(Exception):
@@ -44,9 +48,18 @@ class SandboxError(SweScaleError):
 class ModelError(SweScaleError):
     """The model's endpoint failed in a way that trying again doesn't mend."""
 
+    def __init__(self, text: str, *, charged: bool = False) -> None:
+        super().__init__(text)
+        self.charged = charged
+        """Whether the call may have cost something all the same."""
+
 
 class ContextExceeded(ModelError):
     """The prompt no longer fits the model's context; only this trajectory ends."""
+
+
+class GitHubError(SweScaleError):
+    """GitHub can't be reached, refuses, or doesn't have what was asked for."""
 
 
 class StoreError(SweScaleError):
@@ -55,3 +68,18 @@ class StoreError(SweScaleError):
 
 class BudgetExceeded(SweScaleError):
     """The bound of the next call is more than what is left of the budget."""
+
+
+@contextmanager
+def unwrapped() -> Iterator[None]:
+    """Raise the expected failure that a task group wrapped; groups of anything else pass as they are."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        expected, other = group.split(SweScaleError)
+        if expected is None or (other is not None and other.split(Exception)[0] is not None):
+            raise
+        leaf: BaseException = expected
+        while isinstance(leaf, BaseExceptionGroup):
+            leaf = leaf.exceptions[0]
+        raise leaf from group

@@ -11,6 +11,7 @@ BASE = "base"
 
 CheckKind = Literal["reproduction", "regression", "distinguishing"]
 Outcome = Literal["pass", "fail", "error", "timeout", "infra"]
+TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed"]
 Limit = Literal["wall", "memory", "pids", "disk", "output"]
 
 
@@ -188,7 +189,7 @@ class Check(Record):
     """
 
     id: str
-    """Digest of kind, language and script: equal scripts are one check, whoever wrote them."""
+    """Digest of language and script: equal scripts are one check, whoever wrote them."""
     script: str
     kind: CheckKind
     author: int | None = None
@@ -209,7 +210,7 @@ class Check(Record):
     ) -> "Check":
         """Return the check with its id."""
         return cls(
-            id=digest(kind, language, str(foreign), script),
+            id=digest(language, str(foreign), script),
             script=script,
             kind=kind,
             author=author,
@@ -250,7 +251,7 @@ class Trajectory(Record):
     tree: str
     patch: str
     check: Check | None
-    outcome: Literal["done", "turns", "context", "budget", "malformed", "failed"]
+    outcome: TrajectoryOutcome
     error: str = ""
     usage: Usage
 

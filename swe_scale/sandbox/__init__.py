@@ -83,8 +83,13 @@ class Sandbox(Protocol):
 class Template(Protocol):
     """An immutable prepared tree."""
 
-    def fork(self) -> AbstractAsyncContextManager[Sandbox]:
-        """Return a disposable copy; it is gone when the context ends, however it ends."""
+    def fork(self, limits: Limits | None = None) -> AbstractAsyncContextManager[Sandbox]:
+        """Return a disposable copy; it is gone when the context ends, however it ends.
+
+        Args:
+            limits: memory, CPUs, processes and disk of the whole copy, where the backend binds them to it
+                and not to each command. None: the default ones.
+        """
         ...
 
 

@@ -1,0 +1,207 @@
+"""Carries out the commands: reads what was given, opens what is needed, prints what came of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from swe_scale import batch
+from swe_scale.batch import Job, Results, Session, Task
+from swe_scale.cli import settings
+from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
+from swe_scale.config import RunConfig, Stage, cache_folder, dump_toml, load_user_config
+from swe_scale.errors import UsageError
+from swe_scale.events import Events
+from swe_scale.issues import read_issue
+from swe_scale.live import watch
+from swe_scale.models import Model
+from swe_scale.records import Solution, digest
+from swe_scale.repo import Repository
+from swe_scale.rows import read_rows
+from swe_scale.store.sqlite import open_store
+
+_RUNS = Path("runs")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be solved, as given."""
+
+    issue: str
+    repo: str | None
+    base: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What is done with the answer."""
+
+    json: bool
+    apply: bool = False
+    force: bool = False
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Many issues, as given."""
+
+    rows: Path
+    name: str
+    repos: Path | None
+    issues: int
+
+
+def run_issue(target: Target, options: SolveOptions, delivery: Delivery) -> int:
+    """Solve one issue and deliver the answer; return the exit code.
+
+    Raises:
+        SweScaleError: what was given can't be used, or something that is needed failed.
+    """
+    screen = Screen.open(delivery.json)
+    naming = Naming()
+
+    async def act() -> int:
+        user = load_user_config(options.config)
+        draft = await read_issue(target.issue, user.github)
+        source = target.repo or draft.clone_url or "."
+        repository = await Repository.open(source, cache_folder() / "repositories" / digest(source))
+        commit = await repository.resolve(target.base)
+        if delivery.apply:
+            await _check_applicable(repository, delivery.force)
+        configured = settings.models_of(options, user)
+        async with batch.open_models(configured) as models:
+            config = settings.run_config(options, user, configured, _shortest(models))
+            screen.say(settings.describe(config, _shortest(models)))
+            environment = settings.options_of(options, config.sandbox)
+            task = Task(issue=draft.on(source, commit), options=environment)
+            naming.name = _name(target.name, task, config)
+            solution = await _solve_one(Job(config=config, tasks=(task,)), models, screen, naming.name)
+        await _deliver(solution, repository, delivery, screen)
+        return screen.answer_with(solution)
+
+    return interruptible(act, naming)
+
+
+def resume_run(run: str, *, json: bool) -> int:
+    """Go on with a run folder; return the exit code.
+
+    Raises:
+        SweScaleError: there is no such run, or something that is needed failed.
+    """
+    screen = Screen.open(json)
+    folder = Path(run) if "/" in run else _RUNS / run
+    if not (folder / "run.sqlite").is_file():
+        raise UsageError(f"there is no run {run!r}: {folder / 'run.sqlite'} doesn't exist.")
+
+    async def act() -> int:
+        async with open_store(folder) as store:
+            job = batch.load_job(store)
+        async with batch.open_models(job.config.models) as models:
+            if len(job.tasks) == 1:
+                return screen.answer_with(await _solve_one(job, models, screen, folder.name))
+            return await _solve_many(job, models, screen, folder.name)
+
+    return interruptible(act, Naming(folder.name))
+
+
+def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
+    """Solve the issues of a file; return the exit code: 0 if every one came to an end of its own.
+
+    Raises:
+        SweScaleError: what was given can't be used, or something that all rows need failed.
+    """
+    screen = Screen.open(json)
+    _check_name(given.name)
+
+    async def act() -> int:
+        user = load_user_config(options.config)
+        configured = settings.models_of(options, user)
+        async with batch.open_models(configured) as models:
+            config = settings.run_config(options, user, configured, _shortest(models))
+            screen.say(settings.describe(config, _shortest(models)))
+            rows = read_rows(given.rows, given.repos)
+            for fault in rows.faults:
+                screen.say(fault)
+            image = settings.options_of(options, config.sandbox)
+            tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
+            job = Job(config=config, tasks=tasks, at_a_time=given.issues)
+            code = await _solve_many(job, models, screen, given.name)
+            return FAILED if rows.faults else code
+
+    return interruptible(act, Naming(given.name))
+
+
+def _shortest(models: Mapping[Stage, Model]) -> int:
+    return min(model.context_length for model in models.values())
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"--name {name!r}: use letters, digits, dots, dashes and underscores, up to 100.")
+
+
+def _name(given: str | None, task: Task, config: RunConfig) -> str:
+    if given is not None:
+        _check_name(given)
+        return given
+    what = digest(task.model_dump_json(), config.model_dump_json(exclude={"cells", "prices"}))
+    return f"{task.issue.id}-{what[:8]}"
+
+
+async def _solve_one(job: Job, models: Mapping[Stage, Model], screen: Screen, name: str) -> Solution:
+    folder, events = _open_folder(job, name), Events()
+    with watch(events, screen.progress):
+        async with batch.open_session(folder, job.config, models, events) as session:
+            await batch.save_job(session, job)
+            solution = await batch.solve_task(job.tasks[0], session)
+    batch.write_predictions(folder, job.config.models["trajectory"].model, [solution])
+    screen.say(f"run folder: {folder}")
+    return solution
+
+
+async def _solve_many(job: Job, models: Mapping[Stage, Model], screen: Screen, name: str) -> int:
+    folder, events = _open_folder(job, name), Events()
+    model = job.config.models["trajectory"].model
+
+    def keep(results: Results) -> None:
+        batch.write_predictions(folder, model, list(results.solutions.values()))
+
+    async def work(session: Session) -> Results:
+        await batch.save_job(session, job)
+        return await batch.solve_all(job.tasks, session, job.at_a_time, keep)
+
+    with watch(events, screen.progress):
+        async with batch.open_session(folder, job.config, models, events) as session:
+            results = await work(session)
+    return screen.answer_with_many(results, folder)
+
+
+def _open_folder(job: Job, name: str) -> Path:
+    folder = batch.make_folder(_RUNS, name)
+    batch.replace_text(folder / "config.toml", dump_toml(job.config))
+    return folder
+
+
+async def _check_applicable(repository: Repository, force: bool) -> None:
+    """Refuse before anything is spent."""
+    if repository.worktree is None:
+        raise UsageError("--apply needs a local work tree; use --out FILE instead.")
+    if not force and await repository.dirty():
+        raise UsageError(
+            f"--apply: {repository.worktree} has uncommitted changes; commit or stash them, or add --force."
+        )
+
+
+async def _deliver(solution: Solution, repository: Repository, delivery: Delivery, screen: Screen) -> None:
+    if solution.patch is None:
+        return
+    if delivery.out is not None:
+        batch.replace_text(delivery.out, solution.patch)
+        screen.say(f"patch written to {delivery.out}")
+    if delivery.apply:
+        await repository.apply_to_worktree(solution.patch)
+        screen.say(f"patch applied to {repository.worktree}")

@@ -1,0 +1,144 @@
+"""Defines the commands; what they do is imported when one of them runs."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from swe_scale.cli.options import SolveOptions, shares_options
+
+app = typer.Typer(
+    name="swe-scale",
+    help="Turns compute into fixed issues: trajectories, checks, votes; one patch with its evidence.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Name = Annotated[
+    str | None, typer.Option(help="Run folder below runs/. The same name goes on where it stopped.")
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from swe_scale import __version__
+
+        typer.echo(f"swe-scale {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Carry the options that come before any command."""
+
+
+@app.command()
+@shares_options
+def run(
+    issue: Annotated[str, typer.Argument(help="A file, - for stdin, a quoted text, or a GitHub issue URL.")],
+    options: SolveOptions,
+    repo: Annotated[
+        str | None,
+        typer.Option(metavar="PATH_OR_URL", help="The repository. \\[default: the issue's, otherwise .]"),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="COMMIT", help="Commit to start from. \\[default: HEAD]")
+    ] = None,
+    name: Name = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Apply the patch to the work tree of --repo.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Apply to a dirty work tree, too.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the patch to this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Solve one issue: one patch with the evidence for it, or the reasons why there is none."""
+    from swe_scale.cli.actions import Delivery, Target, run_issue
+
+    target = Target(issue=issue, repo=repo, base=base, name=name)
+    _finish(lambda: run_issue(target, options, Delivery(apply=apply, force=force, out=out, json=json)))
+
+
+@app.command()
+def resume(
+    run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
+    json: Json = False,
+) -> None:
+    """Go on with a run where it stopped: nothing that was finished is done or paid again."""
+    from swe_scale.cli.actions import resume_run
+
+    _finish(lambda: resume_run(run, json=json))
+
+
+@app.command("eval")
+@shares_options
+def evaluate(
+    rows: Annotated[
+        Path, typer.Argument(help="JSON Lines: instance_id, repo, base_commit, problem_statement.")
+    ],
+    options: SolveOptions,
+    name: Annotated[str, typer.Option(help="Run folder below runs/. The same name goes on.")],
+    repos: Annotated[
+        Path | None,
+        typer.Option(help="Folder with the repositories as owner__name. \\[default: cloned]"),
+    ] = None,
+    issues: Annotated[int, typer.Option(min=1, help="Issues at a time.")] = 2,
+    json: Json = False,
+) -> None:
+    """Solve many issues from a file; predictions go to runs/NAME/preds.jsonl as they come."""
+    from swe_scale.cli.actions import Batch, run_eval
+
+    _finish(lambda: run_eval(Batch(rows=rows, name=name, repos=repos, issues=issues), options, json=json))
+
+
+@app.command()
+def demo(json: Json = False) -> None:
+    """Solve a bundled issue end to end; only the model's replies are scripted."""
+    from swe_scale.cli.demo import run_demo
+
+    _finish(lambda: run_demo(json=json))
+
+
+@app.command()
+def doctor(
+    config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="An endpoint to try.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model's name there.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what this machine has, what will be used, how strong it is, and how to mend what is amiss."""
+    from swe_scale.cli.doctor import run_doctor
+
+    _finish(lambda: run_doctor(config, base_url, model, json=json))
+
+
+def _finish(action: Callable[[], int]) -> NoReturn:
+    """Carry out a command and leave with its exit code; an expected failure is one or two lines."""
+    from swe_scale.errors import SweScaleError
+
+    try:
+        code = action()
+    except SweScaleError as error:
+        typer.echo(f"swe-scale: {error}", err=True)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader of our output has left, as `head` does; there is nobody to tell.
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,31 @@
+"""Carries out `swe-scale doctor`."""
+
+from pathlib import Path
+
+from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
+from swe_scale.cli.settings import models_of
+from swe_scale.config import load_user_config
+from swe_scale.doctor import examine, render
+
+
+def run_doctor(config: Path | None, base_url: str | None, model: str | None, *, json: bool) -> int:
+    """Examine this machine and, where one is named, the endpoint; return 1 if something can't work.
+
+    Raises:
+        UsageError: the configuration can't be used.
+    """
+    screen = Screen.open(json)
+    user = load_user_config(config)
+    named = base_url or model or user.models
+    endpoint = models_of(SolveOptions(base_url=base_url, model=model), user)["trajectory"] if named else None
+
+    async def act() -> int:
+        found = await examine(user, endpoint)
+        if json:
+            screen.document(found.model_dump(mode="json"))
+        else:
+            screen.answer.print(render(found), markup=False, highlight=False, soft_wrap=True)
+        return 0 if found.healthy else FAILED
+
+    return interruptible(act, Naming())

@@ -1,0 +1,127 @@
+"""The options that several commands share, declared once as the fields of a dataclass."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_MODEL = "Model and endpoint"
+_COMPUTE = "Compute"
+_SANDBOX = "Sandbox and environment"
+
+
+@dataclass(frozen=True, slots=True)
+class SolveOptions:
+    """How issues are to be solved, as given on the command line."""
+
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="An OpenAI-compatible endpoint, such as http://localhost:8000/v1.", rich_help_panel=_MODEL
+        ),
+    ] = None
+    model: Annotated[
+        str | None, typer.Option(help="Name of the model at that endpoint.", rich_help_panel=_MODEL)
+    ] = None
+    key_variable: Annotated[
+        str | None,
+        typer.Option(
+            help="Environment variable that holds the key. \\[default: OPENAI_API_KEY]",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    replies: Annotated[
+        Path | None,
+        typer.Option(
+            help="Scripted replies instead of a model: a folder, or JSON Lines.", rich_help_panel=_MODEL
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Configuration file. \\[default: swe-scale/config.toml in the user's folder]"),
+    ] = None
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Trajectories. \\[default: 10]", rich_help_panel=_COMPUTE)
+    ] = None
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=COUNT", help="Trajectories of a strategy; repeatable.", rich_help_panel=_COMPUTE
+        ),
+    ] = None
+    turns: Annotated[
+        int | None,
+        typer.Option(min=1, help="Replies per trajectory. \\[default: up to 8]", rich_help_panel=_COMPUTE),
+    ] = None
+    context_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Tokens of the files shown. \\[default: fits the model]", rich_help_panel=_COMPUTE
+        ),
+    ] = None
+    temperature: Annotated[
+        float, typer.Option(min=0, max=2, help="Of the replies.", rich_help_panel=_COMPUTE)
+    ] = 0.8
+    seed: Annotated[int, typer.Option(help="Trajectory n draws with seed + n.", rich_help_panel=_COMPUTE)] = 0
+    budget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="2usd|500000tokens|30min", help="Never exceeded; repeatable.", rich_help_panel=_COMPUTE
+        ),
+    ] = None
+    record_all: Annotated[
+        bool,
+        typer.Option("--record-all", help="Run every cell of candidates × checks.", rich_help_panel=_COMPUTE),
+    ] = False
+    sandbox: Annotated[
+        str | None,
+        typer.Option(
+            metavar="docker|bubblewrap|local",
+            help="Where code runs; local isolates nothing. \\[default: the first that works]",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = None
+    environment: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="A swe-scale.toml whose \\[environment] is used.", rich_help_panel=_SANDBOX
+        ),
+    ] = None
+    image: Annotated[
+        str | None,
+        typer.Option(help="A container image that is ready to use.", rich_help_panel=_SANDBOX),
+    ] = None
+    regression_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0, help="For the repository's own tests, per candidate; 0: none.", rich_help_panel=_SANDBOX
+        ),
+    ] = 600.0
+
+
+def shares_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command whose last parameter is `options: SolveOptions` every field of it as an option."""
+    signature = inspect.signature(command)
+    own = [part for name, part in signature.parameters.items() if name != "options"]
+    shared = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
+        )
+        for field in fields(SolveOptions)
+    ]
+    names = {field.name for field in fields(SolveOptions)}
+
+    @wraps(command)
+    def wrapped(**given: Any) -> None:
+        options = SolveOptions(**{name: given.pop(name) for name in names})
+        command(**given, options=options)
+
+    own = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in own]
+    wrapped.__signature__ = signature.replace(parameters=[*own, *shared])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {part.name: part.annotation for part in [*own, *shared]}
+    del wrapped.__wrapped__
+    return wrapped

@@ -1,0 +1,202 @@
+"""Makes a run's settings of the configuration file, the options and what the model can take."""
+
+import re
+from collections.abc import Mapping
+
+from swe_scale.cli.options import SolveOptions
+from swe_scale.config import (
+    Bubblewrap,
+    Budget,
+    Docker,
+    Limits,
+    Local,
+    ModelConfig,
+    OpenAIEndpoint,
+    RunConfig,
+    SandboxConfig,
+    ScriptedReplies,
+    Stage,
+    UserConfig,
+    user_folder,
+)
+from swe_scale.environment import Options
+from swe_scale.errors import UsageError
+from swe_scale.trajectory import find_strategy
+
+STAGES: tuple[Stage, ...] = ("trajectory", "selection")
+
+_SAMPLES, _TURNS = 10, 8
+"""As in CodeMonkeys (arXiv 2501.14723)."""
+_BUDGET = re.compile(r"\$?([\d.]+)\s*(usd|tokens?|min|minutes?)?", re.IGNORECASE)
+
+
+def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, ModelConfig]:
+    """Return the model of each stage.
+
+    Raises:
+        UsageError: none is named, or half of one.
+    """
+    given = _given_model(options)
+    if given is not None:
+        return dict.fromkeys(STAGES, given)
+    if not user.models:
+        raise UsageError(
+            "no model is named: give --base-url URL --model NAME, or set [models.default] in "
+            f"{options.config or user_folder() / 'config.toml'}."
+        )
+    found: dict[Stage, ModelConfig] = {}
+    for stage in STAGES:
+        name = user.stages.get(stage, "default")
+        if name not in user.models:
+            raise UsageError(f"stage {stage!r} wants the model {name!r}; known are {', '.join(user.models)}.")
+        found[stage] = user.models[name]
+    return found
+
+
+def _given_model(options: SolveOptions) -> ModelConfig | None:
+    if options.replies is not None:
+        if options.base_url or options.model:
+            raise UsageError("--replies stands in for a model: leave out --base-url and --model.")
+        return ScriptedReplies(replies=options.replies)
+    if not options.base_url and not options.model:
+        return None
+    if not options.base_url or not options.model:
+        raise UsageError("--base-url and --model belong together.")
+    if not re.match(r"https?://[^/]", options.base_url):
+        raise UsageError(f"--base-url {options.base_url!r} must begin with http:// or https://.")
+    key = {"key_variable": options.key_variable} if options.key_variable else {}
+    return OpenAIEndpoint(base_url=options.base_url, model=options.model, **key)
+
+
+def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
+    """Return the sandbox to use: the one named, else the configured one, else the first that works.
+
+    Raises:
+        UsageError: it is unknown, or none works.
+    """
+    match options.sandbox:
+        case None if user.sandbox is not None:
+            return user.sandbox
+        case None:
+            from swe_scale.sandbox.choice import choose_sandbox
+
+            return choose_sandbox()
+        case name if user.sandbox is not None and user.sandbox.kind == name:
+            return user.sandbox
+        case "docker":
+            return Docker()
+        case "bubblewrap":
+            return Bubblewrap()
+        case "local":
+            return Local()
+    raise UsageError(f"there is no sandbox {options.sandbox!r}; known are docker, bubblewrap, local.")
+
+
+def strategies_of(options: SolveOptions) -> dict[str, int]:
+    """Return how many trajectories each strategy gets.
+
+    Raises:
+        UsageError: a count is missing, not a number, or there is no such strategy.
+    """
+    if not options.strategy:
+        return {"revise": options.samples or _SAMPLES}
+    if options.samples is not None:
+        raise UsageError("--strategy gives the counts: leave out --samples.")
+    found: dict[str, int] = {}
+    for text in options.strategy:
+        name, _, count = text.partition("=")
+        if not count.isdecimal() or int(count) < 1:
+            raise UsageError(f"--strategy {text!r}: write NAME=COUNT, for instance revise=4.")
+        find_strategy(name)
+        found[name] = found.get(name, 0) + int(count)
+    return found
+
+
+def budget_of(options: SolveOptions) -> Budget:
+    """Return the budget.
+
+    Raises:
+        UsageError: an amount isn't understood.
+    """
+    found: dict[str, float] = {}
+    for text in options.budget or ():
+        match = _BUDGET.fullmatch(text.strip().replace(",", "").replace("_", ""))
+        unit = (match[2] or ("usd" if text.strip().startswith("$") else "")).lower() if match else ""
+        if not match or not unit or match[1].count(".") > 1 or not float(match[1]) > 0:
+            raise UsageError(f"--budget {text!r}: write an amount such as 2usd, 500000tokens or 30min.")
+        field = "usd" if unit == "usd" else "tokens" if unit.startswith("token") else "minutes"
+        found[field] = float(match[1])
+    tokens = found.get("tokens")
+    return Budget(
+        usd=found.get("usd"), minutes=found.get("minutes"), tokens=None if tokens is None else int(tokens)
+    )
+
+
+def run_config(
+    options: SolveOptions, user: UserConfig, models: Mapping[Stage, ModelConfig], context_length: int
+) -> RunConfig:
+    """Return a run's settings; what isn't given is chosen so that it fits the model's context.
+
+    Files get two fifths of the context, one reply at most an eighth (and 8,192 tokens); the rest is for
+    the conversation, so that there are fewer turns where it is short.
+
+    Raises:
+        UsageError: an option can't be used, or more is asked for than the context holds.
+    """
+    budget = budget_of(options)
+    unpriced = sorted({one.model for one in models.values() if one.model not in user.prices})
+    if budget.usd is not None and unpriced:
+        raise UsageError(
+            f'--budget in usd needs a price: set [prices."{unpriced[0]}"] prompt and completion, '
+            "in US dollars per million tokens, in the configuration."
+        )
+    reply = max(256, min(8192, context_length // 8))
+    files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
+    if files + reply > context_length:
+        raise UsageError(
+            f"--context-tokens {files:,} and a reply of {reply:,} tokens don't fit the model's context of "
+            f"{context_length:,} tokens."
+        )
+    shown = max(2048, min(16 * 1024, context_length // 8))
+    return RunConfig(
+        models=models,
+        sandbox=sandbox_of(options, user),
+        strategies=strategies_of(options),
+        turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
+        context_tokens=files,
+        reply_tokens=reply,
+        temperature=options.temperature,
+        seed=options.seed,
+        record_all=options.record_all,
+        limits=_limits(user.limits, shown),
+        regression_seconds=options.regression_seconds,
+        prices=user.prices,
+        budget=budget,
+    )
+
+
+def _limits(limits: Limits, shown: int) -> Limits:
+    given = "output" in limits.model_fields_set
+    return limits if given else limits.model_copy(update={"output": shown})
+
+
+def describe(config: RunConfig, context_length: int) -> str:
+    """Return what a run is about to do, in one line."""
+    kinds = " + ".join(f"{count} × {name}" for name, count in config.strategies.items())
+    return (
+        f"{kinds}, up to {config.turns} replies each; model {config.models['trajectory'].model}, context "
+        f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
+        f"{config.reply_tokens:,}; sandbox {config.sandbox.kind}"
+    )
+
+
+def options_of(options: SolveOptions, sandbox: SandboxConfig) -> Options:
+    """Return what the user says of the environment.
+
+    Raises:
+        UsageError: an image is named for a sandbox that has none.
+    """
+    if options.image and not isinstance(sandbox, Docker):
+        raise UsageError(f"--image needs the docker sandbox, not {sandbox.kind}.")
+    basis = sandbox.base_image if isinstance(sandbox, Docker) else sandbox.python or ""
+    return Options(environment_file=options.environment, image=options.image, basis=basis)

@@ -1,0 +1,88 @@
+"""Draws the conclusion: which patch is proposed, how sure that is, and why; or why none is. Pure."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from swe_scale.errors import ModelError
+from swe_scale.ranking import Evidence, Ranking
+from swe_scale.records import Decision, Issue, Ranked, Solution, Trajectory, TrajectoryOutcome, Usage
+from swe_scale.selection import Choice
+
+_ENDS: dict[TrajectoryOutcome, str] = {
+    "done": "ended without a change to more than tests",
+    "turns": "ran out of replies",
+    "context": "ran out of context",
+    "budget": "ran out of budget",
+    "malformed": "never kept the format",
+    "failed": "lost the endpoint",
+}
+
+_UNSUPPORTED = (
+    "the best candidate is supported by nobody but its own author: no other trajectory's check, "
+    "no similar patch, no test of the repository that it alone keeps"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a search has brought."""
+
+    trajectories: tuple[Trajectory, ...]
+    evidence: Evidence
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is said in the end."""
+
+    reason: str
+    chosen: Ranked | None = None
+    confidence: float = 0.0
+
+
+def conclude(issue: Issue, made: Made, ranking: Ranking, choice: Choice | None) -> Solution:
+    """Return the solution, without what it cost.
+
+    Raises:
+        ModelError: there is no candidate, and the endpoint failed every trajectory.
+    """
+    answer = _answer(made, ranking, choice)
+    chosen = answer.chosen
+    patches = {one.id: one.patch for one in made.evidence.candidates}
+    return Solution(
+        issue=issue.id,
+        outcome="proposed" if chosen else "abstained",
+        patch=patches[chosen.candidate] if chosen else None,
+        candidate=chosen.candidate if chosen else None,
+        confidence=answer.confidence,
+        reason=answer.reason,
+        candidates=made.evidence.candidates,
+        checks=made.evidence.checks + tuple(choice.checks if choice else ()),
+        verdicts=made.evidence.verdicts + tuple(choice.verdicts if choice else ()),
+        ranking=ranking.ranked,
+        decisions=made.decisions,
+        trajectories=made.trajectories,
+        usage=Usage(),
+        seconds={},
+    )
+
+
+def _answer(made: Made, ranking: Ranking, choice: Choice | None) -> _Answer:
+    if not ranking.ranked:
+        if made.trajectories and all(one.outcome == "failed" for one in made.trajectories):
+            raise ModelError(made.trajectories[0].error)
+        return _Answer(_nothing(made.trajectories))
+    chosen = ranking.ranked[0]
+    if choice is not None:
+        chosen = next(one for one in ranking.ranked if one.candidate == choice.candidate)
+    if chosen.candidate not in ranking.supported:
+        return _Answer(_UNSUPPORTED, confidence=chosen.posterior)
+    reasons = (*chosen.reasons, choice.reason) if choice is not None else chosen.reasons
+    return _Answer("; ".join(reasons), chosen, chosen.posterior)
+
+
+def _nothing(trajectories: tuple[Trajectory, ...]) -> str:
+    ends = Counter(one.outcome for one in trajectories)
+    parts = [f"{count} {_ENDS[outcome]}" for outcome, count in sorted(ends.items())]
+    return "no trajectory brought a candidate: " + ", ".join(parts or ["none was started"])

@@ -1,0 +1,84 @@
+"""The `[environment]` table: the one thing that a repository may say of how it is run."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from swe_scale.config import Config, explain, read_toml
+from swe_scale.errors import UsageError
+from swe_scale.events import Events
+
+FILE = "swe-scale.toml"
+"""Name of the repository's own file, at the root of its tree."""
+
+
+def _lines(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, str) and not value.startswith("/"):
+        raise ValueError("must be an absolute path inside the sandbox")
+    return value
+
+
+class Table(Config):
+    """What `[environment]` may hold."""
+
+    image: str | None = Field(default=None, min_length=1)
+    """Container image that set-up starts from."""
+    setup: Annotated[tuple[str, ...] | None, BeforeValidator(_lines)] = None
+    """Shell lines, run once with the network; a string is one script. None: as recognised."""
+    test: str | None = Field(default=None, min_length=1)
+    """Shell line that runs test files; `{tests}` stands for their paths, which otherwise come last."""
+    workdir: Annotated[str | None, BeforeValidator(_absolute)] = None
+    """Absolute path of the work tree inside the image."""
+
+
+class Options(Config):
+    """What the user says of the environment."""
+
+    environment_file: Path | None = None
+    """A file whose `[environment]` is used in place of the repository's."""
+    image: str | None = None
+    """An image that is ready to use: nothing is set up in it."""
+    basis: str = ""
+    """What the backend starts from where no image is named, as configured: its base image or interpreter."""
+
+
+def table_of(options: Options, own: str | None, events: Events) -> Table | None:
+    """Return the table of the user's file or otherwise of the repository's; None where neither says anything.
+
+    Args:
+        options: the user's.
+        own: text of the repository's file, if it has one.
+        events: where what is ignored is reported.
+
+    Raises:
+        UsageError: the file isn't TOML, or the table has an unknown key or a value of the wrong form.
+    """
+    if options.environment_file is not None:
+        return _validated(read_toml(options.environment_file), str(options.environment_file), events)
+    if own is None:
+        return None
+    try:
+        return _validated(tomllib.loads(own), f"the repository's {FILE}", events)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"the repository's {FILE} is not valid TOML: {error}") from error
+
+
+def _validated(content: Mapping[str, Any], origin: str, events: Events) -> Table | None:
+    ignored = sorted(set(content) - {"environment"})
+    if ignored:
+        names = ", ".join(repr(name[:40]) for name in ignored[:8])
+        events.emit("note", f"{origin}: only [environment] is read; ignored: {names}")
+    table = content.get("environment")
+    if table is None:
+        return None
+    try:
+        return Table.model_validate(table)
+    except ValidationError as error:
+        raise UsageError(f"{origin} has an unusable [environment]:\n{explain(error)}") from error

@@ -1,0 +1,130 @@
+"""Books every call of every stage, and lets none begin whose bound doesn't fit the budget."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+import anyio
+
+from swe_scale.config import Budget, Price
+from swe_scale.errors import BudgetExceeded
+from swe_scale.events import Events
+from swe_scale.records import Completion, Message, Request, Usage
+from swe_scale.store import Key, Steps
+
+_OVERHEAD = 16
+"""Tokens that a chat template adds to one message, at most, in the templates that we know of."""
+
+
+def text_bound(messages: tuple[Message, ...] | list[Message]) -> int:
+    """Return an upper bound of the tokens of messages: no tokenizer makes more tokens than bytes."""
+    return sum(len(message.content.encode()) + _OVERHEAD for message in messages)
+
+
+def money(usage: Usage, price: Price | None) -> float:
+    """Return US dollars; 0 where the model has no price."""
+    if price is None:
+        return 0.0
+    cached = price.prompt if price.cached is None else price.cached
+    fresh = usage.prompt_tokens - usage.cached_tokens
+    return (
+        fresh * price.prompt + usage.cached_tokens * cached + usage.completion_tokens * price.completion
+    ) / 1e6
+
+
+def stage_of(path: str) -> str:
+    """Return the stage that a step's path belongs to: its second part."""
+    return path.split("/")[1] if "/" in path else path
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a run has spent and has reserved."""
+
+    steps: Steps
+    budget: Budget
+    prices: Mapping[str, Price]
+    events: Events
+    spent: Usage = field(default_factory=Usage)
+    by_stage: dict[str, Usage] = field(default_factory=dict)
+    _reserved: dict[int, Usage] = field(default_factory=dict)
+    _number: int = 0
+    _freed: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        """Take over what earlier processes of the run spent; an unsettled row counts at its bound."""
+        for entry in self.steps.store.entries():
+            self._book(entry.path, entry.usage)
+
+    async def complete(
+        self, key: Key, request: Request, prompt_bound: int, call: Callable[[], Awaitable[Completion]]
+    ) -> Completion:
+        """Return the reply of one call, recorded or made now, its cost on the books.
+
+        Raises:
+            BudgetExceeded: its bound doesn't fit what is left; nothing was sent.
+        """
+        recorded = self.steps.recorded(key, Completion)
+        if recorded is not None:
+            return recorded
+        bound = self._bound(request, prompt_bound)
+        await self._admit(bound)
+        price = self.prices.get(request.model)
+
+        async def make() -> Completion:
+            reply = await call()
+            return reply.model_copy(
+                update={
+                    "usage": reply.usage.model_copy(update={"usd": money(reply.usage, price), "calls": 1})
+                }
+            )
+
+        self._number += 1
+        number = self._number
+        self._reserved[number] = bound
+        cost: Usage = bound
+        try:
+            reply = await self.steps.once(key, Completion, make, bound=bound, cost=lambda made: made.usage)
+            cost = reply.usage
+            return reply
+        except Exception as error:
+            cost = bound if getattr(error, "charged", True) else Usage()
+            raise
+        finally:
+            del self._reserved[number]
+            self._book(key.path, cost)
+            self._freed.set()
+            self._freed = anyio.Event()
+            self.events.emit("usage", "", key.path, self.spent)
+
+    async def _admit(self, bound: Usage) -> None:
+        """Wait while only the bounds of calls in flight stand in the way; they cost less than that."""
+        while True:
+            try:
+                self._check(bound)
+                return
+            except BudgetExceeded:
+                if not self._reserved:
+                    raise
+            await self._freed.wait()
+
+    def _check(self, bound: Usage) -> None:
+        held = sum(self._reserved.values(), self.spent)
+        if self.budget.tokens is not None and held.tokens + bound.tokens > self.budget.tokens:
+            raise BudgetExceeded(
+                f"the next call may need {bound.tokens:,} tokens; of {self.budget.tokens:,} "
+                f"{max(0, self.budget.tokens - held.tokens):,} are left"
+            )
+        if self.budget.usd is not None and held.usd + bound.usd > self.budget.usd:
+            raise BudgetExceeded(
+                f"the next call may cost {bound.usd:.4f} USD; of {self.budget.usd:.2f} "
+                f"{max(0.0, self.budget.usd - held.usd):.4f} are left"
+            )
+
+    def _bound(self, request: Request, prompt_bound: int) -> Usage:
+        bound = Usage(calls=1, prompt_tokens=prompt_bound, completion_tokens=request.sampling.max_tokens)
+        return bound.model_copy(update={"usd": money(bound, self.prices.get(request.model))})
+
+    def _book(self, path: str, usage: Usage) -> None:
+        stage = stage_of(path)
+        self.spent = self.spent + usage
+        self.by_stage[stage] = self.by_stage.get(stage, Usage()) + usage

@@ -1,0 +1,18 @@
+"""What can be known of a patch by reading it, without git and without the code it changes."""
+
+from swe_scale.patch.normal import normal_form
+from swe_scale.patch.paths import check_link, check_path, is_test, only_tests
+from swe_scale.patch.reading import changed_tokens, newline_forms, overlap, strip_level, touched
+
+__all__ = [
+    "changed_tokens",
+    "check_link",
+    "check_path",
+    "is_test",
+    "newline_forms",
+    "normal_form",
+    "only_tests",
+    "overlap",
+    "strip_level",
+    "touched",
+]

@@ -1,0 +1,82 @@
+"""Tells whether two patches are the same but for formatting, comments and the order of imports."""
+
+import ast
+import re
+import warnings
+from itertools import groupby
+
+from swe_scale.records import Changes, File, digest
+
+_LARGEST = 1 << 20
+"""Bytes of a Python file beyond which it is compared as text."""
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+def normal_form(changes: Changes) -> str:
+    """Return a digest that changes have in common if they differ only in what doesn't matter.
+
+    Python files are compared by their syntax tree, without comments, formatting, docstrings and the order
+    of neighbouring imports; other text without blank lines, trailing blanks and the kind of line ends;
+    anything else byte by byte.
+    """
+    parts: list[str | bytes] = []
+    for path, file in sorted(changes.items()):
+        parts += [path, "deleted" if file is None else f"{file.mode} {_content(path, file)}"]
+    return digest(*parts)
+
+
+def _content(path: str, file: File) -> str:
+    if file.mode == "120000":
+        return f"link {digest(file.data)}"
+    if path.endswith((".py", ".pyi")) and len(file.data) <= _LARGEST:
+        try:
+            return f"python {digest(_python(file.data))}"
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            pass
+    try:
+        text = file.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"binary {digest(file.data)}"
+    if "\0" in text:
+        return f"binary {digest(file.data)}"
+    lines = (line.rstrip() for line in _LINE_END.split(text))
+    return f"text {digest(*(line for line in lines if line))}"
+
+
+def _python(source: bytes) -> str:
+    """Return Python source as its syntax tree would be written.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: it isn't Python, or is too deep to be read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = ast.parse(source)
+    for node in ast.walk(module):
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        for name in ("body", "orelse", "finalbody"):
+            block = getattr(node, name, None)
+            if isinstance(block, list):
+                setattr(node, name, _with_imports_in_order(block))
+    return ast.unparse(module)
+
+
+def _with_imports_in_order(block: list[ast.stmt]) -> list[ast.stmt]:
+    ordered: list[ast.stmt] = []
+    for imports, group in groupby(block, key=lambda node: isinstance(node, ast.Import | ast.ImportFrom)):
+        nodes = list(group)
+        ordered += (
+            sorted((one for node in nodes for one in _single(node)), key=ast.unparse) if imports else nodes
+        )
+    return ordered
+
+
+def _single(node: ast.stmt) -> list[ast.stmt]:
+    """Return one statement for each name that an import statement imports."""
+    if isinstance(node, ast.Import):
+        return [ast.Import([name]) for name in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [ast.ImportFrom(node.module, [name], node.level) for name in node.names]
+    return [node]

@@ -1,0 +1,130 @@
+"""Reads the language profiles, so that what differs between languages is data and not code."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import PurePosixPath
+from typing import Literal
+
+from swe_scale import assets
+from swe_scale.records import Changes, Record
+
+
+class Runner(Record):
+    """A program that runs test files and reports what became of each test."""
+
+    command: str
+    """Shell line; `{tests}` stands for the paths of test files."""
+    report: Literal["junit", "lines"]
+    flags: str = ""
+    """Put before the paths; `{report}` is where the report goes, `{root}` the work tree."""
+    finished: tuple[int, ...]
+    """Exit codes after which the report is whole."""
+
+
+class Profile(Record):
+    """What is known of one language. Patterns are those of `fnmatch`, for one part of a path."""
+
+    name: str
+    recognise: tuple[str, ...]
+    """Files at the root that make it a project of this language."""
+    source_roots: tuple[str, ...]
+    """Folders from which modules are imported, most specific first; `.` is the root."""
+    test_files: tuple[str, ...]
+    test_folders: tuple[str, ...]
+    root_test_folders: tuple[str, ...]
+    """Folders of tests at the root only."""
+    steering: tuple[str, ...]
+    """Files that steer the runner or stand in for a source."""
+    steering_folders: tuple[str, ...]
+    shadowing: tuple[str, ...]
+    """Modules that, new at a source root, would be loaded in place of what the runner imports."""
+    runners: Mapping[str, Runner]
+
+    def is_test_file(self, path: str) -> bool:
+        """Return whether a runner can be given this path."""
+        return _any(PurePosixPath(path).name, self.test_files)
+
+    def is_test(self, path: str) -> bool:
+        """Return whether the path belongs to the tests: a test file, or what lies in a folder of tests."""
+        *folders, _ = PurePosixPath(path).parts or ("",)
+        return (
+            self.is_test_file(path)
+            or any(_any(folder, self.test_folders) for folder in folders)
+            or bool(folders and _any(folders[0], self.root_test_folders))
+        )
+
+    def steers(self, path: str) -> bool:
+        """Return whether the path could change what a runner reports without changing the product."""
+        *folders, name = PurePosixPath(path).parts or ("",)
+        return _any(name, self.steering) or any(
+            _any(part, self.steering_folders) for part in (*folders, name)
+        )
+
+    def set_aside(self, changes: Changes, base: frozenset[str]) -> tuple[str, ...]:
+        """Return the changed paths that must not count when the repository's own tests run.
+
+        Tests and what steers a runner keep the content that they have at the base. So does a test
+        whose folder a change would replace by a file, or itself by a folder; and a module that
+        isn't there at the base must not be loaded in place of the runner's own.
+
+        Args:
+            changes: the candidate's changes.
+            base: paths of the base tree.
+        """
+        return tuple(path for path in sorted(changes) if self._spoils(path, base))
+
+    def _spoils(self, path: str, base: frozenset[str]) -> bool:
+        if self._kept(path):
+            return True
+        if any(str(parent) in base and self._kept(str(parent)) for parent in PurePosixPath(path).parents):
+            return True
+        module = self._module_of(path)
+        if module.rpartition("/")[2] in self.shadowing:
+            return all(self._module_of(known) != module for known in base)
+        return path not in base and any(known.startswith(f"{path}/") and self._kept(known) for known in base)
+
+    def _kept(self, path: str) -> bool:
+        return self.is_test(path) or self.steers(path)
+
+    def _module_of(self, path: str) -> str:
+        # The root and the top-level name under which a path is imported, for instance `src/pkg`.
+        parts = PurePosixPath(path).parts
+        if len(parts) > 1 and parts[0] in self.source_roots:
+            return f"{parts[0]}/{parts[1].partition('.')[0]}"
+        return parts[0].partition(".")[0] if parts else ""
+
+
+@cache
+def profiles() -> tuple[Profile, ...]:
+    """Return every language profile that ships, by name."""
+    found = sorted((assets.folder("sandboxes") / "profiles").glob("*.toml"))
+    return tuple(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))) for path in found)
+
+
+def named(name: str | None) -> Profile | None:
+    """Return the profile of that name, if there is one."""
+    return next((profile for profile in profiles() if profile.name == name), None)
+
+
+def recognise(paths: Iterable[str]) -> Profile | None:
+    """Return the profile of the project with these paths, by what lies at its root."""
+    at_root = [path for path in paths if "/" not in path]
+    return next(
+        (profile for profile in profiles() if any(_any(path, profile.recognise) for path in at_root)), None
+    )
+
+
+def find_tests(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths that a test runner of any known language can be given, sorted."""
+    return tuple(sorted(path for path in paths if any(p.is_test_file(path) for p in profiles())))
+
+
+def is_test(path: str) -> bool:
+    """Return whether the path belongs to the tests in any known language."""
+    return any(profile.is_test(path) for profile in profiles())
+
+
+def _any(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,28 @@
+"""Runs the repository's own tests near a change, before and after it, on every candidate."""
+
+from swe_scale.regression.near import FILES, find_near, near
+from swe_scale.regression.running import Report, run_tests
+from swe_scale.regression.suite import (
+    CRASHED,
+    STEERING,
+    TEST_EDITS,
+    Suite,
+    compare,
+    regression_check,
+    stable,
+)
+
+__all__ = [
+    "CRASHED",
+    "FILES",
+    "STEERING",
+    "TEST_EDITS",
+    "Report",
+    "Suite",
+    "compare",
+    "find_near",
+    "near",
+    "regression_check",
+    "run_tests",
+    "stable",
+]

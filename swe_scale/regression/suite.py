@@ -1,0 +1,140 @@
+"""Turns runs of the repository's own tests into verdicts: what passed before a change and no longer does."""
+
+from dataclasses import dataclass
+
+from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
+from swe_scale.profiles import is_test, profiles
+from swe_scale.records import Changes, Check, Execution, Outcome, Verdict
+from swe_scale.regression.running import Report, run_tests
+from swe_scale.sandbox import Template
+
+CRASHED = "runner-crashed"
+"""Flag: the runner ended before it told of every test that is due."""
+TEST_EDITS = "test-edits-ignored"
+"""Flag: the candidate changes tests; the untouched ones were run."""
+STEERING = "steering-ignored"
+"""Flag: the candidate changes what steers the runner, or would be loaded in its place; it was left out."""
+
+_OUTPUT = 8_000
+"""Characters of output kept where something broke."""
+
+
+def regression_check(path: str) -> Check:
+    """Return a repository's test file as a check; its language says that a command runs it."""
+    return Check.of(path, "regression", language="sh", foreign=True)
+
+
+def stable(first: Report, second: Report) -> Report:
+    """Return the first of two runs on the untouched tree, with only those tests that passed in both."""
+    passed = {
+        test: outcome
+        for test, outcome in first.outcomes.items()
+        if outcome == "passed" and second.outcomes.get(test) == "passed"
+    }
+    return first.model_copy(update={"outcomes": passed, "complete": first.complete and second.complete})
+
+
+def compare(before: Report, after: Report) -> tuple[str, ...]:
+    """Return the ids of tests that passed before and do not pass after, or did not run at all."""
+    return tuple(
+        sorted(
+            test
+            for test, outcome in before.outcomes.items()
+            if outcome == "passed" and after.outcomes.get(test) != "passed"
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """The tests near a change, with all that is needed to run them on any candidate."""
+
+    template: Template
+    command: str
+    """The environment's test command."""
+    base: frozenset[str]
+    """Paths of the base tree."""
+    tests: tuple[str, ...]
+    """Test files, relative to the root."""
+    limits: Limits
+    """Of one run of all of them."""
+
+    async def run(self, changes: Changes) -> Report:
+        """Run the tests on a fresh copy of the tree with these changes, those that must not count left out.
+
+        Raises:
+            SandboxError: the backend failed.
+        """
+        ignored = self._set_aside(changes)
+        counted = {path: file for path, file in changes.items() if path not in ignored}
+        async with self.template.fork(self.limits) as sandbox:
+            await sandbox.write(sandbox.workdir, counted)
+            return await run_tests(sandbox, self.command, self.tests, self.limits)
+
+    async def before(self) -> Report:
+        """Return what stably passes on the untouched tree, by two runs; nothing where the runner fails there.
+
+        Raises:
+            SandboxError: the backend failed.
+        """
+        first = await self.run({})
+        return stable(first, await self.run({})) if first.outcomes else first
+
+    def checks(self, before: Report) -> tuple[Check, ...]:
+        """Return one check per test file of which something passes on the untouched tree."""
+        return tuple(regression_check(path) for path in self.tests if before.of(path))
+
+    async def verdicts(self, candidate: str, changes: Changes, before: Report) -> tuple[Verdict, ...]:
+        """Return one verdict per check, from a single run of the tests on the candidate.
+
+        `fail`: tests broke, or, flagged as a crash, the runner ended before it told of them.
+        `timeout`: tests had not run at the deadline; they count as broken. `infra`: the backend
+        failed, which says nothing. `error` never arises: a broken runner is the candidate's doing,
+        since the same one came to its end on the untouched tree.
+
+        Args:
+            candidate: its id.
+            changes: how it differs from the base.
+            before: what `before` returned.
+        """
+        checks = self.checks(before)
+        if not checks:
+            return ()
+        try:
+            after = await self.run(changes)
+        except SandboxError as error:
+            lost = Execution(exit_code=None, output=str(error))
+            return tuple(
+                Verdict(candidate=candidate, check=check.id, outcome="infra", execution=lost)
+                for check in checks
+            )
+        flags = self._flags(changes)
+        return tuple(self._verdict(candidate, check, before, after, flags) for check in checks)
+
+    def _verdict(
+        self, candidate: str, check: Check, before: Report, after: Report, flags: tuple[str, ...]
+    ) -> Verdict:
+        due = before.model_copy(update={"outcomes": before.of(check.script)})
+        broken = compare(due, after)
+        unheard = [test for test in broken if test not in after.outcomes]
+        timed_out = bool(unheard) and after.execution.timed_out
+        crashed = bool(unheard) and not after.complete and not timed_out
+        outcome: Outcome = "timeout" if timed_out else "fail" if broken else "pass"
+        output = after.execution.output[-_OUTPUT:] if broken else ""
+        return Verdict(
+            candidate=candidate,
+            check=check.id,
+            outcome=outcome,
+            flags=(*flags, CRASHED) if crashed else flags,
+            broken=broken,
+            execution=after.execution.model_copy(update={"output": output}),
+        )
+
+    def _set_aside(self, changes: Changes) -> frozenset[str]:
+        return frozenset(path for profile in profiles() for path in profile.set_aside(changes, self.base))
+
+    def _flags(self, changes: Changes) -> tuple[str, ...]:
+        ignored = self._set_aside(changes)
+        tests = frozenset(path for path in ignored if is_test(path))
+        return (*((TEST_EDITS,) if tests else ()), *((STEERING,) if ignored - tests else ()))

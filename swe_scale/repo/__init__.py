@@ -1,0 +1,6 @@
+"""The repository's content, kept in an object store of our own that no sandbox can reach."""
+
+from swe_scale.repo.objects import Entry
+from swe_scale.repo.repository import Repository
+
+__all__ = ["Entry", "Repository"]

@@ -1,0 +1,161 @@
+"""The decision record: what was tried, what the checks said, who won, why, and what it cost."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from swe_scale.ranking import Outcomes, authors_of
+from swe_scale.records import BASE, Check, Ranked, Solution, Trajectory
+
+_SIGNS = {"pass": "✓", "fail": "✗", "error": "!", "timeout": "⏱", "infra": "?", None: "·"}
+_ON_BASE = {"fail": "reproduces", "pass": "passes: no vote", None: "none"}
+_STYLES = {
+    "pass": "green",
+    "fail": "red",
+    "error": "yellow",
+    "timeout": "yellow",
+    "infra": "yellow",
+    None: "dim",
+}
+
+
+def document(solution: Solution) -> dict[str, Any]:
+    """Return the solution as the JSON document of `--json`: see the README for its fields."""
+    whole = solution.model_dump(mode="json")
+    names = (
+        "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
+        "issue", "candidate", "ranking", "seconds",
+    )  # fmt: skip
+    return {name: whole[name] for name in names} | {
+        "trajectories": [_short(one) for one in solution.trajectories]
+    }
+
+
+def _short(one: Trajectory) -> dict[str, Any]:
+    kept = one.model_dump(mode="json", exclude={"turns", "patch", "check"})
+    return kept | {"turns": len(one.turns), "check": one.check.id if one.check else None}
+
+
+def show(solution: Solution, console: Console) -> None:
+    """Print the decision record for a person to read."""
+    console.print(Group(*_parts(solution)))
+
+
+def _parts(solution: Solution) -> Iterator[RenderableType]:
+    yield _trajectories(solution)
+    if solution.candidates:
+        yield _matrix(solution)
+        yield _ranking(solution)
+    yield from _answer(solution)
+    yield _cost(solution)
+
+
+def _label(index: int) -> str:
+    return f"#{index}"
+
+
+def _trajectories(solution: Solution) -> Table:
+    table = Table(title="Trajectories", title_justify="left", show_edge=False)
+    for column in ("", "strategy", "replies", "ended", "candidate", "its check on the untouched code"):
+        table.add_column(column)
+    outcomes = Outcomes(solution.verdicts)
+    candidates = {one.id for one in solution.candidates}
+    for one in solution.trajectories:
+        said = outcomes.of(BASE, one.check.id) if one.check else None
+        meaning = {"fail": "reproduces", "pass": "passes: no vote", None: "none"}.get(
+            said, f"{said}: no vote"
+        )
+        table.add_row(
+            _label(one.index), one.strategy, str(len(one.turns)), one.outcome,
+            one.tree[:8] if one.tree in candidates else "–", meaning,
+        )  # fmt: skip
+    return table
+
+
+def _matrix(solution: Solution) -> Table:
+    outcomes = Outcomes(solution.verdicts)
+    written = authors_of(solution.checks)
+    own = [check for check in _distinct(solution) if check.kind != "regression"]
+    table = Table(title="Candidates × checks", title_justify="left", show_edge=False)
+    table.add_column("candidate")
+    for number, check in enumerate(own, start=1):
+        by = ",".join(_label(author) for author in sorted(written[check.id])) or "selection"
+        table.add_column(f"c{number} {by}", justify="center")
+    table.add_column("repository's tests")
+    for candidate in (BASE, *(one.candidate for one in solution.ranking)):
+        cells = [_sign(outcomes.of(candidate, check.id)) for check in own]
+        table.add_row(candidate[:8], *cells, _tests(solution, candidate))
+    return table
+
+
+def _distinct(solution: Solution) -> list[Check]:
+    return list({check.id: check for check in solution.checks}.values())
+
+
+def _sign(outcome: Any) -> Text:
+    return Text(_SIGNS[outcome], style=_STYLES.get(outcome, "yellow"))
+
+
+def _tests(solution: Solution, candidate: str) -> str:
+    regression = {check.id for check in solution.checks if check.kind == "regression"}
+    verdicts = [one for one in solution.verdicts if one.candidate == candidate and one.check in regression]
+    if not verdicts:
+        return "not run"
+    broken = sum(len(one.broken) for one in verdicts)
+    files = f"{len(verdicts)} file{'s' if len(verdicts) != 1 else ''}"
+    return f"[red]{broken} broken[/red] in {files}" if broken else f"kept, {files}"
+
+
+def _ranking(solution: Solution) -> Table:
+    authors = {one.id: one.authors for one in solution.candidates}
+    table = Table(title="Ranking", title_justify="left", show_edge=False)
+    for column in ("candidate", "by", "votes", "same", "like the others", "estimate", "why"):
+        table.add_column(column)
+    for one in solution.ranking:
+        chosen = one.candidate == solution.candidate
+        by = ",".join(_label(author) for author in authors[one.candidate])
+        table.add_row(
+            f"{one.candidate[:8]}{' ←' if chosen else ''}", by, f"{one.votes}/{one.of}", str(one.similar),
+            f"{one.agreement:.2f}", f"{one.posterior:.2f}", escape(_why(solution, one, chosen)),
+            style="bold" if chosen else "",
+        )  # fmt: skip
+    return table
+
+
+def _why(solution: Solution, one: Ranked, chosen: bool) -> str:
+    if chosen or solution.candidate is None:
+        return "; ".join(one.reasons)
+    winner = next(other for other in solution.ranking if other.candidate == solution.candidate)
+    if one.broken > winner.broken:
+        return f"lost: breaks {one.broken} of the repository's tests"
+    if one.of - one.votes > winner.of - winner.votes:
+        return f"lost: fails {one.of - one.votes} of {one.of} reproduction checks"
+    if one.similar < winner.similar:
+        return "lost: fewer trajectories chose it"
+    return "lost: level, but not chosen"
+
+
+def _answer(solution: Solution) -> Iterator[RenderableType]:
+    if solution.patch is None:
+        yield Text(f"\nNo patch is proposed: {solution.reason}", style="bold yellow")
+        return
+    estimate = f"confidence {solution.confidence:.2f}, an estimate that is not calibrated"
+    yield Text(f"\nProposed: {solution.candidate} ({estimate})", style="bold green")
+    yield Text(solution.reason)
+    yield Syntax(solution.patch, "diff", background_color="default", word_wrap=True)
+
+
+def _cost(solution: Solution) -> Text:
+    usage = solution.usage
+    stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in solution.seconds.items())
+    money = f", {usage.usd:.4f} USD" if usage.usd else ""
+    return Text(
+        f"{usage.calls} calls, {usage.prompt_tokens:,} prompt tokens ({usage.cached_tokens:,} cached), "
+        f"{usage.completion_tokens:,} completion tokens{money}; {stages}",
+        style="dim",
+    )

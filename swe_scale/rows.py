@@ -1,0 +1,83 @@
+"""Reads issues from a JSON Lines file with SWE-bench's columns; only those that a solver may see."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from swe_scale.errors import UsageError
+from swe_scale.issues import draft_of_text
+from swe_scale.records import Issue
+
+_NEEDED = ("instance_id", "repo", "base_commit", "problem_statement")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The issues of a file, and what is wrong with its other rows."""
+
+    issues: tuple[Issue, ...]
+    faults: tuple[str, ...]
+
+
+class _Fault(Exception):
+    """A row that can't be used, and why."""
+
+
+def read_rows(path: Path, repos: Path | None) -> Rows:
+    """Read a file of issues; a row that can't be used is reported and left out.
+
+    Args:
+        path: JSON Lines.
+        repos: folder that holds `owner/name` as `owner__name`; others are cloned from GitHub.
+
+    Raises:
+        UsageError: the file can't be read, or no row can be used.
+    """
+    issues: dict[str, Issue] = {}
+    faults: list[str] = []
+    try:
+        for number, line in _lines(path):
+            try:
+                issue = _issue(line, repos)
+                if issue.id in issues:
+                    raise _Fault(f"{issue.id} stands in the file twice")
+                issues[issue.id] = issue
+            except _Fault as fault:
+                faults.append(f"{path}, line {number}: {fault}")
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}.") from error
+    if not issues:
+        raise UsageError("\n".join([f"{path} holds no usable row.", *faults[:5]]))
+    return Rows(tuple(issues.values()), tuple(faults))
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield number, line
+
+
+def _issue(line: str, repos: Path | None) -> Issue:
+    try:
+        row: Any = json.loads(line)
+    except ValueError as error:
+        raise _Fault(f"not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise _Fault("not an object")
+    missing = [name for name in _NEEDED if not isinstance(row.get(name), str) or not row[name].strip()]
+    if missing:
+        raise _Fault(f"{', '.join(missing)} missing or empty")
+    draft = draft_of_text(row["problem_statement"], row["instance_id"])
+    return draft.on(_source(row["repo"], repos), row["base_commit"])
+
+
+def _source(repo: str, repos: Path | None) -> str:
+    if repos is not None:
+        local = repos / repo.replace("/", "__")
+        if local.is_dir():
+            return str(local)
+    is_name = repo.count("/") == 1 and not repo.startswith((".", "/", "~")) and ":" not in repo
+    return f"https://github.com/{repo}" if is_name else repo

@@ -1,0 +1,181 @@
+"""No isolation: for tests, and for jobs on machines that are themselves disposable."""
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+
+import anyio
+
+from swe_scale.config import Limits, Local, cache_folder
+from swe_scale.errors import SandboxError
+from swe_scale.events import Events
+from swe_scale.records import Environment, Execution
+from swe_scale.sandbox import Recipe
+from swe_scale.sandbox.host import (
+    Box,
+    HostSandbox,
+    Prepared,
+    copied,
+    prepare,
+    prepared_tree,
+    remove_left_over,
+)
+from swe_scale.sandbox.packages import host_packages
+from swe_scale.sandbox.preparation import PATH, SETUP, environment_of, fixed_variables, own_variables, set_up
+from swe_scale.sandbox.process import Command, run_process
+from swe_scale.sandbox.python import find_python
+
+_MARK = "SWE_SCALE_CELL"
+"""Variable by which a cell's processes are known, whatever they became children of."""
+_PASSES = 200
+
+
+def _marked(process: Path, wanted: bytes) -> bool | None:
+    """Return whether a process carries the mark; None: it is just being replaced by another program."""
+    with suppress(OSError):
+        variables = (process / "environ").read_bytes()
+        if wanted in variables.split(b"\0"):
+            return True
+        # Between two programs a process has no variables; kernel threads and the dead have no program.
+        if not variables and (process / "exe").readlink():
+            return None
+    return False
+
+
+def _killer(mark: str) -> Callable[[], None]:
+    wanted = f"{_MARK}={mark}".encode()
+    started = time.time()
+
+    def kill() -> None:
+        # Until a whole pass finds none: a process may start others while one looks.
+        for _ in range(_PASSES):
+            settled = True
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if process.stat().st_mtime < started - 1:
+                        continue
+                    marked = _marked(process, wanted)
+                    settled = settled and marked is False
+                    if marked:
+                        os.kill(int(process.name), signal.SIGKILL)
+            if settled:
+                return
+            time.sleep(0.002)
+
+    return kill
+
+
+async def _run(
+    box: Box, command: Sequence[str], limits: Limits, variables: Mapping[str, str], stdin: bytes = b""
+) -> Execution:
+    mark = token_hex(8)
+    temporary = {"TMPDIR": str(box.temporary), _MARK: mark}
+    arguments = ("sh", "-c", 'exec "$@"', "sh", *command)
+    return await run_process(
+        Command(arguments, box.tree, {**variables, **temporary}, stdin), limits, _killer(mark)
+    )
+
+
+class LocalSandbox(HostSandbox):
+    """A copy of the tree whose commands run on the host as this user."""
+
+    def __init__(self, box: Box, prepared: Prepared) -> None:
+        self.workdir = str(box.tree)
+        self.scratch = str(box.scratch)
+        places = (box.tree, box.scratch, box.home, box.temporary)
+        super().__init__(box, prepared, {str(place): place for place in places})
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        limits: Limits,
+        stdin: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+    ) -> Execution:
+        """Run a command in the work tree, with the host's network and only time and output bound.
+
+        What it leaves running ends with it. An editable install made by set-up points to the prepared
+        tree, so this copy's `src` and root come first on Python's path.
+        """
+        tree = self.box.tree
+        sources = [str(tree / "src"), str(tree)] if (tree / "src").is_dir() else [str(tree)]
+        given = (
+            fixed_variables(str(self.box.home))
+            | {"PYTHONPATH": os.pathsep.join(sources)}
+            | dict(self.prepared.environment.variables)
+            | dict(variables or {})
+        )
+        return await _run(self.box, command, limits, given, stdin)
+
+
+class LocalTemplate:
+    """A prepared tree under the cache folder."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self._prepared = prepared
+
+    @asynccontextmanager
+    async def fork(self, limits: Limits | None = None) -> AsyncIterator[LocalSandbox]:  # noqa: ARG002
+        """Return a copy of the tree; limits are held per command, so none are needed here."""
+        async with copied(self._prepared) as box:
+            yield LocalSandbox(box, self._prepared)
+
+
+class LocalBackend:
+    """This host itself."""
+
+    name = "local"
+
+    def __init__(self, config: Local) -> None:
+        self._config = config
+
+    async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
+        """Prepare the tree in a folder under the cache folder; `recipe.workdir` has no meaning here.
+
+        Raises:
+            EnvironmentFailure: a set-up line failed.
+            SandboxError: the recipe wants an image.
+        """
+        if recipe.image:
+            raise SandboxError(
+                f"the local sandbox can't start from the image {recipe.image}; "
+                "use the docker sandbox, or name no image"
+            )
+        python = await anyio.to_thread.run_sync(find_python, self._config.python)
+
+        async def make(root: Path) -> Environment:
+            box, venv = Box(root), str(root / "venv")
+            box.temporary.mkdir()
+            own = own_variables(recipe, PATH, venv)
+            variables = fixed_variables(str(box.home)) | dict(host_packages(mounted=False).variables) | own
+
+            async def run(command: Sequence[str]) -> Execution:
+                return await _run(box, command, SETUP, variables)
+
+            await set_up(recipe, run, (python.executable, "-m", "venv", venv))
+            built = environment_of(recipe, digest, str(box.tree), own)
+            return built.model_copy(update={"root": str(root)})
+
+        return await prepare(cache_folder() / "environments" / self.name / digest, tree, make)
+
+    @asynccontextmanager
+    async def open(self, environment: Environment) -> AsyncIterator[LocalTemplate]:
+        """Return the template of a built environment.
+
+        Raises:
+            SandboxError: it is gone from this host.
+        """
+        yield LocalTemplate(prepared_tree(environment))
+
+
+@asynccontextmanager
+async def open_local(config: Local, run: str, events: Events) -> AsyncIterator[LocalBackend]:  # noqa: ARG001
+    """Return the backend; says once that it isolates nothing."""
+    events.emit("note", "the local sandbox isolates nothing: code runs as you, with your files and network")
+    await anyio.to_thread.run_sync(remove_left_over)
+    yield LocalBackend(config)

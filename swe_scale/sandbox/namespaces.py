@@ -1,0 +1,141 @@
+"""Runs one command in namespaces of its own, which show it this host's programs and little else."""
+
+import resource
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from swe_scale import assets
+from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
+from swe_scale.records import Execution
+from swe_scale.sandbox.cgroup import Group, Groups
+from swe_scale.sandbox.preparation import PATH
+from swe_scale.sandbox.process import Command, run_process
+
+_SYSTEM = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/nix/store")
+_SETTINGS = (
+    "alternatives",
+    "ca-certificates",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "mime.types",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "protocols",
+    "services",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+)
+_RESOLVER = Path("/etc/resolv.conf")
+_APART = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
+_USER = ("--uid", "1000", "--gid", "1000", "--hostname", "sandbox")
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What a command sees: the host's programs, its own folders, and where they appear."""
+
+    folder: Path
+    """Host folder for this process's own notes; the command doesn't see it."""
+    workdir: str
+    bound: Mapping[str, Path]
+    """Path inside to host folder that can be written."""
+    shown: Mapping[str, Path]
+    """Path inside to host file or folder that can't."""
+    variables: Mapping[str, str]
+    preparing: bool = False
+    """Whether this is set-up: with the network, and bound by time only."""
+
+    def arguments(self) -> Iterator[str]:
+        """Return the options of `bwrap`."""
+        yield from (*_APART, *_USER, *_system())
+        if self.preparing:
+            yield from ("--share-net", "--ro-bind-try", str(_RESOLVER.resolve()), str(_RESOLVER))
+        for inside, outside in self.shown.items():
+            yield from ("--ro-bind", str(outside), inside)
+        for inside, outside in self.bound.items():
+            yield from ("--bind", str(outside), inside)
+        yield from ("--proc", "/proc", "--dev", "/dev", "--dir", "/run", "--dir", "/var")
+        yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108
+        yield from ("--remount-ro", "/", "--chdir", self.workdir)
+        for name, value in self.variables.items():
+            yield from ("--setenv", name, value)
+
+
+def _system() -> Iterator[str]:
+    yield from ("--ro-bind", "/usr", "/usr")
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            yield from ("--symlink", str(path.readlink()), name)
+        elif path.is_dir():
+            yield from ("--ro-bind", name, name)
+    for name in _SETTINGS:
+        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    for file in sorted((assets.folder("sandboxes") / "etc").iterdir()):
+        yield from ("--ro-bind", str(file), f"/etc/{file.name}")
+
+
+@contextmanager
+def _grouped(groups: Groups | None, limits: Limits) -> Iterator[Group | None]:
+    if groups is None:
+        yield None
+        return
+    group = groups.create(limits)
+    try:
+        yield group
+    finally:
+        group.kill()
+        group.remove()
+
+
+def _bounds(limits: Limits, *, grouped: bool) -> Iterator[str]:
+    program = shutil.which("prlimit", path=PATH)
+    if program is None:
+        return
+    wanted = {"fsize": limits.disk}
+    if not grouped:
+        wanted |= {"as": limits.memory, "nproc": limits.pids}
+    yield from (program, "--core=0")
+    for name, value in wanted.items():
+        _, most = resource.getrlimit(getattr(resource, f"RLIMIT_{name.upper()}"))
+        yield f"--{name}={value if most == resource.RLIM_INFINITY else min(value, most)}"
+    yield "--"
+
+
+async def run_inside(
+    inside: Inside, command: Sequence[str], limits: Limits, groups: Groups | None = None, stdin: bytes = b""
+) -> Execution:
+    """Run a command in namespaces of its own.
+
+    Raises:
+        SandboxError: the namespaces can't be made.
+    """
+    status = inside.folder / f"status-{token_hex(4)}"
+    with _grouped(groups, limits) as group:
+        arguments = (
+            "sh",
+            str(assets.folder("sandboxes") / "enter.sh"),
+            str(status),
+            *map(str, group.entrances if group else ()),
+            *("--", "bwrap", "--json-status-fd", "3", *inside.arguments(), "--"),
+            *(() if inside.preparing else _bounds(limits, grouped=group is not None)),
+            *("sh", "-c", 'exec "$@"', "sh", *command),
+        )
+        start = Command(arguments, inside.folder, {"PATH": PATH}, stdin)
+        execution = await run_process(start, limits, group.kill if group else _nothing)
+        hit = group.hit() if group else None
+    if not execution.timed_out and '"exit-code"' not in status.read_text(encoding="ascii"):
+        raise SandboxError(f"bubblewrap failed: {execution.output.strip()[-500:]}")
+    return execution.model_copy(update={"limit": hit}) if hit and not execution.timed_out else execution
+
+
+def _nothing() -> None:
+    # The death of the outer process ends the namespace with everything in it.
+    return None

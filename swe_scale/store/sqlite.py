@@ -1,0 +1,228 @@
+"""The run's record in one SQLite file: one writer thread that commits what has gathered in one go."""
+
+import asyncio
+import fcntl
+import json
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import IO, Any
+
+import anyio
+import anyio.to_thread
+
+from swe_scale.errors import StoreError, UsageError
+from swe_scale.records import Usage
+from swe_scale.store import Entry, Key
+from swe_scale.store.disk import network_file_system
+from swe_scale.store.texts import fold, unfold
+
+VERSION = 1
+"""Of the schema, in SQLite's `user_version`."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS steps (path TEXT, digest TEXT, value TEXT NOT NULL, PRIMARY KEY (path, digest))
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS texts (hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ledger (
+    entry INTEGER PRIMARY KEY, path TEXT NOT NULL, usage TEXT NOT NULL, settled INTEGER NOT NULL
+);
+"""
+
+Job = Callable[[sqlite3.Connection], None]
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _prepare(file: Path) -> None:
+    with closing(_connect(file)) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise StoreError(
+                f"{file} was written by a newer swe-scale (record version {version}, known {VERSION}): "
+                "update swe-scale, or choose another --name."
+            )
+        journal = "TRUNCATE" if network_file_system(file.parent) else "WAL"
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _explain(file: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{file} can't be written: {error}. What is recorded is kept; mend it and run again.")
+
+
+class SqliteStore:
+    """A store in `run.sqlite`; made by `open_store`."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._reader = _connect(file)
+        self._jobs: queue.SimpleQueue[tuple[Job, Future[None]] | None] = queue.SimpleQueue()
+        self._next = 1 + (self._reader.execute("SELECT max(entry) FROM ledger").fetchone()[0] or 0)
+        self._writer = threading.Thread(target=self._write_all, name="store", daemon=True)
+        self._writer.start()
+
+    def get(self, key: Key) -> Any | None:
+        """Return the JSON value of a step; None where there is none for this digest."""
+        try:
+            row = self._reader.execute(
+                "SELECT value FROM steps WHERE path = ? AND digest = ?", (key.path, key.digest)
+            ).fetchone()
+            return None if row is None else unfold(json.loads(row[0]), self._text)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._file} can't be read: {error}.") from error
+
+    async def put(self, key: Key, value: Any, entry: int | None = None, usage: Usage | None = None) -> None:
+        """Record a step's JSON value and, in the same transaction, settle its ledger row."""
+        texts: list[tuple[str, str]] = []
+        body = json.dumps(fold(value, lambda name, text: texts.append((name, text))))
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts)
+            connection.execute("INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", (key.path, key.digest, body))
+            if entry is not None:
+                _settle(connection, entry, usage or Usage())
+
+        await self._commit(write)
+
+    async def reserve(self, path: str, bound: Usage) -> int:
+        """Write a ledger row with the most that a call can cost; return its number."""
+        entry, self._next = self._next, self._next + 1
+        row = (entry, path, bound.model_dump_json(exclude_defaults=True))
+        await self._commit(lambda connection: _insert(connection, row))
+        return entry
+
+    async def settle(self, entry: int, usage: Usage) -> None:
+        """Replace a row's bound by what the call cost."""
+        await self._commit(lambda connection: _settle(connection, entry, usage))
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the whole ledger, in order."""
+        rows = self._reader.execute("SELECT path, usage, settled FROM ledger ORDER BY entry")
+        return tuple(Entry(path, Usage.model_validate_json(usage), bool(done)) for path, usage, done in rows)
+
+    def close(self) -> None:
+        """Write what is queued, and close the file."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._reader.close()
+
+    def _text(self, key: str) -> str:
+        row = self._reader.execute("SELECT body FROM texts WHERE hash = ?", (key,)).fetchone()
+        if row is None:
+            raise StoreError(f"{self._file} is damaged: a recorded text is missing.")
+        return str(row[0])
+
+    async def _commit(self, job: Job) -> None:
+        done: Future[None] = Future()
+        self._jobs.put((job, done))
+        try:
+            await asyncio.wrap_future(done)
+        except sqlite3.Error as error:
+            raise _explain(self._file, error) from error
+
+    def _write_all(self) -> None:
+        with closing(_connect(self._file)) as connection:
+            while (first := self._jobs.get()) is not None:
+                batch, last = [first], False
+                while not self._jobs.empty():
+                    following = self._jobs.get()
+                    if following is None:
+                        last = True
+                        break
+                    batch.append(following)
+                _write_batch(connection, batch)
+                if last:
+                    return
+
+
+def _insert(connection: sqlite3.Connection, row: tuple[int, str, str]) -> None:
+    connection.execute("INSERT INTO ledger VALUES (?, ?, ?, 0)", row)
+
+
+def _settle(connection: sqlite3.Connection, entry: int, usage: Usage) -> None:
+    connection.execute(
+        "UPDATE ledger SET usage = ?, settled = 1 WHERE entry = ?",
+        (usage.model_dump_json(exclude_defaults=True), entry),
+    )
+
+
+def _write_batch(connection: sqlite3.Connection, batch: list[tuple[Job, Future[None]]]) -> None:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for job, _ in batch:
+            job(connection)
+        connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        for _, done in batch:
+            _finish(done, error)
+    else:
+        for _, done in batch:
+            _finish(done, None)
+
+
+def _finish(done: Future[None], error: sqlite3.Error | None) -> None:
+    # A waiter that was cancelled has cancelled its future as well.
+    if done.set_running_or_notify_cancel():
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+
+def _lock(folder: Path) -> IO[bytes]:
+    held = (folder / "run.lock").open("wb")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        held.close()
+        raise UsageError(
+            f"{folder} is in use by another swe-scale: wait for it, stop it, or choose another --name."
+        ) from error
+    return held
+
+
+def _open(folder: Path) -> tuple[IO[bytes], SqliteStore]:
+    file = folder / "run.sqlite"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = _lock(folder)
+    except OSError as error:
+        raise StoreError(f"the run folder {folder} can't be used: {error.strerror}.") from error
+    try:
+        _prepare(file)
+        return held, SqliteStore(file)
+    except sqlite3.Error as error:
+        held.close()
+        raise _explain(file, error) from error
+    except BaseException:
+        held.close()
+        raise
+
+
+@asynccontextmanager
+async def open_store(folder: Path) -> AsyncIterator[SqliteStore]:
+    """Open the record of a run folder, made if need be, for this process alone.
+
+    Raises:
+        UsageError: another process has it open.
+        StoreError: the folder can't be used, or was written by a newer version.
+    """
+    held, store = await anyio.to_thread.run_sync(_open, folder)
+    try:
+        yield store
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(store.close)
+        held.close()

@@ -1,0 +1,72 @@
+"""One attempt at an issue; strategies are grammars over one loop."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from swe_scale.errors import UsageError
+from swe_scale.records import Check, Execution
+from swe_scale.trajectory.setting import Assignment, Setting
+
+__all__ = ["Act", "Assignment", "Setting", "Strategy", "find_strategy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What came of carrying out one reply."""
+
+    action: str
+    observation: str = ""
+    """What the model is told next; unused when done."""
+    done: bool = False
+    untouched: Execution | None = None
+    edited: Execution | None = None
+    note: str = ""
+
+
+class Strategy(Protocol):
+    """A grammar over the loop: what a reply may say and what happens then."""
+
+    tree: str
+    """Hash of the work tree as it stands."""
+    check: Check | None
+
+    def instructions(self) -> str:
+        """Return what follows the shared part of the first message."""
+        ...
+
+    async def act(self, number: int, reply: str) -> Act:
+        """Carry out one reply.
+
+        Raises:
+            Malformed: it isn't in the strategy's language.
+        """
+        ...
+
+
+Opener = Callable[[Setting, Assignment], AbstractAsyncContextManager[Strategy]]
+
+
+def find_strategy(name: str) -> Opener:
+    """Return a strategy of ours, or one that another package offers under `swe_scale.strategies`.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    match name:
+        case "revise":
+            from swe_scale.trajectory.revise import open_revise
+
+            return open_revise
+        case "agent":
+            from swe_scale.trajectory.agent import open_agent
+
+            return open_agent
+    offered = {point.name: point for point in entry_points(group="swe_scale.strategies")}
+    if name not in offered:
+        known = ", ".join(["revise", "agent", *sorted(offered)])
+        raise UsageError(f"there is no strategy {name!r}; known are: {known}")
+    opener: Opener = offered[name].load()
+    return opener

@@ -1,0 +1,172 @@
+"""Applies a model's edits to a work tree: exactly, or not at all, and then says what stands there."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from swe_scale.errors import PatchError
+from swe_scale.patch import check_path
+from swe_scale.records import Changes, File
+from swe_scale.trajectory.grammar import Block, Malformed, Tag, blocks_of, unfenced
+
+_BOM = "\ufeff"
+_SHOWN = 40
+"""Lines of a nearest match that are shown at most."""
+_WINDOWS = 400
+_COMPARED = 5000
+"""How many places, and how many lines, are looked at for a nearest match."""
+
+
+class Refused(Exception):
+    """An edit that can't be made; the text tells the model why and what it could have meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A file's lines, and what must be put back when it is written."""
+
+    lines: list[str]
+    newline: str
+    bom: str
+    plain: bool
+    """Whether it is UTF-8; otherwise only ASCII may be put in."""
+
+
+def paths_of(tags: tuple[Tag, ...]) -> tuple[str, ...]:
+    """Return the paths that edits speak of, in which order doesn't matter."""
+    names = ("path", "from", "to")
+    return tuple({tag.attributes[name] for tag in tags for name in names if name in tag.attributes})
+
+
+def apply_edits(tags: tuple[Tag, ...], files: Mapping[str, File]) -> Changes:
+    """Return the changes that edits make, in their order.
+
+    Args:
+        tags: `edit`, `create`, `delete` and `rename` tags.
+        files: those files of `paths_of(tags)` that exist.
+
+    Raises:
+        Refused: one can't be made; then none is.
+        Malformed: the content of a tag isn't in the language.
+    """
+    now: dict[str, File | None] = dict(files)
+    for tag in tags:
+        for path in paths_of((tag,)):
+            _check(path)
+        match tag.name:
+            case "edit":
+                path = tag.attributes["path"]
+                now[path] = _replace(path, _existing(now, path), blocks_of(tag))
+            case "create":
+                path = tag.attributes["path"]
+                if now.get(path) is not None:
+                    raise Refused(f"{path} exists already: use <edit>, or <delete> it first")
+                now[path] = File(mode="100644", data=_content(path, tag).encode())
+            case "delete":
+                path = tag.attributes["path"]
+                _existing(now, path)
+                now[path] = None
+            case "rename":
+                old, new = tag.attributes["from"], tag.attributes["to"]
+                if now.get(new) is not None:
+                    raise Refused(f"{new} exists already")
+                now[new], now[old] = _existing(now, old), None
+    return {path: file for path, file in now.items() if file != files.get(path)}
+
+
+def _check(path: str) -> None:
+    try:
+        check_path(path)
+    except PatchError as error:
+        raise Refused(str(error)) from error
+
+
+def _existing(files: Mapping[str, File | None], path: str) -> File:
+    file = files.get(path)
+    if file is None:
+        raise Refused(f"there is no file {path}; paths are relative to the repository's root")
+    return file
+
+
+def _content(path: str, tag: Tag) -> str:
+    lines = tag.lines if path.endswith((".md", ".rst", ".txt")) else unfenced(tag.lines)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _open(path: str, file: File) -> _Text:
+    if file.mode == "120000":
+        raise Refused(f"{path} is a symbolic link; delete it and create a file instead")
+    if b"\0" in file.data:
+        raise Refused(f"{path} is binary and can't be edited by search and replace")
+    try:
+        text, plain = file.data.decode(), True
+    except UnicodeDecodeError:
+        text, plain = file.data.decode("utf-8", "surrogateescape"), False
+    bom = _BOM if text.startswith(_BOM) else ""
+    newline = "\r\n" if "\r\n" in text and text.count("\r\n") == text.count("\n") else "\n"
+    return _Text(text[len(bom) :].split(newline), newline, bom, plain)
+
+
+def _replace(path: str, file: File, blocks: tuple[Block, ...]) -> File:
+    text = _open(path, file)
+    lines = text.lines
+    for block in blocks:
+        lines = _replace_one(path, lines, block)
+    body = text.bom + text.newline.join(lines)
+    if not text.plain and any(ord(mark) > 127 and not 0xDC80 <= ord(mark) <= 0xDCFF for mark in body):
+        raise Refused(f"{path} is not UTF-8: only ASCII characters can be put into it")
+    return File(mode=file.mode, data=body.encode("utf-8", "surrogateescape"))
+
+
+def _places(lines: list[str], search: list[str]) -> list[int]:
+    first, size = search[0], len(search)
+    return [i for i, line in enumerate(lines) if line == first and lines[i : i + size] == search]
+
+
+def _replace_one(path: str, lines: list[str], block: Block) -> list[str]:
+    matches: list[tuple[int, list[str], list[str]]] = []
+    for divide in block.divides:
+        search, new = list(block.lines[:divide]), list(block.lines[divide + 1 :])
+        if not search:
+            raise Malformed(f"a SEARCH part for {path} is empty: name the lines after which to insert")
+        matches += [(place, search, new) for place in _places(lines, search)]
+    if len(matches) == 1:
+        place, search, new = matches[0]
+        return lines[:place] + new + lines[place + len(search) :]
+    if matches:
+        where = ", ".join(str(place + 1) for place, _, _ in matches[:8])
+        raise Refused(
+            f"a SEARCH part matches {path} {len(matches)} times (lines {where}): add lines around it"
+        )
+    raise Refused(_nearest(path, lines, list(block.lines[: block.divides[0]])))
+
+
+def _nearest(path: str, lines: list[str], search: list[str]) -> str:
+    """Say which lines of the file are most like those that were looked for."""
+    wanted = Counter(line.strip() for line in search if line.strip())
+    size = min(len(search), _SHOWN)
+
+    def shared(start: int) -> int:
+        here = Counter(line.strip() for line in lines[start : start + size] if line.strip())
+        return (here & wanted).total()
+
+    start = max(_starts(lines, wanted, size), key=shared, default=None)
+    if start is None:
+        return f"a SEARCH part matches nothing in {path}, nor anything like it"
+    shown = "\n".join(f"{start + i + 1:5} {line}" for i, line in enumerate(lines[start : start + size]))
+    return f"a SEARCH part doesn't match {path} exactly. The lines most like it are:\n{shown}"
+
+
+def _starts(lines: list[str], wanted: Counter[str], size: int) -> list[int]:
+    """Return where windows worth comparing begin: around lines that were looked for, or nearly."""
+    found: set[int] = set()
+    for i, line in enumerate(lines):
+        if line.strip() in wanted:
+            found.update(range(max(0, i - size + 1), i + 1))
+            if len(found) > _WINDOWS:
+                break
+    if not found and wanted:
+        close = get_close_matches(max(wanted, key=len), [line.strip() for line in lines[:_COMPARED]], 1)
+        found.update(i for i, line in enumerate(lines[:_COMPARED]) if line.strip() in close)
+    return sorted(found)

@@ -1,0 +1,101 @@
+"""The one loop of every strategy: ask, parse, act, observe, until it is done or something has run out."""
+
+from dataclasses import dataclass
+
+import anyio
+
+from swe_scale.errors import BudgetExceeded, ContextExceeded, ModelError
+from swe_scale.prompts import render
+from swe_scale.records import Completion, Message, Trajectory, TrajectoryOutcome, Turn
+from swe_scale.trajectory import Act, Assignment, Setting, Strategy, find_strategy
+from swe_scale.trajectory.conversation import Conversation
+from swe_scale.trajectory.grammar import Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Why the loop ended."""
+
+    outcome: TrajectoryOutcome
+    error: str = ""
+
+
+async def run(setting: Setting, assignment: Assignment) -> Trajectory:
+    """Make one trajectory. What goes wrong within it is part of the record.
+
+    Raises:
+        SandboxError: the backend no longer works at all.
+        StoreError: the record can't be written.
+    """
+    path = f"{setting.issue.id}/trajectory/{assignment.index:02}"
+    conversation = Conversation(path, setting.model, setting.ledger, assignment.sampling)
+    async with find_strategy(assignment.strategy)(setting, assignment) as strategy:
+        turns: list[Turn] = []
+        end = _End("budget", "the time is over")
+        with anyio.CancelScope(deadline=setting.deadline):
+            end = await _converse(setting, strategy, conversation, turns)
+        patch = await setting.trees.patch(strategy.tree)
+        setting.events.emit("trajectory", end.outcome + (f": {end.error}" if end.error else ""), path)
+        return Trajectory(
+            index=assignment.index,
+            strategy=assignment.strategy,
+            model=setting.model.name,
+            sampling=assignment.sampling,
+            plan=assignment.plan,
+            turns=tuple(turns),
+            tree=strategy.tree,
+            patch=patch,
+            check=strategy.check,
+            outcome=end.outcome,
+            error=end.error,
+            usage=conversation.usage,
+        )
+
+
+async def _converse(
+    setting: Setting, strategy: Strategy, conversation: Conversation, turns: list[Turn]
+) -> _End:
+    asked = setting.opening(strategy.instructions())
+    try:
+        for number in range(1, setting.turns + 1):
+            completion = await conversation.ask(number, asked)
+            act = await _act(strategy, number, completion, setting.turns - number)
+            turns.append(await _turn(setting, strategy, asked, completion, act))
+            setting.events.emit("turn", act.action, f"{conversation.path}/turn/{number:02}")
+            if act.done:
+                return _End("done")
+            asked = (Message(role="user", content=act.observation),)
+    except ContextExceeded as error:
+        return _End("context", str(error))
+    except BudgetExceeded as error:
+        return _End("budget", str(error))
+    except ModelError as error:
+        return _End("failed", str(error))
+    if all(turn.action == "malformed" for turn in turns):
+        return _End("malformed", "no reply kept the format")
+    return _End("turns")
+
+
+async def _act(strategy: Strategy, number: int, completion: Completion, left: int) -> Act:
+    try:
+        return await strategy.act(number, completion.text)
+    except Malformed as error:
+        fault = str(error)
+        if completion.finish == "length":
+            fault += " (it was cut off at the longest reply allowed: be shorter)"
+        return Act("malformed", render("malformed", fault=fault, left=left), note=fault)
+
+
+async def _turn(
+    setting: Setting, strategy: Strategy, asked: tuple[Message, ...], completion: Completion, act: Act
+) -> Turn:
+    return Turn(
+        asked=asked,
+        completion=completion,
+        action=act.action,
+        untouched=act.untouched,
+        edited=act.edited,
+        tree=strategy.tree,
+        patch=await setting.trees.patch(strategy.tree),
+        note=act.note,
+    )

@@ -1,0 +1,72 @@
+"""The `[environment]` table, of the repository and of the user."""
+
+from pathlib import Path
+
+import pytest
+
+from swe_scale.environment.options import Options, Table, table_of
+from swe_scale.errors import UsageError
+from swe_scale.events import Event, Events
+
+
+def read(own: str | None, file: Path | None = None) -> tuple[Table | None, list[Event]]:
+    heard: list[Event] = []
+    return table_of(Options(environment_file=file), own, Events([heard.append])), heard
+
+
+def test_the_table_is_read() -> None:
+    own = '[environment]\nimage = "a:1"\nsetup = ["x", "y"]\ntest = "make t"\nworkdir = "/src"\n'
+    table, heard = read(own)
+    assert table == Table(image="a:1", setup=("x", "y"), test="make t", workdir="/src")
+    assert heard == []
+
+
+def test_setup_may_be_one_script() -> None:
+    assert read('[environment]\nsetup = "a\\nb"\n')[0] == Table(setup=("a\nb",))
+
+
+def test_everything_else_is_ignored_and_said_so() -> None:
+    own = 'network = true\n[models.default]\nbase_url = "http://x"\n[limits]\nseconds = 1\n[environment]\n'
+    table, heard = read(own)
+    assert table == Table()
+    (event,) = heard
+    assert "'limits', 'models', 'network'" in event.text
+    assert "only [environment] is read" in event.text
+
+
+def test_nothing_said_is_nothing() -> None:
+    assert read(None) == (None, [])
+    assert read("")[0] is None
+
+
+@pytest.mark.parametrize(
+    ("own", "named"),
+    [
+        ('[environment]\nmounts = ["/"]\n', "mounts"),
+        ("[environment]\nsetup = 3\n", "setup"),
+        ("[environment]\nsetup = [3]\n", "setup"),
+        ('[environment]\nworkdir = "src"\n', "absolute path"),
+        ('[environment]\ntest = ""\n', "test"),
+        ("environment = 3\n", "[environment]"),
+        ("[environment\n", "not valid TOML"),
+        ("a = " + "[" * 10_000, "not valid TOML"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(own: str, named: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(own)
+    assert named in str(caught.value)
+    assert "the repository's swe-scale.toml" in str(caught.value)
+
+
+def test_the_users_file_comes_in_place_of_the_repositorys(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[environment]\ntest = "mine"\n[prices]\n')
+    table, heard = read('[environment]\ntest = "theirs"\nimage = "theirs"\n', file)
+    assert table == Table(test="mine")
+    assert [str(file) in event.text for event in heard] == [True]
+
+
+def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"none\.toml can't be read"):
+        read(None, tmp_path / "none.toml")

@@ -1,0 +1,148 @@
+"""The three backends, each with one environment that is built once."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from secrets import token_hex
+
+import docker
+import pytest
+from docker.errors import DockerException, ImageNotFound
+from requests.exceptions import RequestException
+
+from swe_scale.config import Bubblewrap, Docker, Local, SandboxConfig
+from swe_scale.events import Events
+from swe_scale.records import Environment
+from swe_scale.sandbox import Recipe, Sandbox, Template, open_backend
+
+IMAGE = os.environ.get("SWE_SCALE_TEST_IMAGE", "swe-scale-test/debian:bookworm")
+FILES = {
+    "demo.py": "def answer():\n    return 41\n",
+    "pkg/__init__.py": "",
+    "pkg/deep/data.txt": "data\n",
+    "tool.sh": "echo tool\n",
+    "naïve – \"quoted\" 'name'.txt": "unicode\n",
+    "linked": "",
+}
+
+
+def without_docker() -> str:
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            client.images.get(IMAGE)
+        finally:
+            client.close()
+    except ImageNotFound:
+        return f"no image {IMAGE}: set SWE_SCALE_TEST_IMAGE"
+    except (DockerException, RequestException, OSError):
+        return "no Docker service answers"
+    return ""
+
+
+def without_bubblewrap() -> str:
+    if shutil.which("bwrap") is None:
+        return "bubblewrap isn't installed"
+    tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True)
+    return "" if tried.returncode == 0 else "no user namespaces here"
+
+
+BACKENDS = [
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
+    pytest.param("local"),
+]
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def config(request: pytest.FixtureRequest) -> SandboxConfig:
+    if request.param == "docker":
+        if reason := without_docker():
+            pytest.skip(reason)
+        return Docker(base_image=IMAGE)
+    if request.param == "bubblewrap":
+        if reason := without_bubblewrap():
+            pytest.skip(reason)
+        return Bubblewrap()
+    return Local()
+
+
+def write_tree(folder: Path) -> Path:
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if name == "linked":
+            path.symlink_to("pkg/deep")
+        else:
+            path.write_text(text, encoding="utf-8")
+    (folder / "tool.sh").chmod(0o755)
+    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "base"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def remove_image(environment: Environment) -> None:
+    if environment.image:
+        client = docker.from_env()
+        client.images.remove(environment.image, force=True)
+        client.close()
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture(scope="session")
+async def environment(
+    anyio_backend: str, config: SandboxConfig, tree: Path, shared_cache: Path
+) -> AsyncIterator[Environment]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(shared_cache))
+        async with open_backend(config, "tests", Events()) as backend:
+            recipe = Recipe(
+                setup=("echo built >product.bin", "echo home >~/kept"), python=True, test="true {tests}"
+            )
+            built = await backend.build(recipe, tree, token_hex(8))
+    yield built
+    remove_image(built)
+
+
+@asynccontextmanager
+async def opened(config: SandboxConfig, environment: Environment, events: Events) -> AsyncIterator[Template]:
+    async with open_backend(config, "tests", events) as backend, backend.open(environment) as template:
+        yield template
+
+
+@pytest.fixture
+async def template(
+    config: SandboxConfig, environment: Environment, events: Events
+) -> AsyncIterator[Template]:
+    async with opened(config, environment, events) as found:
+        yield found
+
+
+@pytest.fixture
+async def sandbox(template: Template) -> AsyncIterator[Sandbox]:
+    async with template.fork() as fork:
+        yield fork
+
+
+@pytest.fixture
+def canary(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("SWE_SCALE_CANARY", "sings")
+    yield "SWE_SCALE_CANARY"
