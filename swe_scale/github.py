@@ -21,13 +21,14 @@ MOST_COMMENTS = 100
 _LARGEST_REPLY = 16 << 20
 _MOST_REDIRECTS = 5
 _SECONDS = 60.0
+_HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(?::[0-9]+)?|\[[0-9a-f:.]+\](?::[0-9]+)?")
 _ISSUE_PATH = re.compile(r"/([A-Za-z0-9][\w-]{0,99})/([\w.-]{1,100})/issues/([0-9]{1,10})/?", re.ASCII)
 
 Reply = TypeVar("Reply")
 
 
 class IssueAddress(Record):
-    """Where an issue is: parts of a web address, without any credentials that stood in it."""
+    """Where an issue is, without any credentials that stood in the web address."""
 
     scheme: str
     host: str
@@ -86,20 +87,17 @@ def parse_issue_url(url: str) -> IssueAddress | None:
     """Return where an issue is, for `https://HOST/OWNER/REPO/issues/NUMBER`; None for anything else."""
     try:
         parts = urlsplit(url.strip())
-        host, port = parts.hostname, parts.port
+        host = parts.netloc.rpartition("@")[2].lower() if parts.hostname and parts.port != 0 else ""
     except ValueError:
         return None
     match = _ISSUE_PATH.fullmatch(parts.path)
-    if match is None or not host or parts.scheme not in ("http", "https") or match[2] in (".", ".."):
+    if match is None or match[2] in (".", "..") or parts.scheme not in ("http", "https"):
         return None
-    bracketed = f"[{host}]" if ":" in host else host
-    return IssueAddress(
-        scheme=parts.scheme,
-        host=f"{bracketed}:{port}" if port else bracketed,
-        owner=match[1],
-        repo=match[2].removesuffix(".git"),
-        number=int(match[3]),
-    )
+    if not _HOST.fullmatch(host):
+        return None
+    owner, repo, number = match.groups()
+    repo = repo.removesuffix(".git")
+    return IssueAddress(scheme=parts.scheme, host=host, owner=owner, repo=repo, number=int(number))
 
 
 async def fetch_issue(address: IssueAddress, config: GitHubConfig) -> FetchedIssue:
@@ -118,10 +116,11 @@ async def fetch_issue(address: IssueAddress, config: GitHubConfig) -> FetchedIss
         if issue.pull_request is not None:
             raise UsageError(f"{address} is a pull request; name an issue, or give its text in a file")
         comments = await door.read_comments(f"{path}/comments?per_page={MOST_COMMENTS}")
-    moved = parse_issue_url(issue.html_url)
+    now = parse_issue_url(issue.html_url) or address
+    same_host = (now.scheme, now.host) == (address.scheme, address.host)
     texts = tuple(f"[{comment.author_association}]\n{comment.body}" for comment in comments if comment.body)
     return FetchedIssue(
-        address=moved if moved is not None and moved.host == address.host else address,
+        address=now if same_host else address,
         title=issue.title,
         body=issue.body or "",
         comments=texts,
@@ -141,7 +140,6 @@ class _Door:
         self._base = _api(address, config)
 
     async def read_issue(self, path: str) -> _Issue:
-        """Return the issue at a path of the API."""
         issue, _ = await self._get(self._base + path, _ISSUE)
         return issue
 
@@ -183,9 +181,8 @@ class _Door:
             return form.validate_json(bytes(data))
         except ValidationError as error:
             kind = response.headers.get("content-type", "nothing")[:80]
-            raise GitHubError(
-                f"{self._base} doesn't answer as GitHub does ({kind}); check the address, or `github.api`"
-            ) from error
+            fault = f"{self._base} doesn't answer as GitHub does ({kind}); check the address"
+            raise GitHubError(fault) from error
 
 
 @asynccontextmanager
@@ -193,6 +190,8 @@ async def _open_door(address: IssueAddress, config: GitHubConfig) -> AsyncIterat
     base = _api(address, config)
     headers = {"Accept": "application/vnd.github+json", "User-Agent": "swe-scale"}
     token = _token(config)
+    if _origin(base)[1] is None or not base.startswith(("http://", "https://")):
+        raise UsageError(f"`github.api` is {config.api!r}, which is no web address; name one")
     if token and _origin(base) == _origin(config.api):
         headers["Authorization"] = f"Bearer {token}"
     try:
@@ -213,16 +212,17 @@ def _api(address: IssueAddress, config: GitHubConfig) -> str:
 
 
 def _origin(url: str) -> tuple[str, str | None, int]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return "", None, 0
 
 
 def _token(config: GitHubConfig) -> str:
     token = os.environ.get(config.token_variable, "").strip()
     if token and not re.fullmatch(r"[!-~]+", token):
-        raise UsageError(
-            f"{config.token_variable} holds characters that no token has; set it again or unset it"
-        )
+        raise UsageError(f"{config.token_variable} holds characters that no token has; set it again")
     return token
 
 
@@ -232,17 +232,13 @@ def _refusal(response: httpx2.Response, address: IssueAddress, variable: str) ->
     limited = headers.get("x-ratelimit-remaining") == "0" or "retry-after" in headers
     if status == 429 or (status == 403 and limited):
         return f"GitHub's rate limit is used up{_reset(response)}; wait, or set {variable} for a higher one"
-    if status == 401:
-        return f"GitHub refuses the token in {variable}; set a valid one, or unset it for public issues"
-    if status == 403:
-        return (
-            f"GitHub refuses access to {address}; the token in {variable} may lack the right to read issues"
-        )
-    if status == 404:
-        return f"There is no {address}, or it is private; check the address, or set {variable} to a token"
-    if status == 410:
-        return f"{address} was deleted, or its repository has issues turned off"
-    return f"GitHub answered {status} for {address}; try again later"
+    meanings = {
+        401: f"GitHub refuses the token in {variable}; set a valid one, or unset it for public issues",
+        403: f"GitHub refuses access to {address}; the token in {variable} may lack the right to read issues",
+        404: f"There is no {address}, or it is private; check the address, or set {variable} to a token",
+        410: f"{address} was deleted, or its repository has issues turned off",
+    }
+    return meanings.get(status, f"GitHub answered {status} for {address}; try again later")
 
 
 def _reset(response: httpx2.Response) -> str:

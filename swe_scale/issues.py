@@ -62,7 +62,7 @@ async def read_issue(argument: str, github: GitHubConfig) -> Draft:
         data = await anyio.to_thread.run_sync(sys.stdin.buffer.read, _MOST_READ, abandon_on_cancel=True)
         return _written(_decode(data, "standard input"), None, "standard input")
     path = Path(argument)
-    if _exists(path):
+    if argument and _exists(path):
         data = await anyio.to_thread.run_sync(_read_file, path, abandon_on_cancel=True)
         return _written(_decode(data, argument), path.stem, argument)
     if _looks_like_path(argument):

@@ -56,6 +56,8 @@ class Trees:
             RepositoryError: the tree isn't in the repository.
         """
         wanted = set(paths)
+        if not wanted:
+            return {}
         modes = {
             entry.path: entry.mode for entry in await self.repository.files(tree) if entry.path in wanted
         }

@@ -95,8 +95,17 @@ def test_a_package_is_known_by_its_folder() -> None:
 
 
 def test_the_tests_of_the_same_package_are_near() -> None:
-    found = {"pkg/sub/tests/test_z.py": "", "pkg/other/tests/test_z.py": "", "tests/sub/test_y.py": ""}
-    assert near(["pkg/sub/data.json"], found) == ("pkg/sub/tests/test_z.py", "tests/sub/test_y.py")
+    found = {"pkg/sub/tests/test_z.py": "", "pkg/other/tests/test_z.py": "", "tests/test_sub/test_y.py": ""}
+    assert near(["pkg/sub/data.json"], found) == ("pkg/sub/tests/test_z.py", "tests/test_sub/test_y.py")
+
+
+def test_tests_of_no_package_fill_the_room_or_stand_in() -> None:
+    flat = {f"tests/test_{n}.py": "" for n in range(5)}
+    assert near(["pkg/a.py"], flat) == tuple(flat)
+    assert near(["pkg/a.py"], flat, 2) == ("tests/test_0.py", "tests/test_1.py")
+    found = {**flat, "tests/test_z.py": "import pkg.a"}
+    assert near(["pkg/a.py"], found) == ("tests/test_z.py", *flat)
+    assert near(["pkg/a.py"], found, 5) == ("tests/test_z.py",)
 
 
 def test_a_changed_test_is_near_and_brings_no_others() -> None:

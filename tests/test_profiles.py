@@ -12,7 +12,6 @@ from swe_scale.profiles import (
     TestOutcome,
     find_tests,
     is_test,
-    named,
     parse_junit,
     parse_lines,
     profiles,
@@ -21,8 +20,7 @@ from swe_scale.profiles import (
 )
 from swe_scale.records import File
 
-PYTHON = named("python")
-assert PYTHON is not None
+(PYTHON,) = profiles()
 DRIVER = Path(str(unittest_driver.__file__))
 
 
@@ -96,7 +94,6 @@ BASE = frozenset(
     ],
 )
 def test_what_could_bend_a_report_is_set_aside(path: str) -> None:
-    assert PYTHON is not None
     changes = {path: File(mode="100644", data=b""), "src/pkg/a.py": File(mode="100644", data=b"")}
     assert PYTHON.set_aside(changes, BASE) == (path,)
     assert PYTHON.set_aside(dict.fromkeys(changes), BASE) == (path,)
@@ -107,7 +104,6 @@ def test_what_could_bend_a_report_is_set_aside(path: str) -> None:
     ["src/pkg/a.py", "src/_pytest/main.py", "lib/json/y.py", "src/pkg/json.py", "docs/new.md", "src/new"],
 )
 def test_changes_of_the_product_count(path: str) -> None:
-    assert PYTHON is not None
     assert PYTHON.set_aside({path: File(mode="100644", data=b"")}, BASE) == ()
 
 

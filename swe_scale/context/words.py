@@ -5,7 +5,7 @@ from functools import lru_cache
 
 _WORD = re.compile(r"\b[^\W\d]\w{0,79}+(?!\w)")
 """A longer one is a hash or encoded data."""
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _ENGLISH = """
 a about above after again all also am an and any are as at be because been before behavior behaviour being
@@ -37,5 +37,7 @@ def words(text: str) -> list[str]:
 def terms(word: str) -> tuple[str, ...]:
     """Return a word in lower case, whole and split at case and underscore; () where it says nothing."""
     whole = word.strip("_").lower()
-    parts = dict.fromkeys((whole, *(part.lower() for part in _PART.findall(word))))
-    return tuple(part for part in parts if len(part) > 1 and part not in STOP)
+    # Case tells parts apart in ASCII names only; prose in other scripts stays whole between underscores.
+    parts = _PART.findall(word) if word.isascii() else word.split("_")
+    found = dict.fromkeys((whole, *(part.lower() for part in parts)))
+    return tuple(part for part in found if len(part) > 1 and part not in STOP)

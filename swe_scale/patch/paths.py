@@ -51,7 +51,7 @@ def check_path(path: str) -> None:
             raise PatchError(f"{_short(path)}: the path must stay below the repository's root.")
         if len(os.fsencode(part)) > _LONGEST_NAME:
             raise PatchError(f"{_short(path)}: a name in it is longer than {_LONGEST_NAME} bytes.")
-    if any(_GIT_FOLDER.fullmatch(_IGNORED_BY_HFS.sub("", part)) for part in re.split(r"[/\\]", path)):
+    if _enters_git(path):
         raise PatchError(f"{_short(path)}: git's own folder can't be changed.")
 
 
@@ -74,10 +74,14 @@ def check_link(path: str, target: bytes) -> None:
     above = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
     if above > path.count("/") or ".." in parts[above:]:
         raise PatchError(f"{shown}: the symbolic link leads out of the repository.")
-    if parts[above:]:
-        check_path("/".join(parts[above:]))
+    if _enters_git("/".join(parts)):
+        raise PatchError(f"{shown}: the symbolic link leads into git's own folder.")
     if _GIT_FILES.fullmatch(_IGNORED_BY_HFS.sub("", path.rpartition("/")[2])):
         raise PatchError(f"{shown}: git forbids a symbolic link of this name.")
+
+
+def _enters_git(path: str) -> bool:
+    return any(_GIT_FOLDER.fullmatch(_IGNORED_BY_HFS.sub("", part)) for part in re.split(r"[/\\]", path))
 
 
 def _short(text: str) -> str:

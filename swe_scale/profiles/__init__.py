@@ -1,6 +1,6 @@
 """What is known of languages: how a project is recognised, its tests, and its runners' reports."""
 
-from swe_scale.profiles.languages import Profile, Runner, find_tests, is_test, named, profiles, recognise
+from swe_scale.profiles.languages import Profile, Runner, find_tests, is_test, profiles, recognise
 from swe_scale.profiles.reports import TestOutcome, parse_junit, parse_lines
 
 __all__ = [
@@ -9,7 +9,6 @@ __all__ = [
     "TestOutcome",
     "find_tests",
     "is_test",
-    "named",
     "parse_junit",
     "parse_lines",
     "profiles",

@@ -103,11 +103,6 @@ def profiles() -> tuple[Profile, ...]:
     return tuple(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))) for path in found)
 
 
-def named(name: str | None) -> Profile | None:
-    """Return the profile of that name, if there is one."""
-    return next((profile for profile in profiles() if profile.name == name), None)
-
-
 def recognise(paths: Iterable[str]) -> Profile | None:
     """Return the profile of the project with these paths, by what lies at its root."""
     at_root = [path for path in paths if "/" not in path]

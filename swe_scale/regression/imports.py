@@ -2,11 +2,13 @@
 
 import ast
 import re
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_FILTERS = threading.Lock()
 _LARGEST = 1 << 20
 """Characters; longer files are data that happens to be Python."""
 
@@ -14,7 +16,8 @@ _LARGEST = 1 << 20
 def syntax(text: str) -> ast.Module:
     """Return the syntax tree of a file; an empty one where it is no Python or too much of it."""
     try:
-        with warnings.catch_warnings():
+        # The filters of warnings are one for all threads.
+        with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(text if len(text) <= _LARGEST else "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -32,15 +35,15 @@ def names_used(path: str, text: str) -> frozenset[str]:
     These are what it imports, the attributes that it takes of what it imported (`numpy.linalg.norm`
     after `import numpy as np`), and dotted strings, as `mock.patch` takes them; each with its prefixes.
     """
-    tree = syntax(text)
+    nodes = tuple(ast.walk(syntax(text)))
     package = package_of(path)
     aliases: dict[str, str] = {}
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         for name, known_as in _imported(node, package):
             found |= set(_prefixes(name))
             aliases[known_as] = name
-    for node in ast.walk(tree):
+    for node in nodes:
         match node:
             case ast.Attribute():
                 found |= set(_prefixes(_chain(node, aliases)))

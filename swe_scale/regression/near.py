@@ -1,9 +1,11 @@
 """Picks the repository's own tests that are likely to notice a change, knowing nothing but the base tree."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import anyio
 
 from swe_scale.profiles import find_tests, is_test, profiles
 from swe_scale.regression.imports import names_defined, names_exported, names_used
@@ -14,6 +16,8 @@ FILES = 12
 
 _LARGEST = 1 << 20
 """Bytes of a file that is looked at."""
+_PARSED = 8 << 20
+"""Characters of tests whose syntax is looked at, those first that lie nearest."""
 _SAFE = re.compile(r"[\w.][\w./ +=,-]*")
 """Paths that no shell or runner takes for anything but a path."""
 _USES, _USES_EXPORT, _NAMED, _CHANGED, _NAMED_LONGER, _FOLDER, _BESIDE = 8, 6, 5, 4, 3, 2, 1
@@ -35,7 +39,8 @@ def near(changed: Sequence[str], texts: Mapping[str, str], limit: int = FILES) -
     """Return the test files nearest to the changed files, best first, at most `limit`.
 
     A test is near if it uses the changed module, or a name that a package above it passes on, if
-    it is named after it, lies in a folder named after it, or is one of its package's tests.
+    it is named after it, lies in a folder named after it, or is one of its package's tests. Tests
+    that lie in no package's folder come last, where there is nothing nearer or room for all of them.
 
     Args:
         changed: paths of changed files, of all candidates together.
@@ -43,13 +48,17 @@ def near(changed: Sequence[str], texts: Mapping[str, str], limit: int = FILES) -
         limit: most files returned.
     """
     targets = [_target(path, texts) for path in sorted(set(changed)) if not is_test(path)]
-    scores: dict[str, tuple[int, int]] = {}
-    for test in filter(_SAFE.fullmatch, find_tests(texts)):
-        used = _used(test, texts[test], targets)
-        score = sum(_score(test, used, target) for target in targets) + _CHANGED * (test in changed)
-        if score:
-            scores[test] = (score, max((_shared(test, target) for target in targets), default=0))
-    return tuple(sorted(scores, key=lambda test: (*(-part for part in scores[test]), test))[:limit])
+    tests = [test for test in find_tests(texts) if _SAFE.fullmatch(test)]
+    placed = {test: sum(_by_path(test, target) for target in targets) for test in tests}
+    placed |= {test: placed[test] + _CHANGED for test in tests if test in changed}
+    shared = {test: max((_shared(test, target) for target in targets), default=0) for test in tests}
+    used = _used(sorted(tests, key=lambda test: (-placed[test], -shared[test], test)), texts, targets)
+    score = {test: placed[test] + used.get(test, 0) for test in tests}
+    found = [test for test in tests if score[test]]
+    flat = [test for test in tests if targets and not _owner(test) and not score[test]]
+    if not found or len(found) + len(flat) <= limit:
+        found += flat
+    return tuple(sorted(found, key=lambda test: (-score[test], -shared[test], test))[:limit])
 
 
 async def find_near(
@@ -64,7 +73,8 @@ async def find_near(
     above = {str(parent / "__init__.py") for path in changed for parent in PurePosixPath(path).parents}
     wanted = sorted(paths & {*find_tests(paths), *changed, *above})
     read = await repository.read(tree, wanted, _LARGEST)
-    return near(changed, {path: data.decode("utf-8", "replace") for path, data in read.items()}, limit)
+    texts = {path: data.decode("utf-8", "replace") for path, data in read.items()}
+    return await anyio.to_thread.run_sync(near, changed, texts, limit)
 
 
 def _target(path: str, texts: Mapping[str, str]) -> _Target:
@@ -86,31 +96,45 @@ def _below_roots(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
     return [parts, parts[1:]] if parts[:1] and parts[0] in roots else [parts]
 
 
-def _used(test: str, text: str, targets: Iterable[_Target]) -> frozenset[str]:
+def _used(tests: Sequence[str], texts: Mapping[str, str], targets: Sequence[_Target]) -> dict[str, int]:
     # Most tests of a large repository name none of it: a search is far cheaper than a syntax tree.
-    words = {name.rpartition(".")[2] for target in targets for name in target.modules | target.exports}
-    return names_used(test, text) if any(word in text for word in words) else frozenset()
+    last = {name.rpartition(".")[2] for target in targets for name in target.modules | target.exports}
+    named = re.compile(rf"\b({'|'.join(map(re.escape, sorted(last)))})\b")
+    scores: dict[str, int] = {}
+    left = _PARSED
+    for test in tests:
+        if left <= 0:
+            break
+        if last and named.search(texts[test]):
+            left -= len(texts[test])
+            used = names_used(test, texts[test])
+            scores[test] = sum(_by_use(used, target) for target in targets)
+    return scores
 
 
-def _score(test: str, used: frozenset[str], target: _Target) -> int:
+def _by_use(used: frozenset[str], target: _Target) -> int:
+    return _USES * bool(used & target.modules) + _USES_EXPORT * bool(used & target.exports)
+
+
+def _by_path(test: str, target: _Target) -> int:
     path = PurePosixPath(test)
     stem = path.stem.removeprefix("test_").removesuffix("_test")
     names = {target.stem, "_".join((*target.folder[-1:], target.stem))}
-    score = _USES * bool(used & target.modules) + _USES_EXPORT * bool(used & target.exports)
+    score = 0
     if stem in names:
-        score += _NAMED
+        score = _NAMED
     elif any(stem.startswith(f"{name}_") or stem.endswith(f"_{name}") for name in names):
-        score += _NAMED_LONGER
+        score = _NAMED_LONGER
     owner = _owner(test)
     score += _FOLDER * (target.stem in owner)
-    return score + _BESIDE * (owner == target.folder[len(target.folder) - len(owner) :])
+    return score + _BESIDE * bool(owner and owner == target.folder[len(target.folder) - len(owner) :])
 
 
 def _owner(test: str) -> tuple[str, ...]:
     # The folders that say whose tests these are: `pkg/sub/tests/x` and `tests/sub/x` are both of `sub`.
     (longest, *_) = sorted(_below_roots(PurePosixPath(test).parent.parts), key=len)
     named = {name for profile in profiles() for name in (*profile.test_folders, *profile.root_test_folders)}
-    return tuple(part for part in longest if part not in named)
+    return tuple(part.removeprefix("test_") for part in longest if part not in named)
 
 
 def _shared(test: str, target: _Target) -> int:

@@ -25,8 +25,10 @@ async def copy_commit(source: Git, target: Git, commit: str) -> None:
     """
     revisions = f"--shallow {object_id(commit)}\n{commit}\n".encode()
     with tempfile.TemporaryFile(dir=target.home.parent) as pack:
-        arguments = ("pack-objects", "--revs", "--shallow", "--stdout", "-q", "--delta-base-offset")
-        await source.ask(*arguments, input=revisions, output=pack)
+        quick = ("--delta-base-offset", "--window=0", "--compression=1")
+        await source.ask(
+            "pack-objects", "--revs", "--shallow", "--stdout", "-q", *quick, input=revisions, output=pack
+        )
         pack.seek(0)
         await target.ask("index-pack", "--stdin", input=pack)
 

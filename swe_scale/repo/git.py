@@ -19,6 +19,7 @@ _SECONDS = 1800.0
 _SETTINGS = (
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
+    "core.logAllRefUpdates=false",
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",
     "core.alternateRefsCommand=true",

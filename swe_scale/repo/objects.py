@@ -175,7 +175,8 @@ def _writer(git: Git, folder: Path) -> Git:
     (folder / "refs").mkdir()
     (folder / "HEAD").write_text("ref: refs/heads/none\n", encoding="ascii")
     (folder / "config").write_bytes((git.git_dir / "config").read_bytes())
-    return git.at(folder, GIT_OBJECT_DIRECTORY=str(git.git_dir / "objects"))
+    # Git would wait for the disk before it unpacks a pack that is then thrown away.
+    return git.setting("core.fsync=none").at(folder, GIT_OBJECT_DIRECTORY=str(git.git_dir / "objects"))
 
 
 def _script(base: str, changes: Changes) -> bytes:

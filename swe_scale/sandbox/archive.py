@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from swe_scale.errors import SandboxError
-from swe_scale.records import Changes, File
-from swe_scale.sandbox.tree import MOST_BYTES, MOST_ENTRIES, ignored, parts_of, too_large
+from swe_scale.records import File
+from swe_scale.sandbox.tree import MOST_BYTES, MOST_ENTRIES, ignored, too_large
 
 Listing = Mapping[str, str]
 """Files and symbolic links of a tree by path, each with the digest of its mode and content."""
@@ -141,34 +141,34 @@ def _member(name: str, mode: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarI
     return member
 
 
-def pack(files: Changes) -> bytes:
-    """Return an archive of files; each folder is an entry too, so that a link in its place is replaced.
+def pack(files: Mapping[str, File], folder: str) -> bytes:
+    """Return an archive of files below an absolute folder.
 
-    Raises:
-        SandboxError: a path leaves the folder.
+    Every folder between is an entry too, so that a link in its place is replaced and not followed.
     """
     out = io.BytesIO()
-    folders: set[str] = set()
+    top = folder.strip("/")
+    made: set[str] = set()
     with tarfile.open(fileobj=out, mode="w") as archive:
         for path, file in files.items():
-            parts = parts_of(path)
-            for folder in ("/".join(parts[:length]) for length in range(1, len(parts))):
-                if file and folder not in folders:
-                    folders.add(folder)
-                    archive.addfile(_member(folder, 0o755, tarfile.DIRTYPE))
-            if file and file.mode == "120000":
-                link = _member("/".join(parts), 0o777, tarfile.SYMTYPE)
+            for parent in reversed(PurePosixPath(path).parents[:-1]):
+                if str(parent) not in made:
+                    made.add(str(parent))
+                    archive.addfile(_member(f"{top}/{parent}", 0o755, tarfile.DIRTYPE))
+            name = f"{top}/{path}"
+            if file.mode == "120000":
+                link = _member(name, 0o777, tarfile.SYMTYPE)
                 link.linkname = os.fsdecode(file.data)
                 archive.addfile(link)
-            elif file:
-                plain = _member("/".join(parts), 0o755 if file.mode == "100755" else 0o644)
+            else:
+                plain = _member(name, 0o755 if file.mode == "100755" else 0o644)
                 plain.size = len(file.data)
                 archive.addfile(plain, io.BytesIO(file.data))
     return out.getvalue()
 
 
-def pack_folder(folder: Path, out: IO[bytes]) -> None:
-    """Write an archive of a host folder's content; everything in it belongs to root."""
+def pack_folder(folder: Path, out: IO[bytes], inside: str) -> None:
+    """Write an archive of a host folder, to be an absolute folder inside; everything belongs to root."""
 
     def owned(member: tarfile.TarInfo) -> tarfile.TarInfo:
         member.uid = member.gid = 0
@@ -176,4 +176,4 @@ def pack_folder(folder: Path, out: IO[bytes]) -> None:
         return member
 
     with tarfile.open(fileobj=out, mode="w") as archive:
-        archive.add(folder, arcname=".", filter=owned)
+        archive.add(folder, arcname=inside.strip("/"), filter=owned)

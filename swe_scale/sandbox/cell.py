@@ -1,7 +1,6 @@
 """A running container in which one command runs at a time, to its end or its deadline."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -12,7 +11,7 @@ from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Execution, File, Limit
 from swe_scale.sandbox.archive import pack
-from swe_scale.sandbox.engine import Engine, Exec, Put, script
+from swe_scale.sandbox.engine import Engine, Exec, script
 from swe_scale.sandbox.process import Output
 from swe_scale.sandbox.tree import parts_of
 
@@ -128,14 +127,8 @@ class Cell:
         for start in range(0, len(deleted), _CHUNK):
             chunk = deleted[start : start + _CHUNK]
             await self._delete(folder, chunk)
-        kept = {path: file for path, file in paths.items() if file}
-        place = PurePosixPath(folder)
-        while kept:
-            done = await self.engine.put(self.container, Put(str(place), pack(kept)))
-            if done:
-                return
-            kept = {f"{place.name}/{path}": file for path, file in kept.items()}
-            place = place.parent
+        if kept := {path: file for path, file in paths.items() if file}:
+            await self.engine.put(self.container, pack(kept, folder))
 
     async def _delete(self, folder: str, paths: Sequence[str]) -> None:
         said = Output(1024)

@@ -22,7 +22,7 @@ from swe_scale.records import Changes, Environment, Execution, File
 from swe_scale.sandbox import Recipe
 from swe_scale.sandbox.archive import Listing, archive_difference, list_archive, pack_folder, read_member
 from swe_scale.sandbox.cell import Cell
-from swe_scale.sandbox.engine import OWNER, RUN, Engine, Put, script
+from swe_scale.sandbox.engine import OWNER, RUN, Engine, script
 from swe_scale.sandbox.packages import Packages, host_packages
 from swe_scale.sandbox.preparation import (
     PATH,
@@ -192,10 +192,9 @@ class DockerBackend:
         if cleared.exit_code != 0:
             raise EnvironmentFailure(f"{workdir} can't be prepared in the image: {cleared.output.strip()}")
         with tempfile.TemporaryFile() as packed:
-            await anyio.to_thread.run_sync(pack_folder, tree, packed)
+            await anyio.to_thread.run_sync(pack_folder, tree, packed, workdir)
             packed.seek(0)
-            if not await self._engine.put(cell.container, Put(workdir, packed)):
-                raise SandboxError(f"the work tree can't be put into the container at {workdir}")
+            await self._engine.put(cell.container, packed)
 
     @asynccontextmanager
     async def open(self, environment: Environment) -> AsyncIterator[DockerTemplate]:

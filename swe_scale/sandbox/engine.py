@@ -1,7 +1,7 @@
 """The one door to a Docker or Podman service: its errors become ours, its calls can be waited for."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import IO, Any, TypeVar
@@ -9,6 +9,7 @@ from typing import IO, Any, TypeVar
 import anyio
 import docker
 from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.utils.socket import frames_iter
 from requests.exceptions import RequestException
 
 from swe_scale import assets
@@ -20,6 +21,8 @@ from swe_scale.sandbox.process import Output
 T = TypeVar("T")
 OWNER = "swe-scale.owner"
 RUN = "swe-scale.run"
+_SECONDS = 600
+"""For one answer of the service."""
 
 
 def script(name: str) -> str:
@@ -34,14 +37,6 @@ class Exec:
     command: Sequence[str]
     workdir: str
     variables: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Files on their way into a container."""
-
-    folder: str
-    archive: bytes | IO[bytes] = field(repr=False)
 
 
 class Engine:
@@ -79,9 +74,10 @@ class Engine:
             ) from error
 
     def _connected(self) -> Any:
-        # Every sandbox may hold a connection of its own.
         url = self.config.base_url
-        client = docker.DockerClient(url, max_pool_size=64) if url else docker.from_env(max_pool_size=64)
+        # Every sandbox may hold a connection of its own, and a large image takes minutes to commit.
+        options: dict[str, Any] = {"timeout": _SECONDS, "max_pool_size": 64}
+        client = docker.DockerClient(url, **options) if url else docker.from_env(**options)
         client.ping()
         return client
 
@@ -162,24 +158,22 @@ class Engine:
                 environment=dict(what.variables),
                 user="0:0",
             )["Id"]
-            for chunks in api.exec_start(made, stream=True, demux=True):
-                for output, chunk in zip(outputs, chunks, strict=True):
-                    output.add(chunk or b"")
+            with closing(api.exec_start(made, socket=True)) as stream:
+                try:
+                    for number, data in frames_iter(stream, tty=False):
+                        outputs[number - 1].add(data)
+                finally:
+                    # The SDK keeps the connection here, and closes it nowhere.
+                    stream._response.close()
             code: int | None = api.exec_inspect(made)["ExitCode"]
             return code
 
         return await anyio.to_thread.run_sync(_translated, run, limiter=self._streams)
 
-    async def put(self, container: Any, what: Put) -> bool:
-        """Unpack an archive inside; return whether its folder was there."""
-
-        def send() -> bool:
-            try:
-                return bool(container.put_archive(what.folder, what.archive))
-            except NotFound:
-                return False
-
-        return await self.call(send)
+    async def put(self, container: Any, archive: bytes | IO[bytes]) -> None:
+        """Unpack an archive inside, with the container's root as its root."""
+        # Anywhere else the service refuses symbolic links that lead out of the folder.
+        await self.call(container.put_archive, "/", archive)
 
     async def archive(self, container: Any, path: str, use: Callable[[Iterable[bytes]], T]) -> T | None:
         """Return what a function makes of the archive of a path inside; None where there is no such path."""
@@ -189,7 +183,9 @@ class Engine:
                 chunks, _ = container.get_archive(path)
             except NotFound:
                 return None
-            return use(chunks)
+            # Whoever stops early must let go of the connection: the service holds the container for it.
+            with closing(chunks):
+                return use(chunks)
 
         return await self.call(fetch)
 

@@ -59,7 +59,8 @@ class Inside:
             yield from ("--share-net", "--ro-bind-try", str(_RESOLVER.resolve()), str(_RESOLVER))
         for inside, outside in self.shown.items():
             yield from ("--ro-bind", str(outside), inside)
-        for inside, outside in self.bound.items():
+        # A folder comes before those within it.
+        for inside, outside in sorted(self.bound.items()):
             yield from ("--bind", str(outside), inside)
         yield from ("--proc", "/proc", "--dev", "/dev", "--dir", "/run", "--dir", "/var")
         yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108

@@ -1,13 +1,9 @@
-"""The run's record in one SQLite file: one writer thread that commits what has gathered in one go."""
+"""The run's record in one SQLite file, locked for one process, every write of it committed by one writer."""
 
-import asyncio
 import fcntl
 import json
-import queue
 import sqlite3
-import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +16,7 @@ from swe_scale.records import Usage
 from swe_scale.store import Entry, Key
 from swe_scale.store.disk import network_file_system
 from swe_scale.store.texts import fold, unfold
+from swe_scale.store.writer import Job, Writer, connect
 
 VERSION = 1
 """Of the schema, in SQLite's `user_version`."""
@@ -33,17 +30,10 @@ CREATE TABLE IF NOT EXISTS ledger (
 );
 """
 
-Job = Callable[[sqlite3.Connection], None]
 
-
-def _connect(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
-
-
-def _prepare(file: Path) -> None:
-    with closing(_connect(file)) as connection:
+def _prepare(file: Path) -> bool:
+    """Bring the file to the form of this version; return whether it has a write-ahead log."""
+    with closing(connect(file)) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
             raise StoreError(
@@ -51,9 +41,10 @@ def _prepare(file: Path) -> None:
                 "update swe-scale, or choose another --name."
             )
         journal = "TRUNCATE" if network_file_system(file.parent) else "WAL"
-        connection.execute(f"PRAGMA journal_mode = {journal}")
+        chosen = connection.execute(f"PRAGMA journal_mode = {journal}").fetchone()[0]
         connection.executescript(_SCHEMA)
         connection.execute(f"PRAGMA user_version = {VERSION}")
+        return bool(chosen == "wal")
 
 
 def _explain(file: Path, error: sqlite3.Error) -> StoreError:
@@ -63,13 +54,11 @@ def _explain(file: Path, error: sqlite3.Error) -> StoreError:
 class SqliteStore:
     """A store in `run.sqlite`; made by `open_store`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, writer: Writer) -> None:
         self._file = file
-        self._reader = _connect(file)
-        self._jobs: queue.SimpleQueue[tuple[Job, Future[None]] | None] = queue.SimpleQueue()
+        self._writer = writer
+        self._reader = connect(file)
         self._next = 1 + (self._reader.execute("SELECT max(entry) FROM ledger").fetchone()[0] or 0)
-        self._writer = threading.Thread(target=self._write_all, name="store", daemon=True)
-        self._writer.start()
 
     def get(self, key: Key) -> Any | None:
         """Return the JSON value of a step; None where there is none for this digest."""
@@ -112,9 +101,8 @@ class SqliteStore:
 
     def close(self) -> None:
         """Write what is queued, and close the file."""
-        self._jobs.put(None)
-        self._writer.join()
         self._reader.close()
+        self._writer.close()
 
     def _text(self, key: str) -> str:
         row = self._reader.execute("SELECT body FROM texts WHERE hash = ?", (key,)).fetchone()
@@ -123,26 +111,10 @@ class SqliteStore:
         return str(row[0])
 
     async def _commit(self, job: Job) -> None:
-        done: Future[None] = Future()
-        self._jobs.put((job, done))
         try:
-            await asyncio.wrap_future(done)
+            await self._writer.commit(job)
         except sqlite3.Error as error:
             raise _explain(self._file, error) from error
-
-    def _write_all(self) -> None:
-        with closing(_connect(self._file)) as connection:
-            while (first := self._jobs.get()) is not None:
-                batch, last = [first], False
-                while not self._jobs.empty():
-                    following = self._jobs.get()
-                    if following is None:
-                        last = True
-                        break
-                    batch.append(following)
-                _write_batch(connection, batch)
-                if last:
-                    return
 
 
 def _insert(connection: sqlite3.Connection, row: tuple[int, str, str]) -> None:
@@ -154,31 +126,6 @@ def _settle(connection: sqlite3.Connection, entry: int, usage: Usage) -> None:
         "UPDATE ledger SET usage = ?, settled = 1 WHERE entry = ?",
         (usage.model_dump_json(exclude_defaults=True), entry),
     )
-
-
-def _write_batch(connection: sqlite3.Connection, batch: list[tuple[Job, Future[None]]]) -> None:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for job, _ in batch:
-            job(connection)
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        for _, done in batch:
-            _finish(done, error)
-    else:
-        for _, done in batch:
-            _finish(done, None)
-
-
-def _finish(done: Future[None], error: sqlite3.Error | None) -> None:
-    # A waiter that was cancelled has cancelled its future as well.
-    if done.set_running_or_notify_cancel():
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(error)
 
 
 def _lock(folder: Path) -> IO[bytes]:
@@ -201,8 +148,8 @@ def _open(folder: Path) -> tuple[IO[bytes], SqliteStore]:
     except OSError as error:
         raise StoreError(f"the run folder {folder} can't be used: {error.strerror}.") from error
     try:
-        _prepare(file)
-        return held, SqliteStore(file)
+        writer = Writer(file, logs_ahead=_prepare(file))
+        return held, SqliteStore(file, writer)
     except sqlite3.Error as error:
         held.close()
         raise _explain(file, error) from error

@@ -1,8 +1,10 @@
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import anyio
 import openai
 import pytest
 from chat_protocol import Fault, error, plain
@@ -13,7 +15,7 @@ from swe_scale.config import OpenAIEndpoint
 from swe_scale.errors import ContextExceeded, ModelError
 from swe_scale.models import open_model
 from swe_scale.models.endpoint import Endpoint
-from swe_scale.models.faults import Unavailable, Unreachable, refused, translate
+from swe_scale.models.faults import Unavailable, refused, translate
 from swe_scale.records import Message, Request, Sampling
 from swe_scale.retry import without_waiting
 
@@ -202,14 +204,20 @@ def test_every_error_of_the_client_is_translated() -> None:
         assert isinstance(translate(foreign, ENDPOINT), ModelError)
 
 
-async def test_a_server_that_went_away_is_tried_again() -> None:
-    with without_waiting():
+async def test_a_server_that_restarts_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as servers:
         with ScriptedServer({}) as server:
-            context = open_model(OpenAIEndpoint(base_url=server.base_url, model="scripted", retries=2))
+            config = OpenAIEndpoint(base_url=server.base_url, model="scripted", retries=2)
+            context = open_model(config)
             model = await context.__aenter__()
+        port = int(config.base_url.split(":")[2].partition("/")[0])
+
+        async def restart(seconds: float) -> None:
+            servers.enter_context(ScriptedServer({STEP: "back"}, port=port))
+
+        monkeypatch.setattr(anyio, "sleep", restart)
         try:
             request = Request(step=STEP, model="scripted", messages=(), sampling=Sampling())
-            with pytest.raises(Unreachable, match="connection refused"):
-                await model.complete(request)
+            assert (await model.complete(request)).text == "back"
         finally:
             await context.__aexit__(None, None, None)

@@ -1,60 +1,17 @@
 """The three backends, each with one environment that is built once."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from secrets import token_hex
 
-import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
-from requests.exceptions import RequestException
+from sandbox_backends import BACKENDS, IMAGE, remove_image, without_bubblewrap, without_docker, write_tree
 
 from swe_scale.config import Bubblewrap, Docker, Local, SandboxConfig
 from swe_scale.events import Events
 from swe_scale.records import Environment
 from swe_scale.sandbox import Recipe, Sandbox, Template, open_backend
-
-IMAGE = os.environ.get("SWE_SCALE_TEST_IMAGE", "swe-scale-test/debian:bookworm")
-FILES = {
-    "demo.py": "def answer():\n    return 41\n",
-    "pkg/__init__.py": "",
-    "pkg/deep/data.txt": "data\n",
-    "tool.sh": "echo tool\n",
-    "naïve – \"quoted\" 'name'.txt": "unicode\n",
-    "linked": "",
-}
-
-
-def without_docker() -> str:
-    try:
-        client = docker.from_env(timeout=10)
-        try:
-            client.images.get(IMAGE)
-        finally:
-            client.close()
-    except ImageNotFound:
-        return f"no image {IMAGE}: set SWE_SCALE_TEST_IMAGE"
-    except (DockerException, RequestException, OSError):
-        return "no Docker service answers"
-    return ""
-
-
-def without_bubblewrap() -> str:
-    if shutil.which("bwrap") is None:
-        return "bubblewrap isn't installed"
-    tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True)
-    return "" if tried.returncode == 0 else "no user namespaces here"
-
-
-BACKENDS = [
-    pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
-    pytest.param("local"),
-]
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
@@ -70,21 +27,6 @@ def config(request: pytest.FixtureRequest) -> SandboxConfig:
     return Local()
 
 
-def write_tree(folder: Path) -> Path:
-    for name, text in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if name == "linked":
-            path.symlink_to("pkg/deep")
-        else:
-            path.write_text(text, encoding="utf-8")
-    (folder / "tool.sh").chmod(0o755)
-    git = ["git", "-C", str(folder), "-c", "user.name=t", "-c", "user.email=t@example.org"]
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "base"]):
-        subprocess.run([*git, *arguments], check=True, capture_output=True)
-    return folder
-
-
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tree(tmp_path_factory.mktemp("tree"))
@@ -93,13 +35,6 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
-
-
-def remove_image(environment: Environment) -> None:
-    if environment.image:
-        client = docker.from_env()
-        client.images.remove(environment.image, force=True)
-        client.close()
 
 
 @pytest.fixture
@@ -143,6 +78,6 @@ async def sandbox(template: Template) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def canary(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def canary(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("SWE_SCALE_CANARY", "sings")
-    yield "SWE_SCALE_CANARY"
+    return "SWE_SCALE_CANARY"

@@ -1,0 +1,5 @@
+"""Lets `python -m swe_scale` stand for the command."""
+
+from swe_scale.cli import main
+
+main()

@@ -1,0 +1,127 @@
+"""A run that is killed at any instant goes on with the same command, and pays nothing twice."""
+
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from main_job import ALSO_RIGHT, RIGHT, WRONG, Desk, endpoint, replies
+from scripted_server import ScriptedServer
+
+BODIES = (RIGHT, ALSO_RIGHT, WRONG)
+
+
+def finished(folder: Path) -> set[str]:
+    """Return the addresses of the steps that are recorded."""
+    if not (folder / "run.sqlite").is_file():
+        return set()
+    with closing(sqlite3.connect(folder / "run.sqlite")) as record:
+        try:
+            return {path for (path,) in record.execute("SELECT path FROM steps")}
+        except sqlite3.OperationalError:
+            return set()
+
+
+def counted(log: Path) -> Counter[str]:
+    return Counter(log.read_text().splitlines()) if log.is_file() else Counter()
+
+
+def essence(stdout: str) -> object:
+    answer = json.loads(stdout)
+    keys = ("outcome", "patch", "candidate", "confidence", "decisions", "ranking")
+    return {key: answer[key] for key in keys}
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def solve(desk: Desk, base_url: str) -> list[str]:
+    return desk.command(
+        "run", str(desk.issue), "--repo", str(desk.repository), "--sandbox", "local", "--json",
+        "--strategy", "revise=3", "--name", "killed", *endpoint(base_url),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    calm = Desk(tmp_path / "calm")
+    with ScriptedServer(lambda step, _: replies(BODIES)[step.partition("/")[2]]) as server:
+        undisturbed = subprocess.run(
+            solve(calm, server.base_url), cwd=calm.folder, env=calm.variables(), capture_output=True, text=True
+        )
+    assert undisturbed.returncode == 0, undisturbed.stderr
+
+    desk = Desk(tmp_path / "killed")
+    log, folder = desk.folder / "executions", desk.folder / "runs" / "killed"
+    written = replies(BODIES, log)
+    before, paid = set[str](), Counter[str]()
+    with ScriptedServer(lambda step, _: written[step.partition("/")[2]], delay=0.1) as server:
+        for _ in range(4):
+            process = subprocess.Popen(
+                solve(desk, server.base_url), cwd=desk.folder, env=desk.variables(),
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+            time.sleep(1.2 + chance.random() * 3)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            calls = server.count("finished")
+            assert not [step for step in before if (calls - paid)[step]], "a recorded call was made again"
+            before, paid = finished(folder), calls
+        cells, runs = {step for step in before if "/cell/" in step}, counted(log)
+        last = subprocess.run(
+            solve(desk, server.base_url), cwd=desk.folder, env=desk.variables(), capture_output=True, text=True
+        )
+        assert last.returncode == 0, last.stderr
+        again = server.count("finished") - paid
+        assert not [step for step in before if again[step]], "a recorded call was made again"
+    total = len([step for step in finished(folder) if "/cell/" in step])
+    assert (counted(log) - runs).total() <= total - len(cells), "a recorded execution was made again"
+    assert json.loads(last.stdout)["patch"] == json.loads(undisturbed.stdout)["patch"]
+    assert essence(last.stdout) == essence(undisturbed.stdout) | {
+        "ranking": json.loads(last.stdout)["ranking"]
+    }
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(desk: Desk) -> None:
+    written = replies(BODIES)
+    with ScriptedServer(lambda step, _: written[step.partition("/")[2]], delay=0.5) as server:
+        process = subprocess.Popen(
+            solve(desk, server.base_url), cwd=desk.folder, env=desk.variables(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        server.wait_until(lambda: len(server.calls) >= 2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 130
+        assert "swe-scale resume killed" in errors and "Traceback" not in errors
+        made = server.count("finished")
+        resumed = desk.run("resume", "killed", "--json")
+        assert resumed.returncode == 0, resumed.stderr
+        assert json.loads(resumed.stdout)["outcome"] == "proposed"
+        recorded = [step for step, times in server.count("finished").items() if times > 1]
+        assert set(recorded) <= {step for step in made if server.count("dropped")[step]}
+
+
+def test_a_dropped_call_is_on_the_books_at_its_bound(desk: Desk) -> None:
+    written = replies(BODIES)
+    with ScriptedServer(lambda step, _: written[step.partition("/")[2]], delay=1.0) as server:
+        process = subprocess.Popen(
+            solve(desk, server.base_url), cwd=desk.folder, env=desk.variables(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        server.wait_until(lambda: server.in_flight > 0)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        resumed = desk.run("resume", "killed", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    usage = json.loads(resumed.stdout)["usage"]
+    assert usage["calls"] > len(server.count("finished"))

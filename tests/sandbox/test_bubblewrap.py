@@ -1,0 +1,74 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+from sandbox_backends import without_bubblewrap
+
+from swe_scale.config import Bubblewrap, Limits
+from swe_scale.errors import EnvironmentFailure, SandboxError
+from swe_scale.events import Events
+from swe_scale.sandbox import Recipe, Sandbox
+from swe_scale.sandbox.bubblewrap import BubblewrapBackend, open_bubblewrap
+
+pytestmark = [pytest.mark.anyio, pytest.mark.bubblewrap]
+LIMITS = Limits(seconds=60)
+
+
+@pytest.fixture
+async def ungrouped(tree: Path) -> AsyncIterator[Sandbox]:
+    """A sandbox on a host where no control group can be made."""
+    if reason := without_bubblewrap():
+        pytest.skip(reason)
+    backend = BubblewrapBackend(Bubblewrap(), None)
+    environment = await backend.build(Recipe(workdir="/home/user/project"), tree, token_hex(8))
+    async with backend.open(environment) as template, template.fork() as sandbox:
+        yield sandbox
+
+
+async def test_the_host_is_not_to_be_seen(ungrouped: Sandbox, tmp_path: Path) -> None:
+    line = (
+        "id -u; pwd; ls -A /home /tmp /scratch | sort | tr '\\n' ' ';"
+        f"ls /etc/shadow /root {tmp_path} 2>&1 | grep -c No;"
+        "touch /usr/x /etc/x /x 2>&1 | grep -c Read-only; hostname;"
+        "grep -c : /proc/net/dev; ls /proc/self/fd | wc -l"
+    )
+    found = (await ungrouped.run(["sh", "-c", line], limits=LIMITS)).output.splitlines()
+    assert found == [
+        "1000",
+        "/home/user/project",
+        "   /home: /scratch: /tmp: user 3",
+        "3",
+        "sandbox",
+        "1",
+        "4",
+    ]
+
+
+async def test_limits_hold_without_control_groups(ungrouped: Sandbox) -> None:
+    limits = Limits(seconds=60, memory=256 * 1024**2, disk=1024**2)
+    line = (
+        "python3 -c 'x = bytearray(1 << 30); print(1)' 2>&1 | tail -n 1;"
+        "head -c 2000000 /dev/zero >big; wc -c <big"
+    )
+    output = (await ungrouped.run(["sh", "-c", line], limits=limits)).output
+    assert output.splitlines()[0] == "MemoryError"
+    assert output.splitlines()[-1] == str(1024**2)
+
+
+async def test_what_it_cannot_do_is_said(tree: Path) -> None:
+    backend = BubblewrapBackend(Bubblewrap(python="/no/such/python"), None)
+    with pytest.raises(SandboxError, match="can't start from the image x"):
+        await backend.build(Recipe(image="x"), tree, "d")
+    for place in ("relative", "/", "/usr/src", "/etc"):
+        with pytest.raises(SandboxError, match="can't put the work tree at"):
+            await backend.build(Recipe(workdir=place), tree, "d")
+    with pytest.raises(EnvironmentFailure, match=r"/no/such/python can't be run.*name another"):
+        await backend.build(Recipe(), tree, "d")
+
+
+async def test_it_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swe_scale.sandbox.bubblewrap.PATH", "/nonexistent")
+    with pytest.raises(SandboxError, match="isn't installed"):
+        async with open_bubblewrap(Bubblewrap(), "tests", Events()):
+            pass
