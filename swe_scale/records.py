@@ -72,7 +72,7 @@ class ContextFile(Record):
 
     path: str
     tokens: int
-    """Upper bound of its tokens."""
+    """Estimate: a third of its bytes."""
     score: float
     reasons: tuple[str, ...]
     text: str

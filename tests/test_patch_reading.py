@@ -85,7 +85,11 @@ def test_carriage_returns_of_the_content_are_kept() -> None:
     assert newline_forms(everywhere) == (patch.replace("\r", ""), patch)
 
 
-@given(st.lists(st.sampled_from([*GIT.split("\n"), "\r", "@@ -9,9 +9,9 @@", '--- "a/\\x', "+++ b/", "\\"])))
+@given(
+    st.lists(
+        st.sampled_from([*GIT.split("\n"), "\r", "@@ -9,9 +9,9 @@", "z\ud800", '--- "a/\\x', "+++ b/", "\\"])
+    )
+)
 def test_no_order_of_lines_breaks_the_reading(lines: list[str]) -> None:
     patch = "\n".join(lines)
     assert all(touched(patch))

@@ -58,13 +58,13 @@ async def test_online_git_keeps_what_reaches_private_servers(
 async def test_input_that_git_does_not_read_is_no_failure(tmp_path: Path) -> None:
     quiet = Git.prepare(tmp_path / "home")
     assert (await quiet.ask("version", input=b"x" * 10**7)).startswith(b"git version")
-    with pytest.raises(RepositoryError, match="fast-import failed: Unsupported command: x"):
+    with pytest.raises(RepositoryError, match="fast-import failed: not a git repository"):
         await quiet.at(tmp_path / "home").ask("fast-import", "--quiet", input=b"x\n" * 10**6)
 
 
 async def test_a_missing_git_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RepositoryError, match="git was not found. Install"):
+    with pytest.raises(RepositoryError, match="git was not found"):
         await Git.prepare(tmp_path / "home").ask("version")
 
 

@@ -5,12 +5,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 from git_kit import Kit, git
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from swe_scale.errors import PatchError, RepositoryError
 from swe_scale.records import Changes, File
-from swe_scale.repo import Entry, Repository
+from swe_scale.repo import Entry
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +71,11 @@ async def test_a_submodule_is_an_entry_without_content(kit: Kit, tmp_path: Path)
     assert "lib" in (await repository.notes(tree))[0]
     changed = await repository.write_tree(tree, {"new": plain(b"n")})
     assert lib in await repository.files(changed)
-    without = await repository.write_tree(tree, {"lib": None})
+    for path, file in {"lib": None, "lib/x": plain(b"x")}.items():
+        with pytest.raises(PatchError, match="lib: changes a submodule"):
+            await repository.write_tree(tree, {"a": plain(b""), path: file})
+    git(kit.folder, "rm", "-q", "lib")
+    without = await repository.tree_of(await repository.resolve(kit.commit()))
     with pytest.raises(PatchError, match="lib: changes a submodule"):
         await repository.changes(tree, without)
 
@@ -203,54 +205,6 @@ async def test_cancelling_leaves_nothing_behind(kit: Kit) -> None:
             scope.cancel()
     assert {path.name for path in (kit.folder.parent / "store").iterdir()} == {"home", "store"}
     assert await repository.write_tree(tree, {"f": plain(b"f")}) == tree
-
-
-NAME = st.sampled_from(["a", "b", "c d", "ü", "x.py"])
-PATH = st.lists(NAME, min_size=1, max_size=3).map("/".join)
-DATA = st.one_of(
-    st.binary(max_size=40),
-    st.lists(st.sampled_from([b"one\n", b"two\r\n", b"\xe4\n", b"  \n", b"--- a/x\n", b"+++ b/y\n"])).map(
-        b"".join
-    ),
-)
-FILE = st.builds(File, mode=st.sampled_from(["100644", "100755"]), data=DATA)
-LINK = st.builds(File, mode=st.just("120000"), data=st.sampled_from([b"a", b"b/c", b"x.py"]))
-
-
-def as_tree(files: dict[str, File]) -> dict[str, File]:
-    """Drop whatever lies below another file."""
-    return {
-        path: file
-        for path, file in files.items()
-        if not any(path.startswith(f"{other}/") for other in files if other != path)
-    }
-
-
-TREE = st.dictionaries(PATH, st.one_of(FILE, LINK), max_size=6).map(as_tree)
-
-
-@pytest.fixture
-async def empty(kit: Kit) -> tuple[Repository, str]:
-    kit.commit()
-    return await kit.opened()
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(before=TREE, after=TREE)
-async def test_any_difference_can_be_written_read_and_applied(
-    empty: tuple[Repository, str], before: dict[str, File], after: dict[str, File]
-) -> None:
-    repository, nothing = empty
-    old = await repository.write_tree(nothing, before)
-    new = await repository.write_tree(nothing, after)
-    changes = await repository.changes(old, new)
-    assert changes == {
-        path: after.get(path) for path in before | after if before.get(path) != after.get(path)
-    }
-    assert await repository.write_tree(old, changes) == new
-    patch = await repository.diff(old, new)
-    assert (patch == "") == (old == new)
-    assert await repository.apply(old, patch) == new
 
 
 def test_an_entry_knows_whether_it_is_a_submodule() -> None:

@@ -169,6 +169,7 @@ SUBMODULE = (
     ("patch", "named"),
     [
         ("Just words, no patch.", "holds no difference"),
+        (PLAIN.replace("2\n", "\ud800\n"), "not text"),
         (PLAIN.replace("two", "other"), "f:1"),
         (PLAIN.replace("a/f", "a/nowhere").replace("b/f", "b/nowhere"), "nowhere"),
         (PLAIN.replace("-1,2", "-1,9"), "corrupt patch at line"),
@@ -216,7 +217,8 @@ async def test_a_patch_removes_a_submodule_never(kit: Kit, tmp_path: Path) -> No
     git(kit.folder, "submodule", "--quiet", "add", str(inner.folder), "s")
     kit.commit({"f": b"one\ntwo\n"})
     repository, tree = await kit.opened()
-    without = await repository.write_tree(tree, {"s": None})
+    git(kit.folder, "rm", "-q", "s")
+    without = await repository.tree_of(await repository.resolve(kit.commit()))
     with pytest.raises(PatchError, match="s: changes a submodule"):
         await repository.apply(tree, await repository.diff(tree, without))
     assert await repository.apply(tree, PLAIN) != tree

@@ -22,7 +22,10 @@ def normal_form(changes: Changes) -> str:
     """
     parts: list[str | bytes] = []
     for path, file in sorted(changes.items()):
-        parts += [path, "deleted" if file is None else f"{file.mode} {_content(path, file)}"]
+        parts += [
+            path.encode("utf-8", "surrogatepass"),
+            "deleted" if file is None else f"{file.mode} {_content(path, file)}",
+        ]
     return digest(*parts)
 
 

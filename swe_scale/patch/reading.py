@@ -170,12 +170,12 @@ def changed_tokens(patch: str) -> Counter[str]:
     Tokens are identifiers, numbers and operators; the lines of a binary file together are one token.
     """
     tokens: Counter[str] = Counter()
-    binary: list[str] = []
+    binary: list[bytes] = []
     for kind, text in _lines(patch):
         if kind in ("added", "removed"):
             tokens.update(f"{text[0]}{token}" for token in _TOKEN.findall(text, 1))
         elif kind == "binary":
-            binary.append(text)
+            binary.append(text.encode("utf-8", "surrogatepass"))
     if binary:
         tokens[f"binary {digest(*binary)}"] += 1
     return tokens

@@ -161,8 +161,8 @@ class Git:
         settings = [part for setting in (*_SETTINGS, *self.settings) for part in ("-c", setting)]
         command = ["git", *settings, *place, *arguments]
         try:
-            with anyio.fail_after(_SECONDS):
-                async with self.limiter:
+            async with self.limiter:
+                with anyio.fail_after(_SECONDS):
                     done = await self._process(command, input, output, cwd or self.home)
         except TimeoutError as error:
             raise RepositoryError(f"git {arguments[0]} was stopped after {_SECONDS:.0f} seconds.") from error

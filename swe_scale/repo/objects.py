@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from swe_scale.errors import PatchError, RepositoryError
@@ -14,6 +14,7 @@ from swe_scale.repo.git import Git, object_id
 
 SUBMODULE = "160000"
 _MODES = get_args(File.model_fields["mode"].annotation)
+_NO_SUBMODULES = "changes a submodule. Only files and symbolic links can be changed."
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
@@ -130,7 +131,7 @@ def check_entry(one: Difference) -> None:
         PatchError: it adds, moves or removes a submodule, or has a mode of its own.
     """
     if SUBMODULE in (one.old_mode, one.mode):
-        raise PatchError(f"{one.path}: changes a submodule. Only files and symbolic links can be changed.")
+        raise PatchError(f"{one.path}: {_NO_SUBMODULES}")
     if one.mode not in (*_MODES, "000000"):
         raise PatchError(f"{one.path}: has the unknown file mode {one.mode}.")
 
@@ -139,7 +140,8 @@ async def write_tree(git: Git, base: str, changes: Changes) -> str:
     """Return the hash of the tree that comes of changing another; contents are stored byte for byte.
 
     Raises:
-        PatchError: a path or a symbolic link leaves the work tree, or a file is also a folder.
+        PatchError: a path or a symbolic link leaves the work tree, a file is also a folder, or a
+            submodule would be changed.
         RepositoryError: the base isn't in the store, or the store can't be written.
     """
     check_changes(changes)
@@ -147,8 +149,20 @@ async def write_tree(git: Git, base: str, changes: Changes) -> str:
         dir=git.home.parent, prefix="write-", ignore_cleanup_errors=True
     ) as folder:
         writer = _writer(git, Path(folder))
-        output = await writer.ask("fast-import", "--quiet", input=_script(object_id(base), changes))
-    return object_id(output.split()[2].decode("ascii"))
+        asked = _with_folders(changes)
+        output = await writer.ask("fast-import", "--quiet", input=_script(object_id(base), asked, changes))
+    *before, root = output.splitlines()
+    for path, answer in zip(asked, before, strict=True):
+        if answer.startswith(SUBMODULE.encode()):
+            raise PatchError(f"{path}: {_NO_SUBMODULES}")
+    return object_id(root.split()[2].decode("ascii"))
+
+
+def _with_folders(changes: Changes) -> list[str]:
+    """Return the changed paths and every folder above them."""
+    paths = {path for path in changes}
+    paths.update(str(folder) for path in changes for folder in PurePosixPath(path).parents if folder.name)
+    return sorted(paths)
 
 
 def check_changes(changes: Changes) -> None:
@@ -163,10 +177,9 @@ def check_changes(changes: Changes) -> None:
             continue
         if file.mode == "120000":
             check_link(path, file.data)
-        parts = path.split("/")
-        above = ["/".join(parts[:end]) for end in range(1, len(parts))]
-        if parent := next((folder for folder in above if changes.get(folder) is not None), None):
-            raise PatchError(f"{parent}: is changed both as a file and as a folder (with {path} in it).")
+        for folder in map(str, PurePosixPath(path).parents):
+            if changes.get(folder) is not None:
+                raise PatchError(f"{folder}: is changed both as a file and as a folder (with {path} in it).")
 
 
 def _writer(git: Git, folder: Path) -> Git:
@@ -179,10 +192,11 @@ def _writer(git: Git, folder: Path) -> Git:
     return git.setting("core.fsync=none").at(folder, GIT_OBJECT_DIRECTORY=str(git.git_dir / "objects"))
 
 
-def _script(base: str, changes: Changes) -> bytes:
-    """Return the fast-import stream; deletions come first, so that a file may give way to a folder."""
+def _script(base: str, asked: list[str], changes: Changes) -> bytes:
+    """Return the fast-import stream: what is there, deletions (a file may give way to a folder), files."""
     parts = [b"commit refs/heads/tree\ncommitter swe-scale <> 0 +0000\ndata 0\n"]
     parts.append(f'M 040000 {base} ""\n'.encode())
+    parts += [b"ls %s\n" % _quoted(path) for path in asked]
     parts += [b"D %s\n" % _quoted(path) for path, file in changes.items() if file is None]
     for path, file in changes.items():
         if file is not None:

@@ -86,6 +86,10 @@ async def apply(git: Git, base: str, patch: str) -> str:
     """
     if not patch.strip():
         return object_id(base)
+    try:
+        patch.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise PatchError("The patch is not text: it holds half of a character.") from None
     if not (paths := text.touched(patch)):
         raise PatchError(
             "The patch holds no difference. A unified diff with ---, +++ and @@ lines is needed."

@@ -15,7 +15,7 @@ from swe_scale.repo.git import Git, object_id
 from swe_scale.repo.objects import Entry
 from swe_scale.repo.source import Source, find_local, is_address, is_dirty, keep, locate, mirror
 
-_LISTINGS = 8
+_LISTINGS = 4
 """Trees whose listing is remembered."""
 _RULES_BYTES = 1 << 20
 """Largest .gitignore or .gitattributes file that is heeded."""
@@ -170,7 +170,8 @@ class Repository:
         A file may take a folder's place and the other way round; deleting what isn't there is no error.
 
         Raises:
-            PatchError: a path or a symbolic link leaves the work tree, or a file is also a folder.
+            PatchError: a path or a symbolic link leaves the work tree, a file is also a folder, or a
+                submodule would be changed.
             RepositoryError: the base isn't in the store, or the store can't be written.
         """
         return await objects.write_tree(self.store, base, changes)

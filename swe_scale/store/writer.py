@@ -48,7 +48,7 @@ class Writer:
         self._connection = connect(file)
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         self._gathered: list[_Pending] = []
-        self._turn = anyio.Lock(fast_acquire=True)
+        self._turn = anyio.Lock()
         self._limiter = anyio.CapacityLimiter(1)
         self._commits = 0
 
@@ -59,14 +59,14 @@ class Writer:
             sqlite3.Error: they can't be, or those that gathered with them.
         """
         pending = _Pending(job)
-        self._gathered.append(pending)
-        async with self._turn:
-            if not pending.written:
-                await self._write()
+        if self._logs_ahead:
+            _write(self._connection, [pending])
+        else:
+            await self._write_aside(pending)
         if pending.error is not None:
             raise pending.error
-        if self._logs_ahead and self._commits >= _PER_CHECKPOINT:
-            self._commits = 0
+        self._commits += 1
+        if self._logs_ahead and self._commits % _PER_CHECKPOINT == 0:
             await anyio.to_thread.run_sync(_checkpoint, self._file, limiter=self._limiter)
 
     def close(self) -> None:
@@ -75,14 +75,14 @@ class Writer:
             if self._gathered:
                 _write(self._connection, self._gathered)
 
-    async def _write(self) -> None:
-        batch, self._gathered = self._gathered, []
-        self._commits += 1
-        if self._logs_ahead:
-            _write(self._connection, batch)
-            return
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(_write, self._connection, batch, limiter=self._limiter)
+    async def _write_aside(self, pending: _Pending) -> None:
+        self._gathered.append(pending)
+        async with self._turn:
+            if pending.written:
+                return
+            batch, self._gathered = self._gathered, []
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(_write, self._connection, batch, limiter=self._limiter)
 
 
 def _write(connection: sqlite3.Connection, batch: list[_Pending]) -> None:

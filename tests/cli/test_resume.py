@@ -73,6 +73,7 @@ def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_p
             time.sleep(1.2 + chance.random() * 3)
             process.send_signal(signal.SIGKILL)
             process.wait()
+            time.sleep(1.0)  # what it had started without isolation comes to its end
             calls = server.count("finished")
             assert not [step for step in before if (calls - paid)[step]], "a recorded call was made again"
             before, paid = finished(folder), calls
@@ -103,12 +104,12 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(desk: Desk) -> None:
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130
         assert "swe-scale resume killed" in errors and "Traceback" not in errors
-        made = server.count("finished")
+        recorded, made = finished(desk.folder / "runs" / "killed"), server.count("finished")
         resumed = desk.run("resume", "killed", "--json")
         assert resumed.returncode == 0, resumed.stderr
         assert json.loads(resumed.stdout)["outcome"] == "proposed"
-        recorded = [step for step, times in server.count("finished").items() if times > 1]
-        assert set(recorded) <= {step for step in made if server.count("dropped")[step]}
+        again = server.count("finished") - made
+        assert recorded and not [step for step in recorded if again[step]]
 
 
 def test_a_dropped_call_is_on_the_books_at_its_bound(desk: Desk) -> None:

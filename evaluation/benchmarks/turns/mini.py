@@ -32,13 +32,14 @@ class Config(BaseModel):
 class InstantModel:
     """Answers at once; reads replies and shows outputs with mini-swe-agent's own functions."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         self.config = Config()
+        self._number = number
         self._asked = 0
 
     def query(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
         self._asked += 1
-        content = texts.reply(self._asked)
+        content = texts.reply(f"{self._number}_{self._asked}")
         actions = parse_regex_actions(content, action_regex=_ACTION, format_error_template="one action")
         extra = {"actions": actions, "cost": 0.001, "timestamp": time.time()}
         return {"role": "assistant", "content": content, "extra": extra}
@@ -63,13 +64,14 @@ class InstantModel:
 class IdleEnvironment:
     """Runs nothing and says what a command would have printed."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         self.config = Config(name="idle")
+        self._number = number
         self._ran = 0
 
     def execute(self, action: dict[str, Any]) -> dict[str, Any]:
         self._ran += 1
-        return {"output": texts.output(self._ran), "returncode": 0, "exception_info": ""}
+        return {"output": texts.output(f"{self._number}_{self._ran}"), "returncode": 0, "exception_info": ""}
 
     def get_template_vars(self) -> dict[str, Any]:
         return self.config.model_dump()
@@ -78,15 +80,15 @@ class IdleEnvironment:
         return {"info": {"config": {"environment": self.config.model_dump(mode="json")}}}
 
 
-def trajectory(turns: int, path: Path | None) -> None:
+def trajectory(number: int, turns: int, folder: Path | None) -> None:
     agent = DefaultAgent(
-        InstantModel(),
-        IdleEnvironment(),
+        InstantModel(number),
+        IdleEnvironment(number),
         system_template="You resolve issues in the sandbox.",
         instance_template="{{ task }}",
         step_limit=turns,
         cost_limit=0.0,
-        output_path=path,
+        output_path=folder and folder / f"{number}.json",
     )
     agent.run(texts.ISSUE)
     assert agent.n_calls == turns
@@ -94,12 +96,12 @@ def trajectory(turns: int, path: Path | None) -> None:
 
 def measure(turns: int, count: int, *, saved: bool) -> float:
     """Return the seconds of `count` trajectories, one after another, after a short one to warm up."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        place = Path(folder)
-        trajectory(5, place / "0.json" if saved else None)
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        folder = Path(place) if saved else None
+        trajectory(0, 5, folder)
         started = time.perf_counter()
-        for index in range(1, count + 1):
-            trajectory(turns, place / f"{index}.json" if saved else None)
+        for number in range(1, count + 1):
+            trajectory(number, turns, folder)
         return time.perf_counter() - started
 
 

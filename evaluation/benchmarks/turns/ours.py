@@ -47,9 +47,9 @@ class InstantModel:
     context_length = 10**9
 
     async def complete(self, request: Request) -> Completion:
-        number = int(request.step.rpartition("/")[2])
-        usage = Usage(calls=1, prompt_tokens=1000 + 500 * number, completion_tokens=150)
-        return Completion(text=texts.reply(number), usage=usage)
+        _, _, trajectory, _, number = request.step.split("/")
+        usage = Usage(calls=1, prompt_tokens=1000 + 500 * int(number), completion_tokens=150)
+        return Completion(text=texts.reply(f"{trajectory}_{number}"), usage=usage)
 
 
 class IdleSandbox:
@@ -58,7 +58,8 @@ class IdleSandbox:
     workdir = "/work"
     scratch = "/scratch"
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._ran = 0
 
     async def run(
@@ -70,7 +71,7 @@ class IdleSandbox:
         variables: Mapping[str, str] | None = None,
     ) -> Execution:
         self._ran += 1
-        return Execution(exit_code=0, output=texts.output(self._ran))
+        return Execution(exit_code=0, output=texts.output(f"{self._number}_{self._ran}"))
 
     async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
         return None
@@ -85,12 +86,16 @@ class IdleSandbox:
 class IdleTemplate:
     """Forks at once."""
 
+    def __init__(self) -> None:
+        self._forks = 0
+
     def fork(self, limits: Limits | None = None) -> AbstractAsyncContextManager[Sandbox]:
         return self._fork()
 
     @asynccontextmanager
     async def _fork(self) -> AsyncIterator[Sandbox]:
-        yield IdleSandbox()
+        self._forks += 1
+        yield IdleSandbox(self._forks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,66 @@
+import functools
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from git_kit import Kit, git
+
+from swe_scale.errors import RepositoryError
+from swe_scale.repo import Repository
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Kit:
+    return Kit(tmp_path / "source")
+
+
+@pytest.fixture
+def served(kit: Kit) -> Iterator[str]:
+    """The address of a web server that offers the kit's repository as plain files."""
+    root = kit.folder / ".git"
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://user:secret@127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def test_an_address_is_mirrored_and_brought_up_to_date(kit: Kit, served: str, tmp_path: Path) -> None:
+    first = kit.commit({"f": b"1"})
+    git(kit.folder, "tag", "v1")
+    git(kit.folder, "update-server-info")
+    repository = await Repository.open(served, tmp_path / "store")
+    assert await repository.resolve() == first
+    assert not await repository.dirty()
+    second = kit.commit({"f": b"2"})
+    git(kit.folder, "update-server-info")
+    assert await repository.resolve("main") == first
+    later = await Repository.open(served, tmp_path / "store")
+    assert await later.resolve(first) == first
+    assert await later.resolve() == second
+    assert await later.nearest_tag(second) == "v1"
+    with pytest.raises(RepositoryError, match="has no commit 'nope'"):
+        await later.resolve("nope")
+    for path in (tmp_path / "store").rglob("*"):
+        assert not path.is_file() or b"secret" not in path.read_bytes()
+
+
+async def test_an_address_that_does_not_answer_is_said_without_its_password(
+    served: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RepositoryError, match="can't be fetched") as caught:
+        await Repository.open(f"{served}/nothing/here", tmp_path / "store")
+    assert "secret" not in str(caught.value)
+    assert not (tmp_path / "store" / "mirror").exists()
