@@ -13,6 +13,7 @@ from swe_scale.ranking import Outcomes, authors_of
 from swe_scale.records import BASE, Check, Ranked, Solution, Trajectory
 
 _SIGNS = {"pass": "✓", "fail": "✗", "error": "!", "timeout": "⏱", "infra": "?", None: "·"}
+_LEGEND = "✓ resolved  ✗ not resolved  ! the check broke  ⏱ timed out  ? sandbox failed  · not needed"
 _ON_BASE = {"fail": "reproduces", "pass": "passes: no vote", None: "none"}
 _STYLES = {
     "pass": "green",
@@ -81,7 +82,7 @@ def _matrix(solution: Solution) -> Table:
     outcomes = Outcomes(solution.verdicts)
     written = authors_of(solution.checks)
     own = [check for check in _distinct(solution) if check.kind != "regression"]
-    table = Table(title="Candidates × checks", title_justify="left", show_edge=False)
+    table = Table(title="Candidates × checks", title_justify="left", show_edge=False, caption=_LEGEND)
     table.add_column("candidate")
     for number, check in enumerate(own, start=1):
         by = ",".join(_label(author) for author in sorted(written[check.id])) or "selection"
@@ -102,6 +103,8 @@ def _sign(outcome: Any) -> Text:
 
 
 def _tests(solution: Solution, candidate: str) -> str:
+    if candidate == BASE:
+        return "–"
     regression = {check.id for check in solution.checks if check.kind == "regression"}
     verdicts = [one for one in solution.verdicts if one.candidate == candidate and one.check in regression]
     if not verdicts:
