@@ -1,6 +1,6 @@
 """Crosses candidates with checks: runs the cells that the rule needs, or all of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import anyio
 
@@ -13,32 +13,45 @@ REPEATS_ON_BASE = 2
 
 
 async def fill(
-    cells: Cells, candidates: Sequence[Candidate], checks: Sequence[Check], record_all: bool
-) -> tuple[Verdict, ...]:
-    """Return verdicts: each check on the untouched code, then on every candidate that it may judge.
+    cells: Cells,
+    candidates: Sequence[Candidate],
+    checks: Sequence[Check],
+    keep: Callable[[Verdict], None],
+    record_all: bool = False,
+) -> None:
+    """Run each check on the untouched code, then on every candidate that it may judge.
 
     A check that doesn't fail on the untouched code has no vote, so its cells are left out unless all are
     asked for.
+
+    Args:
+        cells: where they run.
+        candidates: the patched trees.
+        checks: equal ones are run once.
+        keep: takes each verdict when it is there, so that what is there counts if the time ends.
+        record_all: whether to run every cell.
 
     Raises:
         SandboxError: the backend no longer works at all.
     """
     distinct = list({check.id: check for check in checks}.values())
     base = [(check, BASE, repeat) for check in distinct for repeat in range(REPEATS_ON_BASE)]
-    verdicts = await _run(cells, base)
-    outcomes = Outcomes(verdicts)
+    outcomes = Outcomes(await _run(cells, base, keep))
     voting = [check for check in distinct if record_all or outcomes.reproduces(check.id)]
-    return verdicts + await _run(cells, [(check, one.id, 0) for check in voting for one in candidates])
+    await _run(cells, [(check, one.id, 0) for check in voting for one in candidates], keep)
 
 
-async def _run(cells: Cells, wanted: Iterable[tuple[Check, str, int]]) -> tuple[Verdict, ...]:
-    found: dict[tuple[str, str, int], Verdict] = {}
+async def _run(
+    cells: Cells, wanted: Iterable[tuple[Check, str, int]], keep: Callable[[Verdict], None]
+) -> list[Verdict]:
+    found: list[Verdict] = []
 
     async def run(check: Check, candidate: str, repeat: int) -> None:
-        found[check.id, candidate, repeat] = await cells.verdict(check, candidate, repeat)
+        verdict = await cells.verdict(check, candidate, repeat)
+        found.append(verdict)
+        keep(verdict)
 
-    order = list(wanted)
     async with anyio.create_task_group() as group:
-        for check, candidate, repeat in order:
+        for check, candidate, repeat in wanted:
             group.start_soon(run, check, candidate, repeat)
-    return tuple(found[check.id, candidate, repeat] for check, candidate, repeat in order)
+    return found

@@ -17,7 +17,7 @@ _OVERHEAD = 16
 
 def text_bound(messages: tuple[Message, ...] | list[Message]) -> int:
     """Return an upper bound of the tokens of messages: no tokenizer makes more tokens than bytes."""
-    return sum(len(message.content.encode()) + _OVERHEAD for message in messages)
+    return sum(len(message.content.encode("utf-8", "surrogatepass")) + _OVERHEAD for message in messages)
 
 
 def money(usage: Usage, price: Price | None) -> float:
@@ -38,12 +38,14 @@ def stage_of(path: str) -> str:
 
 @dataclass(slots=True)
 class Ledger:
-    """What a run has spent and has reserved."""
+    """What one issue of a run has spent and has reserved."""
 
     steps: Steps
     budget: Budget
     prices: Mapping[str, Price]
     events: Events
+    issue: str
+    """Id of the issue; its steps' paths begin with it. A budget is for one issue."""
     spent: Usage = field(default_factory=Usage)
     by_stage: dict[str, Usage] = field(default_factory=dict)
     _reserved: dict[int, Usage] = field(default_factory=dict)
@@ -51,9 +53,10 @@ class Ledger:
     _freed: anyio.Event = field(default_factory=anyio.Event)
 
     def __post_init__(self) -> None:
-        """Take over what earlier processes of the run spent; an unsettled row counts at its bound."""
+        """Take over what earlier processes spent on the issue; an unsettled row counts at its bound."""
         for entry in self.steps.store.entries():
-            self._book(entry.path, entry.usage)
+            if entry.path.startswith(f"{self.issue}/"):
+                self._book(entry.path, entry.usage)
 
     async def complete(
         self, key: Key, request: Request, prompt_bound: int, call: Callable[[], Awaitable[Completion]]
@@ -69,8 +72,11 @@ class Ledger:
         bound = self._bound(request, prompt_bound)
         await self._admit(bound)
         price = self.prices.get(request.model)
+        cost = Usage()
 
         async def make() -> Completion:
+            nonlocal cost
+            cost = bound
             reply = await call()
             return reply.model_copy(
                 update={
@@ -81,13 +87,13 @@ class Ledger:
         self._number += 1
         number = self._number
         self._reserved[number] = bound
-        cost: Usage = bound
         try:
             reply = await self.steps.once(key, Completion, make, bound=bound, cost=lambda made: made.usage)
-            cost = reply.usage
+            # Of a call that another task makes at this moment, that one keeps the books.
+            cost = reply.usage if cost is bound else cost
             return reply
         except Exception as error:
-            cost = bound if getattr(error, "charged", True) else Usage()
+            cost = cost if getattr(error, "charged", True) else Usage()
             raise
         finally:
             del self._reserved[number]
@@ -121,8 +127,10 @@ class Ledger:
             )
 
     def _bound(self, request: Request, prompt_bound: int) -> Usage:
+        price = self.prices.get(request.model)
         bound = Usage(calls=1, prompt_tokens=prompt_bound, completion_tokens=request.sampling.max_tokens)
-        return bound.model_copy(update={"usd": money(bound, self.prices.get(request.model))})
+        cached = bound.model_copy(update={"cached_tokens": prompt_bound})
+        return bound.model_copy(update={"usd": max(money(bound, price), money(cached, price))})
 
     def _book(self, path: str, usage: Usage) -> None:
         stage = stage_of(path)

@@ -80,7 +80,7 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
     if (finished := means.steps.recorded(key, Solution)) is not None:
         return finished
     clock = _Clock(means.events)
-    ledger = Ledger(means.steps, config.budget, config.prices, means.events)
+    ledger = Ledger(means.steps, config.budget, config.prices, means.events, issue.id)
     minutes = config.budget.minutes
     began = anyio.current_time()
     end = float("inf") if minutes is None else began + minutes * 60

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from swe_scale.patch import changed_tokens, overlap
 from swe_scale.records import BASE, Candidate, Check, Outcome, Ranked, Verdict
@@ -113,7 +114,7 @@ def rank(evidence: Evidence) -> Ranking:
 
 def _resembles_another(one: Candidate, candidates: Sequence[Candidate]) -> bool:
     tokens = changed_tokens(one.patch)
-    return any(
+    return tokens.total() > 0 and any(
         overlap(tokens, changed_tokens(other.patch)) >= SIMILAR for other in candidates if other.id != one.id
     )
 
@@ -147,8 +148,8 @@ def _voices(evidence: Evidence, outcomes: Outcomes, one: Candidate, cluster: fro
 
 
 def _tells_apart(candidates: Sequence[Candidate], outcomes: Outcomes, check: str) -> bool:
-    said = {outcomes.of(one.id, check) == "pass" for one in candidates}
-    return len(said) == 2
+    said = {outcomes.of(one.id, check) for one in candidates} - {None, "infra"}
+    return "pass" in said and len(said) > 1
 
 
 def _broken(verdicts: Iterable[Verdict]) -> Mapping[str, frozenset[str]]:
@@ -172,7 +173,7 @@ def _agreement(candidates: Sequence[Candidate]) -> Mapping[str, float]:
     for one in candidates:
         others = [other for other in candidates if other.id != one.id]
         total = sum(weights[other.id] for other in others)
-        like = sum(weights[other.id] * overlap(tokens[one.id], tokens[other.id]) for other in others)
+        like = fsum(weights[other.id] * overlap(tokens[one.id], tokens[other.id]) for other in others)
         found[one.id] = like / total if total else 0.0
     return found
 

@@ -19,7 +19,7 @@ def digest(*parts: str | bytes) -> str:
     """Return 16 hex digits that depend on every part and on where one ends and the next begins."""
     total = hashlib.sha256()
     for part in parts:
-        raw = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         total.update(len(raw).to_bytes(8, "big"))
         total.update(raw)
     return total.hexdigest()[:16]

@@ -89,6 +89,7 @@ class Search:
             group.start_soon(self._trajectory, self.plan[self._started])
             self._started += 1
         elif decision.action == "check":
+            await self._gather()
             with anyio.CancelScope(deadline=self.deadline):
                 await self._cross()
             self._checked = len(self.trajectories)
@@ -97,16 +98,20 @@ class Search:
         self.trajectories[assignment.index] = await run(self.setting, assignment)
         self._finished.set()
 
-    async def _cross(self) -> None:
-        made = self.trajectory_list()
-        self.candidates = candidates_of(made, self.setting.trees.base)
-        trees = self.setting.trees
+    async def _gather(self) -> None:
+        made, trees = self.trajectory_list(), self.setting.trees
+        self.candidates = candidates_of(made, trees.base)
         self.forms = {one.id: normal_form(await trees.changes(one.id)) for one in self.candidates}
         self.checks = tuple(one.check for one in made if one.check is not None)
         for one in self.candidates:
             self.setting.events.emit("candidate", f"{one.id[:8]} by {len(one.authors)}", one.id)
-        crossed = await fill(self.setting.cells, self.candidates, self.checks, self.record_all)
-        self.verdicts = crossed
+
+    async def _cross(self) -> None:
+        found: list[Verdict] = []
+        try:
+            await fill(self.setting.cells, self.candidates, self.checks, found.append, self.record_all)
+        finally:
+            self.verdicts = tuple(sorted(found, key=lambda one: (one.check, one.candidate, one.repeat)))
         checks, verdicts = await self.neighbours.verdicts(self.candidates)
         self.checks += checks
         self.verdicts += verdicts

@@ -93,7 +93,7 @@ async def _instructions(
         outputs.append(
             f"## Check {number}\n\n```{check.language}\n{check.script}```\n\n" + "\n".join(sorted(said))
         )
-    return render("select", finalists=shown, outputs=outputs, turns=setting.turns)
+    return render("select", finalists=shown, outputs=outputs, turns=setting.turns, checks=_CHECKS_PER_REPLY)
 
 
 def _shorten(patch: str) -> str:
@@ -118,8 +118,10 @@ async def _act(
     scripts = [script_of(tag) for tag in tags if tag.name == "check"]
     if not scripts:
         raise Malformed('expected <check> or <choose candidate="…"/>')
+    if len(scripts) > _CHECKS_PER_REPLY:
+        raise Malformed(f"a reply may hold up to {_CHECKS_PER_REPLY} checks, found {len(scripts)}")
     results = []
-    for script in scripts[:_CHECKS_PER_REPLY]:
+    for script in scripts:
         check = Check.of(script.text, "distinguishing", language=script.language)
         results.append(await _cross(setting.cells, check, labels, choice))
     return None, render("select_observed", results=results, left=left)

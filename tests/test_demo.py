@@ -79,7 +79,9 @@ def test_each_trajectory_plays_its_part(solved: tuple[Solution, Path]) -> None:
 
 def test_the_patch_after_every_turn_is_recorded(solved: tuple[Solution, Path]) -> None:
     for trajectory in solved[0].trajectories:
-        assert all(bool(turn.patch) == (turn.tree != trajectory.turns[0].tree) for turn in trajectory.turns[1:])
+        assert all(
+            bool(turn.patch) == (turn.tree != trajectory.turns[0].tree) for turn in trajectory.turns[1:]
+        )
         assert trajectory.turns[-1].tree == trajectory.tree
 
 

@@ -151,7 +151,7 @@ async def write_tree(git: Git, base: str, changes: Changes) -> str:
         writer = _writer(git, Path(folder))
         asked = _with_folders(changes)
         output = await writer.ask("fast-import", "--quiet", input=_script(object_id(base), asked, changes))
-    *before, root = output.splitlines()
+    *before, root = output.split(b"\n")[:-1]
     for path, answer in zip(asked, before, strict=True):
         if answer.startswith(SUBMODULE.encode()):
             raise PatchError(f"{path}: {_NO_SUBMODULES}")
@@ -160,7 +160,7 @@ async def write_tree(git: Git, base: str, changes: Changes) -> str:
 
 def _with_folders(changes: Changes) -> list[str]:
     """Return the changed paths and every folder above them."""
-    paths = {path for path in changes}
+    paths = set(changes)
     paths.update(str(folder) for path in changes for folder in PurePosixPath(path).parents if folder.name)
     return sorted(paths)
 

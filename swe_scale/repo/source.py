@@ -95,7 +95,7 @@ async def mirror(git: Git, address: str, folder: Path) -> Source:
         return Source(git.at(folder), name, _HEAD, None, address, stale=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="mirror-") as fresh:
         first = Source(git.at(Path(fresh)), name, _HEAD, None, address)
-        await first.git.ask("init", "-q", "--bare", "--template=")
+        await first.git.ask("init", "-q", "--bare", "--template=", "--object-format=sha1")
         await _fetch(first, address, *_MIRRORED)
         keep(Path(fresh), folder)
     return Source(git.at(folder), name, _HEAD, None, address)

@@ -72,8 +72,12 @@ class SqliteStore:
 
     async def put(self, key: Key, value: Any, entry: int | None = None, usage: Usage | None = None) -> None:
         """Record a step's JSON value and, in the same transaction, settle its ledger row."""
-        texts: list[tuple[str, str]] = []
-        body = json.dumps(fold(value, lambda name, text: texts.append((name, text))))
+        texts: list[tuple[str, bytes]] = []
+
+        def keep(name: str, text: str) -> None:
+            texts.append((name, text.encode("utf-8", "surrogatepass")))
+
+        body = json.dumps(fold(value, keep))
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts)
@@ -96,7 +100,10 @@ class SqliteStore:
 
     def entries(self) -> tuple[Entry, ...]:
         """Return the whole ledger, in order."""
-        rows = self._reader.execute("SELECT path, usage, settled FROM ledger ORDER BY entry")
+        try:
+            rows = self._reader.execute("SELECT path, usage, settled FROM ledger ORDER BY entry").fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._file} can't be read: {error}.") from error
         return tuple(Entry(path, Usage.model_validate_json(usage), bool(done)) for path, usage, done in rows)
 
     def close(self) -> None:
@@ -108,7 +115,7 @@ class SqliteStore:
         row = self._reader.execute("SELECT body FROM texts WHERE hash = ?", (key,)).fetchone()
         if row is None:
             raise StoreError(f"{self._file} is damaged: a recorded text is missing.")
-        return str(row[0])
+        return bytes(row[0]).decode("utf-8", "surrogatepass")
 
     async def _commit(self, job: Job) -> None:
         try:

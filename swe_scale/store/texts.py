@@ -7,6 +7,7 @@ from typing import Any
 SHORT = 160
 """Characters up to which a text stays where it is."""
 _MARK = "$text"
+_FOLDED = (str, dict, list)
 
 
 def text_hash(text: str) -> str:
@@ -23,7 +24,11 @@ def fold(value: Any, keep: Callable[[str, str], None]) -> Any:
         keep(key, value)
         return {_MARK: key}
     if isinstance(value, dict):
-        return {name: fold(part, keep) for name, part in value.items()}
+        folded = {
+            name: fold(part, keep) if isinstance(part, _FOLDED) else part for name, part in value.items()
+        }
+        # What only looks like a reference is put in a list, which a reference never holds.
+        return {_MARK: [folded]} if folded.keys() == {_MARK} else folded
     if isinstance(value, list):
         return [fold(part, keep) for part in value]
     return value
@@ -33,7 +38,9 @@ def unfold(value: Any, find: Callable[[str], str]) -> Any:
     """Return the JSON value that `fold` was given."""
     if isinstance(value, dict):
         if value.keys() == {_MARK}:
-            return find(value[_MARK])
+            if isinstance(value[_MARK], str):
+                return find(value[_MARK])
+            value = value[_MARK][0]
         return {name: unfold(part, find) for name, part in value.items()}
     if isinstance(value, list):
         return [unfold(part, find) for part in value]

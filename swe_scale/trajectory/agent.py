@@ -40,6 +40,7 @@ class Agent:
         self._stack = stack
         self._sandbox: Sandbox | None = None
         self._before = digest(self.tree)
+        self._where = digest(setting.cells.environment.digest, setting.cells.limits.model_dump_json())
 
     def instructions(self) -> str:
         """Return what follows the shared part of the first message."""
@@ -56,7 +57,7 @@ class Agent:
             return Act("done", done=True)
         # Files outside of the work tree matter too, so a step depends on all commands before it.
         self._before = digest(self._before, command)
-        key = Key(f"{self._path}/turn/{number:02}/command", digest(self._before, self._environment()))
+        key = Key(f"{self._path}/turn/{number:02}/command", digest(self._before, self._where))
         ran = await self._once(key, command, number)
         self.tree = ran.tree
         if ran.script is not None:
@@ -73,10 +74,6 @@ class Agent:
             # The box may have died of what ran in it; a fresh one tells that from a dead backend.
             self._setting.events.emit("note", f"a sandbox failed: {error}", key.path)
             return await steps.once(key, Ran, lambda: self._run(command, number))
-
-    def _environment(self) -> str:
-        cells = self._setting.cells
-        return digest(cells.environment.digest, cells.limits.model_dump_json())
 
     async def _run(self, command: str, number: int) -> Ran:
         cells = self._setting.cells

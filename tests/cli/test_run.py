@@ -94,7 +94,9 @@ def test_a_patch_that_no_longer_applies_is_not_lost(desk: Desk) -> None:
     (desk.repository / "stats.py").write_text("def mean(values):\n    return 1\n")
     git(desk.repository, "commit", "-qam", "moved on")
     with serve() as server:
-        ran = desk.solve("--samples", "3", "--apply", "--base", base, "--name", "kept", *endpoint(server.base_url))
+        ran = desk.solve(
+            "--samples", "3", "--apply", "--base", base, "--name", "kept", *endpoint(server.base_url)
+        )
     assert_clean(ran, 1, "doesn't apply", "stats.py")
     kept = json.loads((desk.folder / "runs" / "kept" / "preds.jsonl").read_text())
     assert kept["model_patch"].startswith("diff --git")
@@ -104,7 +106,9 @@ def test_it_abstains_when_only_its_author_speaks_for_a_patch(desk: Desk) -> None
     with serve((WRONG,)) as server:
         ran = desk.solve("--samples", "1", *endpoint(server.base_url))
     assert_clean(ran, 3)
-    assert "No patch is proposed" in ran.stdout and "nobody but its own author" in ran.stdout.replace("\n", " ")
+    assert "No patch is proposed" in ran.stdout and "nobody but its own author" in ran.stdout.replace(
+        "\n", " "
+    )
 
 
 def test_a_model_that_never_keeps_the_format_ends_in_abstention(desk: Desk) -> None:
@@ -117,7 +121,15 @@ def test_a_model_that_never_keeps_the_format_ends_in_abstention(desk: Desk) -> N
 
 def test_the_issue_from_standard_input_or_as_text(desk: Desk) -> None:
     with serve() as server:
-        options = ("--repo", str(desk.repository), "--sandbox", "local", "--samples", "3", *endpoint(server.base_url))
+        options = (
+            "--repo",
+            str(desk.repository),
+            "--sandbox",
+            "local",
+            "--samples",
+            "3",
+            *endpoint(server.base_url),
+        )
         assert_clean(desk.run("run", "-", *options, stdin=ISSUE), 0)
         assert_clean(desk.run("run", ISSUE, *options), 0)
 
@@ -232,7 +244,11 @@ def test_two_runs_of_one_name_at_once(desk: Desk) -> None:
             "--name", "one", *endpoint(server.base_url),
         )  # fmt: skip
         first = subprocess.Popen(
-            command, cwd=desk.folder, env=desk.variables(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            command,
+            cwd=desk.folder,
+            env=desk.variables(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         server.wait_until(lambda: server.in_flight > 0)
         second = desk.solve("--samples", "1", "--name", "one", *endpoint(server.base_url))
@@ -244,7 +260,7 @@ def test_only_the_environment_is_read_from_the_repository(desk: Desk) -> None:
     greedy = (
         '[environment]\nsetup = []\ntest = "python3 -m unittest {tests}"\n'
         '[models.default]\nkind = "openai"\nbase_url = "http://127.0.0.1:9/v1"\nmodel = "evil"\n'
-        '[limits]\nseconds = 1\n'
+        "[limits]\nseconds = 1\n"
     )
     files = {"stats.py": SOURCE, "swe-scale.toml": greedy}
     repository = make_repository(desk.folder / "greedy", files)

@@ -19,6 +19,12 @@ from swe_scale.records import Environment
 from swe_scale.sandbox import Recipe, Sandbox, Template, open_backend
 
 IMAGE = os.environ.get("SWE_SCALE_TEST_IMAGE", "swe-scale-test/debian:bookworm")
+SETUP = (
+    "echo built >product.bin",
+    "echo home >~/kept",
+    # What an editable install comes to.
+    'python -c \'import os, site; open(site.getsitepackages()[0] + "/demo.pth", "w").write(os.getcwd())\'',
+)
 FILES = {
     "demo.py": "def answer():\n    return 41\n",
     "pkg/__init__.py": "",
@@ -132,9 +138,7 @@ async def environment(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(shared_cache))
         async with open_backend(config, "tests", Events()) as backend:
-            recipe = Recipe(
-                setup=("echo built >product.bin", "echo home >~/kept"), python=True, test="true {tests}"
-            )
+            recipe = Recipe(setup=SETUP, python=True, test="true {tests}")
             built = await backend.build(recipe, tree, token_hex(8))
     yield built
     remove_image(built)

@@ -6,7 +6,7 @@ import pytest
 
 from swe_scale.config import Bubblewrap, Limits
 from swe_scale.errors import EnvironmentFailure, SandboxError
-from swe_scale.events import Events
+from swe_scale.events import Event, Events
 from swe_scale.sandbox import Recipe, Sandbox
 from swe_scale.sandbox.bubblewrap import BubblewrapBackend, open_bubblewrap
 
@@ -69,3 +69,14 @@ async def test_it_must_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SandboxError, match="isn't installed"):
         async with open_bubblewrap(Bubblewrap(), "tests", Events()):
             pass
+
+
+async def test_what_the_host_cannot_hold_is_said_once(
+    bubblewrap_config: Bubblewrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swe_scale.sandbox.bubblewrap.Groups.find", lambda: None)
+    said: list[Event] = []
+    async with open_bubblewrap(bubblewrap_config, "tests", Events([said.append])):
+        pass
+    assert [event.kind for event in said] == ["note"]
+    assert "memory is bound per process and CPUs are not" in said[0].text

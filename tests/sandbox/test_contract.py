@@ -141,6 +141,12 @@ async def test_forks_are_apart(template: Template) -> None:
         assert (await sh(third, "ls ~")).output == "kept\n"
 
 
+async def test_an_editable_install_means_the_fork(sandbox: Sandbox) -> None:
+    await sh(sandbox, "sed -i s/41/42/ demo.py")
+    found = await sh(sandbox, "cd / && python -c 'import demo; print(demo.answer(), demo.__file__)'")
+    assert found.output == f"42 {sandbox.workdir}/demo.py\n"
+
+
 async def test_state_lasts_from_one_run_to_the_next(sandbox: Sandbox) -> None:
     await sh(sandbox, f"echo 1 >{sandbox.scratch}/one; echo 2 >~/two; echo 3 >three")
     assert (await sh(sandbox, f"cat {sandbox.scratch}/one ~/two three")).output == "1\n2\n3\n"

@@ -149,7 +149,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
             changes=trees.changes,
         )
         price = Price(prompt=1.0, completion=4.0)
-        ledger = Ledger(steps, Budget(usd=1e6), {InstantModel.name: price}, events)
+        ledger = Ledger(steps, Budget(usd=1e6), {InstantModel.name: price}, events, "bench-1")
         issue = Issue(id="bench-1", repo=".", base_commit=commit, title="Wrong total", body=texts.ISSUE)
         yield Stage(issue, trees, cells, ledger, events)
 
