@@ -14,7 +14,7 @@ _ENDS: dict[TrajectoryOutcome, str] = {
     "context": "ran out of context",
     "budget": "ran out of budget",
     "malformed": "never kept the format",
-    "failed": "lost the endpoint",
+    "failed": "lost the endpoint or the sandbox",
 }
 
 _UNSUPPORTED = (
@@ -45,7 +45,7 @@ def conclude(issue: Issue, made: Made, ranking: Ranking, choice: Choice | None) 
     """Return the solution, without what it cost.
 
     Raises:
-        ModelError: there is no candidate, and the endpoint failed every trajectory.
+        ModelError: there is no candidate, and endpoint or sandbox failed every trajectory.
     """
     answer = _answer(made, ranking, choice)
     chosen = answer.chosen

@@ -6,6 +6,7 @@ SweScaleError                 exit 1
 ├── PatchError                exit 1   a patch that doesn't apply or leaves the work tree
 ├── EnvironmentFailure        exit 1   the environment can't be built
 ├── SandboxError              exit 1   the sandbox backend failed (daemon, kernel, image)
+│   └── TooLarge              –        more was changed in a sandbox than a patch may hold; its agent is told
 ├── ModelError                exit 1   the endpoint failed for good
 │   └── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
@@ -43,6 +44,10 @@ class EnvironmentFailure(SweScaleError):
 
 class SandboxError(SweScaleError):
     """The sandbox backend failed; says nothing about the code that ran in it."""
+
+
+class TooLarge(SandboxError):
+    """What changed in a sandbox is more than a patch may hold: the fault of what ran there."""
 
 
 class ModelError(SweScaleError):

@@ -1,5 +1,6 @@
 """The channel on which lower modules report progress upward; the live view and the log listen."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -7,6 +8,9 @@ from typing import Literal
 from swe_scale.records import Usage
 
 Kind = Literal["stage", "turn", "trajectory", "candidate", "check", "verdict", "decision", "usage", "note"]
+
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Controls, marks of writing direction, and surrogates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,11 @@ class Event:
 
 
 Listener = Callable[[Event], None]
+
+
+def printable(text: str) -> str:
+    """Return the text without what steers a terminal: of all control characters, line ends and tabs stay."""
+    return _STEERING.sub("\ufffd", text)
 
 
 @dataclass(slots=True)

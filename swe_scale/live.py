@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from swe_scale.events import Event, Events
+from swe_scale.events import Event, Events, printable
 from swe_scale.records import Usage
 
 _NOTES = 4
@@ -58,9 +58,9 @@ class Board:
         )
         for path, text in sorted(self.trajectories.items())[:24]:
             issue, _, index = path.split("/")
-            table.add_row(f"#{int(index)}", escape(text), issue if len(self.usage) > 1 else "")
+            table.add_row(f"#{int(index)}", escape(printable(text)), issue if len(self.usage) > 1 else "")
         for note in self.notes:
-            table.add_row("note", escape(note), "")
+            table.add_row("note", escape(printable(note)), "")
         return table
 
 
@@ -82,9 +82,8 @@ def watch(events: Events, console: Console) -> Iterator[None]:
         def line(event: Event) -> None:
             if event.text:
                 where = f" {event.step}" if event.step else ""
-                console.print(
-                    f"{event.kind}{where}: {event.text}", markup=False, highlight=False, soft_wrap=True
-                )
+                text = printable(" ".join(event.text.split()))
+                console.print(f"{event.kind}{where}: {text}", markup=False, highlight=False, soft_wrap=True)
 
         events.listeners.append(line)
         try:

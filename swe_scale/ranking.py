@@ -68,6 +68,15 @@ class _Voices:
     similar: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a candidate is beside the others, whatever checks say."""
+
+    form: str
+    agreement: float
+    broken: int
+
+
 def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:
     """Return who wrote each check: equal scripts of several authors are one check."""
     found: dict[str, set[int]] = defaultdict(set)
@@ -84,7 +93,8 @@ def rank(evidence: Evidence) -> Ranking:
 
     A vote is a check that fails on the untouched code, tells candidates apart, and passes here. The check
     of a candidate's only author doesn't vote for it. Ties go to the normal form that most trajectories
-    chose, then to the patch most like the others (medoid by token overlap of changed lines).
+    chose, then to what may be proposed at all, then to the patch most like the others (medoid by token
+    overlap of changed lines).
     """
     if not evidence.candidates:
         return Ranking((), (), frozenset())
@@ -97,10 +107,13 @@ def rank(evidence: Evidence) -> Ranking:
         for one in evidence.candidates
     }
     ranked = [
-        _ranked(one, voices[one.id], len(broken.get(one.id, ())), agreement[one.id])
+        _ranked(
+            one.id,
+            voices[one.id],
+            _Standing(evidence.forms[one.id], agreement[one.id], len(broken.get(one.id, ()))),
+        )
         for one in evidence.candidates
     ]
-    ranked.sort(key=lambda one: (one.broken, -_share(one), -one.similar, -one.agreement, one.candidate))
     supported = frozenset(
         one.id
         for one in evidence.candidates
@@ -108,6 +121,12 @@ def rank(evidence: Evidence) -> Ranking:
         or _resembles_another(one, evidence.candidates)
         or _keeps_alone(one.id, evidence.candidates, broken)
     )
+    ranked.sort(
+        key=lambda one: (
+            one.broken, -_share(one), -one.similar, one.candidate not in supported, -one.agreement,
+            one.candidate,
+        )
+    )  # fmt: skip
     finalists = _finalists(ranked, evidence.forms, len(_trajectories(evidence)), supported)
     return Ranking(tuple(ranked), finalists, supported)
 
@@ -183,24 +202,32 @@ def _share(one: Ranked) -> float:
     return (one.votes + 1) / (one.of + 2)
 
 
-def _ranked(one: Candidate, voices: _Voices, broken: int, agreement: float) -> Ranked:
-    reasons = [f"{voices.votes} of {voices.of} reproduction votes"]
+def _ranked(candidate: str, voices: _Voices, standing: _Standing) -> Ranked:
+    votes = f"{voices.votes} of {voices.of} reproduction votes"
+    reasons = [votes if voices.of else "no check tells the candidates apart"]
+    if voices.backers:
+        reasons.append(f"{_counted(len(voices.backers))} for it, {len(voices.opponents)} against")
     if voices.similar:
-        reasons.append(f"same change in {voices.similar} other trajectories")
-    if broken:
-        reasons.append(f"breaks {broken} of the repository's tests")
+        reasons.append(f"the same change in {_counted(voices.similar)}")
+    if standing.broken:
+        reasons.append(f"breaks {standing.broken} of the repository's tests")
     if not voices.backers:
         reasons.append("no other trajectory speaks for it")
     return Ranked(
-        candidate=one.id,
+        candidate=candidate,
         votes=voices.votes,
         of=voices.of,
+        form=standing.form,
         similar=voices.similar,
-        agreement=round(agreement, 4),
-        broken=broken,
-        posterior=confidence(len(voices.backers), len(voices.opponents), broken),
+        agreement=round(standing.agreement, 4),
+        broken=standing.broken,
+        posterior=confidence(len(voices.backers), len(voices.opponents), standing.broken),
         reasons=tuple(reasons),
     )
+
+
+def _counted(others: int) -> str:
+    return f"{others} other {'trajectory' if others == 1 else 'trajectories'}"
 
 
 def confidence(backers: int, opponents: int, broken: int) -> float:

@@ -294,6 +294,8 @@ class Ranked(Record):
     votes: int
     of: int
     """Votes that it could have had."""
+    form: str
+    """Digest of its normal form: equal ones differ in formatting and comments at most."""
     similar: int
     """Other trajectories whose patch has the same normal form."""
     agreement: float

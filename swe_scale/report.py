@@ -9,6 +9,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from swe_scale.events import printable
 from swe_scale.ranking import Outcomes, authors_of
 from swe_scale.records import BASE, Check, Ranked, Solution, Trajectory
 
@@ -51,6 +52,7 @@ def _parts(solution: Solution) -> Iterator[RenderableType]:
     yield _trajectories(solution)
     if solution.candidates:
         yield _matrix(solution)
+        yield Text(_LEGEND, style="dim")
         yield _ranking(solution)
     yield from _answer(solution)
     yield _cost(solution)
@@ -68,9 +70,7 @@ def _trajectories(solution: Solution) -> Table:
     candidates = {one.id for one in solution.candidates}
     for one in solution.trajectories:
         said = outcomes.of(BASE, one.check.id) if one.check else None
-        meaning = {"fail": "reproduces", "pass": "passes: no vote", None: "none"}.get(
-            said, f"{said}: no vote"
-        )
+        meaning = _ON_BASE.get(said, f"{said}: no vote")
         table.add_row(
             _label(one.index), one.strategy, str(len(one.turns)), one.outcome,
             one.tree[:8] if one.tree in candidates else "–", meaning,
@@ -82,7 +82,7 @@ def _matrix(solution: Solution) -> Table:
     outcomes = Outcomes(solution.verdicts)
     written = authors_of(solution.checks)
     own = [check for check in _distinct(solution) if check.kind != "regression"]
-    table = Table(title="Candidates × checks", title_justify="left", show_edge=False, caption=_LEGEND)
+    table = Table(title="Candidates × checks", title_justify="left", show_edge=False)
     table.add_column("candidate")
     for number, check in enumerate(own, start=1):
         by = ",".join(_label(author) for author in sorted(written[check.id])) or "selection"
@@ -134,6 +134,8 @@ def _why(solution: Solution, one: Ranked, chosen: bool) -> str:
     if chosen or solution.candidate is None:
         return "; ".join(one.reasons)
     winner = next(other for other in solution.ranking if other.candidate == solution.candidate)
+    if one.form == winner.form:
+        return "the same change as the chosen one, but for formatting and comments"
     if one.broken > winner.broken:
         return f"lost: breaks {one.broken} of the repository's tests"
     if one.of - one.votes > winner.of - winner.votes:
@@ -145,12 +147,12 @@ def _why(solution: Solution, one: Ranked, chosen: bool) -> str:
 
 def _answer(solution: Solution) -> Iterator[RenderableType]:
     if solution.patch is None:
-        yield Text(f"\nNo patch is proposed: {solution.reason}", style="bold yellow")
+        yield Text(f"\nNo patch is proposed: {printable(solution.reason)}", style="bold yellow")
         return
     estimate = f"confidence {solution.confidence:.2f}, an estimate that is not calibrated"
     yield Text(f"\nProposed: {solution.candidate} ({estimate})", style="bold green")
-    yield Text(solution.reason)
-    yield Syntax(solution.patch, "diff", background_color="default", word_wrap=True)
+    yield Text(printable(solution.reason))
+    yield Syntax(printable(solution.patch), "diff", background_color="default", word_wrap=True)
 
 
 def _cost(solution: Solution) -> Text:

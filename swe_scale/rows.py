@@ -10,7 +10,8 @@ from swe_scale.errors import UsageError
 from swe_scale.issues import draft_of_text
 from swe_scale.records import Issue
 
-_NEEDED = ("instance_id", "repo", "base_commit", "problem_statement")
+_NAMES = ("instance_id", "repo", "base_commit")
+_NEEDED = (*_NAMES, "problem_statement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def read_rows(path: Path, repos: Path | None) -> Rows:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield number, line
@@ -63,14 +64,20 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _issue(line: str, repos: Path | None) -> Issue:
     try:
         row: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _Fault(f"not JSON: {error}") from error
     if not isinstance(row, dict):
         raise _Fault("not an object")
     missing = [name for name in _NEEDED if not isinstance(row.get(name), str) or not row[name].strip()]
     if missing:
         raise _Fault(f"{', '.join(missing)} missing or empty")
-    draft = draft_of_text(row["problem_statement"], row["instance_id"])
+    odd = [name for name in _NAMES if not row[name].isprintable()]
+    if odd:
+        raise _Fault(f"{', '.join(odd)} can't be used: it holds characters that can't be printed")
+    try:
+        draft = draft_of_text(row["problem_statement"], row["instance_id"])
+    except UsageError as error:
+        raise _Fault(str(error)) from error
     return draft.on(_source(row["repo"], repos), row["base_commit"])
 
 

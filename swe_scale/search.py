@@ -16,6 +16,9 @@ from swe_scale.store import Key
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trajectory.loop import run
 
+_LASTING = ("done", "turns", "malformed", "context")
+"""Ends that going on wouldn't change."""
+
 
 @dataclass(slots=True)
 class Search:
@@ -95,8 +98,29 @@ class Search:
             self._checked = len(self.trajectories)
 
     async def _trajectory(self, assignment: Assignment) -> None:
-        self.trajectories[assignment.index] = await run(self.setting, assignment)
+        self.trajectories[assignment.index] = await self._made(assignment)
         self._finished.set()
+
+    async def _made(self, assignment: Assignment) -> Trajectory:
+        """Return a trajectory, recorded or made now; one that lacked budget or endpoint can go on later."""
+        setting, steps = self.setting, self.setting.cells.steps
+        inputs = (
+            *(message.content for message in setting.opening("")),
+            setting.model.name,
+            f"{assignment} {setting.turns} {setting.cells.limits}",
+            setting.cells.environment.digest,
+        )
+        key = Key(f"{setting.issue.id}/trajectory/{assignment.index:02}", digest(*inputs))
+        found = steps.recorded(key, Trajectory)
+        if found is not None:
+            setting.events.emit("trajectory", found.outcome, key.path)
+            return found
+        made = await run(setting, assignment)
+
+        async def keep() -> Trajectory:
+            return made
+
+        return await steps.once(key, Trajectory, keep) if made.outcome in _LASTING else made
 
     async def _gather(self) -> None:
         made, trees = self.trajectory_list(), self.setting.trees

@@ -103,7 +103,7 @@ class Cells:
         try:
             return await self.steps.once(key, Verdict, lambda: self._find(key, check, candidate, repeat))
         except SandboxError as error:
-            if not await self._alive():
+            if not await self.alive():
                 raise
             self.events.emit("note", f"a sandbox failed: {error}", key.path)
             ran = Execution(exit_code=None, output=str(error))
@@ -135,7 +135,8 @@ class Cells:
             candidate=candidate, check=check.id, repeat=repeat, outcome=outcome, flags=flags, execution=ran
         )
 
-    async def _alive(self) -> bool:
+    async def alive(self) -> bool:
+        """Return whether a fresh sandbox still runs a command."""
         try:
             async with self.slots, self.template.fork(self.limits) as sandbox:
                 return (await sandbox.run(("true",), limits=self.limits)).exit_code == 0

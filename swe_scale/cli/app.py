@@ -7,12 +7,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from swe_scale.cli.help import Command
 from swe_scale.cli.options import SolveOptions, shares_options
 
 app = typer.Typer(
     name="swe-scale",
     help="Turns compute into fixed issues: trajectories, checks, votes; one patch with its evidence.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,17 +42,17 @@ def _top(
     """Carry the options that come before any command."""
 
 
-@app.command()
+@app.command(cls=Command)
 @shares_options
 def run(
     issue: Annotated[str, typer.Argument(help="A file, - for stdin, a quoted text, or a GitHub issue URL.")],
     options: SolveOptions,
     repo: Annotated[
         str | None,
-        typer.Option(metavar="PATH_OR_URL", help="The repository. \\[default: the issue's, otherwise .]"),
+        typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
     ] = None,
     base: Annotated[
-        str | None, typer.Option(metavar="COMMIT", help="Commit to start from. \\[default: HEAD]")
+        str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")
     ] = None,
     name: Name = None,
     apply: Annotated[
@@ -67,7 +69,7 @@ def run(
     _finish(lambda: run_issue(target, options, Delivery(apply=apply, force=force, out=out, json=json)))
 
 
-@app.command()
+@app.command(cls=Command)
 def resume(
     run: Annotated[str, typer.Argument(help="Name of a run, or its folder.")],
     json: Json = False,
@@ -78,7 +80,7 @@ def resume(
     _finish(lambda: resume_run(run, json=json))
 
 
-@app.command("eval")
+@app.command("eval", cls=Command)
 @shares_options
 def evaluate(
     rows: Annotated[
@@ -88,7 +90,7 @@ def evaluate(
     name: Annotated[str, typer.Option(help="Run folder below runs/. The same name goes on.")],
     repos: Annotated[
         Path | None,
-        typer.Option(help="Folder with the repositories as owner__name. \\[default: cloned]"),
+        typer.Option(help="Folder with the repositories as owner__name. [default: cloned]"),
     ] = None,
     issues: Annotated[int, typer.Option(min=1, help="Issues at a time.")] = 2,
     json: Json = False,
@@ -99,7 +101,7 @@ def evaluate(
     _finish(lambda: run_eval(Batch(rows=rows, name=name, repos=repos, issues=issues), options, json=json))
 
 
-@app.command()
+@app.command(cls=Command)
 def demo(json: Json = False) -> None:
     """Solve a bundled issue end to end; only the model's replies are scripted."""
     from swe_scale.cli.demo import run_demo
@@ -107,7 +109,7 @@ def demo(json: Json = False) -> None:
     _finish(lambda: run_demo(json=json))
 
 
-@app.command()
+@app.command(cls=Command)
 def doctor(
     config: Annotated[Path | None, typer.Option(help="Configuration file.")] = None,
     base_url: Annotated[str | None, typer.Option(help="An endpoint to try.")] = None,

@@ -30,7 +30,7 @@ class SolveOptions:
     key_variable: Annotated[
         str | None,
         typer.Option(
-            help="Environment variable that holds the key. \\[default: OPENAI_API_KEY]",
+            help="Environment variable that holds the key. [default: OPENAI_API_KEY]",
             rich_help_panel=_MODEL,
         ),
     ] = None
@@ -42,10 +42,10 @@ class SolveOptions:
     ] = None
     config: Annotated[
         Path | None,
-        typer.Option(help="Configuration file. \\[default: swe-scale/config.toml in the user's folder]"),
+        typer.Option(help="Configuration file. [default: swe-scale/config.toml in the user's folder]"),
     ] = None
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Trajectories. \\[default: 10]", rich_help_panel=_COMPUTE)
+        int | None, typer.Option(min=1, help="Trajectories. [default: 10]", rich_help_panel=_COMPUTE)
     ] = None
     strategy: Annotated[
         list[str] | None,
@@ -55,12 +55,12 @@ class SolveOptions:
     ] = None
     turns: Annotated[
         int | None,
-        typer.Option(min=1, help="Replies per trajectory. \\[default: up to 8]", rich_help_panel=_COMPUTE),
+        typer.Option(min=1, help="Replies per trajectory. [default: up to 8]", rich_help_panel=_COMPUTE),
     ] = None
     context_tokens: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Tokens of the files shown. \\[default: fits the model]", rich_help_panel=_COMPUTE
+            min=0, help="Tokens of the files shown. [default: fits the model]", rich_help_panel=_COMPUTE
         ),
     ] = None
     temperature: Annotated[
@@ -81,14 +81,14 @@ class SolveOptions:
         str | None,
         typer.Option(
             metavar="docker|bubblewrap|local",
-            help="Where code runs; local isolates nothing. \\[default: the first that works]",
+            help="Where code runs; local isolates nothing. [default: the first that works]",
             rich_help_panel=_SANDBOX,
         ),
     ] = None
     environment: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="A swe-scale.toml whose \\[environment] is used.", rich_help_panel=_SANDBOX
+            metavar="FILE", help="A swe-scale.toml whose [environment] is used.", rich_help_panel=_SANDBOX
         ),
     ] = None
     image: Annotated[

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
-from swe_scale.errors import SandboxError
+from swe_scale.errors import SandboxError, TooLarge
 from swe_scale.records import Changes, File
 
 MOST_ENTRIES = 20_000
@@ -26,9 +26,9 @@ def ignored(name: str) -> bool:
     return name == ".git" or name in _DERIVED or name.endswith(".pyc")
 
 
-def too_large(workdir: str) -> SandboxError:
+def too_large(workdir: str) -> TooLarge:
     """Return the error for a difference that is no patch any more."""
-    return SandboxError(
+    return TooLarge(
         f"the changes in {workdir} exceed {MOST_ENTRIES} files or {MOST_BYTES >> 20} MiB; "
         "have the command remove what it generated"
     )

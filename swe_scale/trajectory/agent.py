@@ -1,13 +1,13 @@
 """Strategy `agent`: bash in a persistent sandbox, the check a file that it writes there."""
 
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
-from swe_scale.errors import PatchError, SandboxError
+from swe_scale.errors import PatchError, SandboxError, TooLarge
 from swe_scale.prompts import render
-from swe_scale.records import Check, Execution, File, Record, digest
+from swe_scale.records import Changes, Check, Execution, File, Record, digest
 from swe_scale.sandbox import Sandbox
 from swe_scale.store import Key
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
@@ -39,7 +39,11 @@ class Agent:
         self._index = assignment.index
         self._stack = stack
         self._sandbox: Sandbox | None = None
+        self._started = False
         self._before = digest(self.tree)
+        # Most commands change nothing; then the tree of the snapshot before is this one's, too.
+        self._state = ""
+        self._taken = (self.tree, "")
         self._where = digest(setting.cells.environment.digest, setting.cells.limits.model_dump_json())
 
     def instructions(self) -> str:
@@ -58,7 +62,8 @@ class Agent:
         # Files outside of the work tree matter too, so a step depends on all commands before it.
         self._before = digest(self._before, command)
         key = Key(f"{self._path}/turn/{number:02}/command", digest(self._before, self._where))
-        ran = await self._once(key, command, number)
+        ran = await self._once(key, command)
+        self._started = True
         self.tree = ran.tree
         if ran.script is not None:
             self.check = Check.of(ran.script, "reproduction", author=self._index, language=ran.language)
@@ -66,19 +71,19 @@ class Agent:
         observation = render("agent_observed", execution=ran.execution, note=ran.note, left=left)
         return Act("bash", observation, edited=ran.execution, note=ran.note)
 
-    async def _once(self, key: Key, command: str, number: int) -> Ran:
+    async def _once(self, key: Key, command: str) -> Ran:
         steps = self._setting.cells.steps
         try:
-            return await steps.once(key, Ran, lambda: self._run(command, number))
+            return await steps.once(key, Ran, lambda: self._run(command))
         except SandboxError as error:
             # The box may have died of what ran in it; a fresh one tells that from a dead backend.
             self._setting.events.emit("note", f"a sandbox failed: {error}", key.path)
-            return await steps.once(key, Ran, lambda: self._run(command, number))
+            return await steps.once(key, Ran, lambda: self._run(command))
 
-    async def _run(self, command: str, number: int) -> Ran:
+    async def _run(self, command: str) -> Ran:
         cells = self._setting.cells
         async with cells.slots:
-            note = "" if self._sandbox or number == 1 else _REBUILT
+            note = _REBUILT if self._started and self._sandbox is None else ""
             sandbox = self._sandbox or await self._open()
             self._sandbox = None  # until it has proved to be in order
             execution = await sandbox.run(("bash", "-c", command), limits=cells.limits)
@@ -104,20 +109,24 @@ class Agent:
         return sandbox
 
     async def _snapshot(self, sandbox: Sandbox) -> tuple[str, str]:
-        trees = self._setting.trees
-        changes = dict(await sandbox.snapshot())
-        known = await trees.files(trees.base, changes)
-        new = tuple(path for path in changes if path not in known)
-        junk = await trees.repository.ignored(trees.base, new) if new else set()
-        kept = {
-            path: file
-            for path, file in changes.items()
-            if path not in junk and not path.startswith(f"{CHECK_FOLDER}/")
-        }
         try:
-            return await trees.write(trees.base, kept), ""
-        except PatchError as error:
+            changes = await sandbox.snapshot()
+            state = digest(*_parts(changes))
+            if state != self._state:
+                self._taken = await self._take(changes), ""
+                self._state = state
+            return self._taken
+        except (PatchError, TooLarge) as error:
             return self.tree, f"Your changes can't be taken over as they are: {error}"
+
+    async def _take(self, changes: Changes) -> str:
+        trees = self._setting.trees
+        entries = await trees.repository.files(trees.base) if changes else ()
+        known = {entry.path for entry in entries if entry.path in changes and not entry.submodule}
+        own = {path: file for path, file in changes.items() if path.split("/")[0] != CHECK_FOLDER}
+        new = tuple(path for path in own if path not in known)
+        junk = await trees.repository.ignored(trees.base, new) if new else set()
+        return await trees.write(trees.base, {path: own[path] for path in own if path not in junk})
 
     async def _script(self, sandbox: Sandbox) -> tuple[str | None, Literal["python", "sh"]]:
         folder = posixpath.join(sandbox.workdir, CHECK_FOLDER)
@@ -126,6 +135,11 @@ class Agent:
             if content is not None and content.strip():
                 return content.decode("utf-8", "replace"), language
         return None, "python"
+
+
+def _parts(changes: Changes) -> Iterator[str | bytes]:
+    for path, file in sorted(changes.items()):
+        yield from (path, "" if file is None else file.mode, b"" if file is None else file.data)
 
 
 _CHECKS: tuple[tuple[str, Literal["python", "sh"]], ...] = (("check.py", "python"), ("check.sh", "sh"))

@@ -16,6 +16,8 @@ _SHOWN = 40
 _WINDOWS = 400
 _COMPARED = 5000
 """How many places, and how many lines, are looked at for a nearest match."""
+_COMPARED_LINE = 200
+"""How many characters of a line."""
 
 
 class Refused(Exception):
@@ -121,7 +123,12 @@ def _replace(path: str, file: File, blocks: tuple[Block, ...]) -> File:
 
 def _places(lines: list[str], search: list[str]) -> list[int]:
     first, size = search[0], len(search)
-    return [i for i, line in enumerate(lines) if line == first and lines[i : i + size] == search]
+    return [
+        i
+        for i, line in enumerate(lines)
+        if line.removesuffix("\r") == first
+        and [here.removesuffix("\r") for here in lines[i : i + size]] == search
+    ]
 
 
 def _replace_one(path: str, lines: list[str], block: Block) -> list[str]:
@@ -133,6 +140,9 @@ def _replace_one(path: str, lines: list[str], block: Block) -> list[str]:
         matches += [(place, search, new) for place in _places(lines, search)]
     if len(matches) == 1:
         place, search, new = matches[0]
+        if lines[place].endswith("\r"):
+            # Some lines of the file end with CRLF, others with LF; replies only know the latter.
+            new = [f"{line}\r" for line in new]
         return lines[:place] + new + lines[place + len(search) :]
     if matches:
         where = ", ".join(str(place + 1) for place, _, _ in matches[:8])
@@ -155,6 +165,8 @@ def _nearest(path: str, lines: list[str], search: list[str]) -> str:
     if start is None:
         return f"a SEARCH part matches nothing in {path}, nor anything like it"
     shown = "\n".join(f"{start + i + 1:5} {line}" for i, line in enumerate(lines[start : start + size]))
+    # Bytes that aren't UTF-8 can't be sent to a model.
+    shown = shown.encode("utf-8", "replace").decode()
     return f"a SEARCH part doesn't match {path} exactly. The lines most like it are:\n{shown}"
 
 
@@ -167,6 +179,7 @@ def _starts(lines: list[str], wanted: Counter[str], size: int) -> list[int]:
             if len(found) > _WINDOWS:
                 break
     if not found and wanted:
-        close = get_close_matches(max(wanted, key=len), [line.strip() for line in lines[:_COMPARED]], 1)
-        found.update(i for i, line in enumerate(lines[:_COMPARED]) if line.strip() in close)
+        heads = [line.strip()[:_COMPARED_LINE] for line in lines[:_COMPARED]]
+        close = get_close_matches(max(wanted, key=len)[:_COMPARED_LINE], heads, 1)
+        found.update(i for i, head in enumerate(heads) if head in close)
     return sorted(found)

@@ -68,9 +68,10 @@ class Script:
 
 
 def _attributes(name: str, text: str, number: int) -> dict[str, str]:
-    found = dict(_ATTRIBUTE.findall(text))
+    pairs = _ATTRIBUTE.findall(text)
+    found = dict(pairs)
     known, needed = _ATTRIBUTES.get(name, (set(), set()))
-    if not needed <= found.keys() <= known:
+    if not needed <= found.keys() <= known or len(pairs) != len(found):
         raise Malformed(f"line {number}: the tag must be written {FORMS[name]}")
     return found
 
@@ -99,8 +100,13 @@ def parse(reply: str) -> tuple[Tag, ...]:
             tags.append(Tag(name, attributes, tuple(lines[at:end]), number))
             at = end + 1
         elif found := _ANY.match(line):
+            if line.startswith("</"):
+                raise Malformed(f"line {number}: </{found[1]}> closes nothing")
             raise Malformed(f"line {number}: the tag must stand alone on its line, as {FORMS[found[1]]}")
     if not tags:
+        indented = next((i for i, line in enumerate(lines, start=1) if _ANY.match(line.strip())), None)
+        if indented is not None:
+            raise Malformed(f"line {indented}: a tag must begin at the start of its line")
         raise Malformed("there is no tag in the reply")
     return tuple(tags)
 

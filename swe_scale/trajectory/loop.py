@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from swe_scale.errors import BudgetExceeded, ContextExceeded, ModelError
+from swe_scale.errors import BudgetExceeded, ContextExceeded, ModelError, SandboxError
 from swe_scale.prompts import render
 from swe_scale.records import Completion, Message, Trajectory, TrajectoryOutcome, Turn
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy, find_strategy
@@ -71,6 +71,10 @@ async def _converse(
         return _End("budget", str(error))
     except ModelError as error:
         return _End("failed", str(error))
+    except SandboxError as error:
+        if not await setting.cells.alive():
+            raise
+        return _End("failed", f"its sandbox failed: {error}")
     if all(turn.action == "malformed" for turn in turns):
         return _End("malformed", "no reply kept the format")
     return _End("turns")

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -279,3 +281,43 @@ def test_the_key_is_nowhere(desk: Desk) -> None:
     for path in (desk.folder / "runs").rglob("*"):
         assert not path.is_file() or canary.encode() not in path.read_bytes(), path
     assert canary not in ran.stdout + ran.stderr
+
+
+class _GitHub(BaseHTTPRequestHandler):
+    """Answers as GitHub's API does for one issue with one comment."""
+
+    def do_GET(self) -> None:
+        address = "https://github.com/owner/project/issues/7"
+        author = {"login": "someone", "type": "User"}
+        issue = {
+            "number": 7, "title": "mean() of an empty list crashes", "body": "`mean([])` raises.", "state": "open",
+            "comments": 1, "labels": [{"name": "bug"}], "html_url": address, "user": author,
+            "author_association": "NONE",
+        }  # fmt: skip
+        comment = {"body": "It should return 0.0.", "user": author, "author_association": "OWNER"}
+        body = json.dumps([comment] if self.path.partition("?")[0].endswith("/comments") else issue).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_the_address_of_a_github_issue(desk: Desk) -> None:
+    github = ThreadingHTTPServer(("127.0.0.1", 0), _GitHub)
+    threading.Thread(target=github.serve_forever, args=(0.05,), daemon=True).start()
+    config = desk.folder / "config.toml"
+    config.write_text(f'[github]\napi = "http://127.0.0.1:{github.server_port}"\n')
+    with serve() as server:
+        ran = desk.run(
+            "run", "https://github.com/owner/project/issues/7", "--repo", str(desk.repository),
+            "--sandbox", "local", "--samples", "3", "--config", str(config), *endpoint(server.base_url),
+        )  # fmt: skip
+        asked = json.dumps(server.calls[0].body["messages"])
+    github.shutdown()
+    github.server_close()
+    assert_clean(ran, 0, "owner__project-7")
+    assert "It should return 0.0." in asked

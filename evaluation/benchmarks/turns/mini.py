@@ -3,6 +3,8 @@
 Runs in an environment of its own, in which mini-swe-agent is installed. Where one of its own classes would
 cost it time for nothing (DeterministicModel copies all replies in every turn), a leaner one stands in.
 """
+# What only stands in for something has no use for most of what it is given.
+# ruff: noqa: ARG002
 
 import json
 import sys

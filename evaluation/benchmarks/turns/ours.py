@@ -1,4 +1,6 @@
 """Runs trajectories of strategy `agent` with an instant model, an idle sandbox and the real store."""
+# What only stands in for something has no use for most of what it is given.
+# ruff: noqa: ARG002
 
 import json
 import subprocess
