@@ -65,20 +65,19 @@ class Results:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def make_folder(runs: Path, name: str) -> Path:
-    """Return the run folder of a name; git doesn't see it wherever it is.
+def make_folder(folder: Path) -> None:
+    """Make a run folder where there is none; git doesn't see it wherever it is.
 
     Raises:
         StoreError: it can't be made.
     """
     try:
-        (runs / name).mkdir(parents=True, exist_ok=True)
-        ignore = runs / ".gitignore"
+        folder.mkdir(parents=True, exist_ok=True)
+        ignore = folder.parent / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
-        raise StoreError(f"the run folder {runs / name} can't be made: {error.strerror}.") from error
-    return runs / name
+        raise StoreError(f"the run folder {folder} can't be made: {error.strerror}.") from error
 
 
 @asynccontextmanager
@@ -138,10 +137,15 @@ def load_job(store: Any) -> Job:
     Raises:
         UsageError: there is no run in it, or one of another version.
     """
+    kept = store.get(_JOB)
+    if kept is None:
+        raise UsageError("there is no run to go on with in this folder: it was stopped before it began.")
     try:
-        return Job.model_validate(store.get(_JOB))
+        return Job.model_validate(kept)
     except ValidationError as error:
-        raise UsageError(f"there is no run to go on with in this folder:\n{explain(error)}") from error
+        raise UsageError(
+            f"this folder's run can't be gone on with, since it is of another version:\n{explain(error)}"
+        ) from error
 
 
 async def solve_task(task: Task, session: Session) -> Solution:

@@ -167,12 +167,23 @@ class RunConfig(Config):
 
 def user_folder() -> Path:
     """Return the folder of the user's own configuration."""
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "swe-scale"
+    return _place("XDG_CONFIG_HOME", ".config") / "swe-scale"
 
 
 def cache_folder() -> Path:
     """Return the folder in which environments and executions are kept across runs."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "swe-scale"
+    return _place("XDG_CACHE_HOME", ".cache") / "swe-scale"
+
+
+def _place(variable: str, below_home: str) -> Path:
+    """Return the folder that a variable names; one that isn't absolute counts as unset, as XDG wants it."""
+    named = Path(os.environ.get(variable, ""))
+    if named.is_absolute():
+        return named
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() has no answer where there is none
+    if not home.is_absolute():
+        raise UsageError(f"there is no home folder: set HOME, or {variable}, to an absolute path.")
+    return home / below_home
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -185,14 +196,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+_PLAIN = {"extra_forbidden": "there is no such field", "union_tag_not_found": "its kind is missing"}
+"""Faults that the validating library names in words of its own."""
 
 
 def explain(error: ValidationError) -> str:
     """Return what is wrong, one fault per line, each with the place of its field."""
     faults = error.errors(include_url=False, include_input=False)
-    return "\n".join(f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults)
+    return "\n".join(
+        f"  {'.'.join(str(part) for part in fault['loc'])}: {_PLAIN.get(fault['type'], fault['msg'])}"
+        for fault in faults
+    )
 
 
 def load_user_config(path: Path | None) -> UserConfig:

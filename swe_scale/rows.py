@@ -36,6 +36,8 @@ def read_rows(path: Path, repos: Path | None) -> Rows:
     Raises:
         UsageError: the file can't be read, or no row can be used.
     """
+    if repos is not None and not repos.is_dir():
+        raise UsageError(f"--repos {repos} is not a folder.")
     issues: dict[str, Issue] = {}
     faults: list[str] = []
     try:
@@ -78,6 +80,11 @@ def _issue(line: str, repos: Path | None) -> Issue:
         draft = draft_of_text(row["problem_statement"], row["instance_id"])
     except UsageError as error:
         raise _Fault(str(error)) from error
+    if draft.id != row["instance_id"]:
+        # Predictions are matched by it, so it must stay as it is.
+        raise _Fault(
+            f"instance_id {row['instance_id'][:100]!r}: use letters, digits, `.`, `_` and `-`, up to 80"
+        )
     return draft.on(_source(row["repo"], repos), row["base_commit"])
 
 
@@ -85,6 +92,6 @@ def _source(repo: str, repos: Path | None) -> str:
     if repos is not None:
         local = repos / repo.replace("/", "__")
         if local.is_dir():
-            return str(local)
+            return str(local.resolve())
     is_name = repo.count("/") == 1 and not repo.startswith((".", "/", "~")) and ":" not in repo
     return f"https://github.com/{repo}" if is_name else repo

@@ -68,6 +68,42 @@ ALSO_RIGHT = "    if not values:\n        return 0.0\n    return sum(values) / l
 WRONG = "    return sum(values) / max(len(values), 2)"
 
 
+def script() -> str:
+    """Return the text of a check, without its tags."""
+    return check().removeprefix("<check>\n").removesuffix("</check>\n")
+
+
+def bash(*lines: str) -> str:
+    """Return an agent's reply that runs these lines."""
+    return "\n".join(["Let me see.", "```bash", *lines, "```"]) + "\n"
+
+
+def agent_replies(count: int, *commands: str) -> dict[str, str]:
+    """Return the replies of agents that write a check, run the same commands one by one, and submit."""
+    first = bash("mkdir -p .swe-scale && cat > .swe-scale/check.py <<'END'", script() + "END")
+    texts = (first, *(bash(command) for command in commands), "<submit/>\n")
+    return {
+        f"trajectory/{index:02}/turn/{number:02}": text
+        for index in range(1, count + 1)
+        for number, text in enumerate(texts, start=1)
+    }
+
+
+def assert_clean(ran: subprocess.CompletedProcess[str], code: int, *texts: str) -> None:
+    """Fail unless a command ended with this code and said this on stderr, without a traceback."""
+    assert ran.returncode == code, ran.stderr
+    assert "Traceback" not in ran.stderr + ran.stdout
+    for text in texts:
+        assert text in ran.stderr, ran.stderr
+
+
+def complaint(ran: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return the lines in which a failed command says what was wrong."""
+    _, mark, said = ran.stderr.partition("swe-scale: ")
+    assert mark, ran.stderr
+    return said.splitlines()
+
+
 def replies(bodies: Sequence[str], log: Path | None = None) -> dict[str, str]:
     """Return three replies per trajectory: a check, an edit, the end."""
     found: dict[str, str] = {}

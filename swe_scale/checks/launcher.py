@@ -16,8 +16,10 @@ def own_end(error: SystemExit, tree: str) -> bool:
     """Return whether no frame between the script and this SystemExit lies in the work tree."""
     step = error.__traceback__
     while step is not None:
-        path = os.path.realpath(step.tb_frame.f_code.co_filename)
-        if path.startswith(tree + os.sep):
+        name = step.tb_frame.f_code.co_filename
+        # `exit` itself is a frozen module's; other names in brackets stand for code made on the way.
+        path = os.path.realpath(os.path.join(tree, name))
+        if path.startswith(tree + os.sep) and not name.startswith("<frozen "):
             return False
         step = step.tb_next
     return True

@@ -9,15 +9,15 @@ from swe_scale import batch
 from swe_scale.batch import Job, Results, Session, Task
 from swe_scale.cli import settings
 from swe_scale.cli.options import SolveOptions
-from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
+from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.config import RunConfig, Stage, cache_folder, dump_toml, load_user_config
-from swe_scale.errors import UsageError
+from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
 from swe_scale.issues import read_issue
 from swe_scale.live import watch
 from swe_scale.models import Model
 from swe_scale.records import Solution, digest
-from swe_scale.repo import Repository
+from swe_scale.repo import Repository, complete_source
 from swe_scale.rows import read_rows
 from swe_scale.store.sqlite import open_store
 
@@ -67,11 +67,13 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery) -> int:
     async def act() -> int:
         user = load_user_config(options.config)
         draft = await read_issue(target.issue, user.github)
-        source = target.repo or draft.clone_url or "."
+        source = complete_source(target.repo or draft.clone_url or ".")
         repository = await Repository.open(source, cache_folder() / "repositories" / digest(source))
         commit = await repository.resolve(target.base)
         if delivery.apply:
             await _check_applicable(repository, delivery.force)
+        if delivery.out is not None:
+            _check_writable(delivery.out)
         configured = settings.models_of(options, user)
         async with batch.open_models(configured) as models:
             config = settings.run_config(options, user, configured, _shortest(models))
@@ -79,7 +81,8 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery) -> int:
             environment = settings.options_of(options, config.sandbox)
             task = Task(issue=draft.on(source, commit), options=environment)
             naming.name = _name(target.name, task, config)
-            solution = await _solve_one(Job(config=config, tasks=(task,)), models, screen, naming.name)
+            job = Job(config=config, tasks=(task,))
+            solution = await _solve_one(job, models, screen, _RUNS / naming.name)
         await _deliver(solution, repository, delivery, screen)
         return screen.answer_with(solution)
 
@@ -102,10 +105,10 @@ def resume_run(run: str, *, json: bool) -> int:
             job = batch.load_job(store)
         async with batch.open_models(job.config.models) as models:
             if len(job.tasks) == 1:
-                return screen.answer_with(await _solve_one(job, models, screen, folder.name))
-            return await _solve_many(job, models, screen, folder.name)
+                return screen.answer_with(await _solve_one(job, models, screen, folder))
+            return screen.answer_with_many(await _solve_many(job, models, screen, folder), folder)
 
-    return interruptible(act, Naming(folder.name))
+    return interruptible(act, Naming(run))
 
 
 def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
@@ -129,8 +132,9 @@ def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
             image = settings.options_of(options, config.sandbox)
             tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
             job = Job(config=config, tasks=tasks, at_a_time=given.issues)
-            code = await _solve_many(job, models, screen, given.name)
-            return FAILED if rows.faults else code
+            folder = _RUNS / given.name
+            results = await _solve_many(job, models, screen, folder)
+        return screen.answer_with_many(results, folder, rows.faults)
 
     return interruptible(act, Naming(given.name))
 
@@ -152,38 +156,39 @@ def _name(given: str | None, task: Task, config: RunConfig) -> str:
     return f"{task.issue.id}-{what[:8]}"
 
 
-async def _solve_one(job: Job, models: Mapping[Stage, Model], screen: Screen, name: str) -> Solution:
-    folder, events = _open_folder(job, name), Events()
+async def _solve_one(job: Job, models: Mapping[Stage, Model], screen: Screen, folder: Path) -> Solution:
+    batch.make_folder(folder)
+    events = Events()
     with watch(events, screen.progress):
         async with batch.open_session(folder, job.config, models, events) as session:
-            await batch.save_job(session, job)
+            await _begin(session, job)
             solution = await batch.solve_task(job.tasks[0], session)
     batch.write_predictions(folder, job.config.models["trajectory"].model, [solution])
     screen.say(f"run folder: {folder}")
     return solution
 
 
-async def _solve_many(job: Job, models: Mapping[Stage, Model], screen: Screen, name: str) -> int:
-    folder, events = _open_folder(job, name), Events()
+async def _solve_many(job: Job, models: Mapping[Stage, Model], screen: Screen, folder: Path) -> Results:
+    batch.make_folder(folder)
+    events = Events()
     model = job.config.models["trajectory"].model
 
     def keep(results: Results) -> None:
         batch.write_predictions(folder, model, list(results.solutions.values()))
 
     async def work(session: Session) -> Results:
-        await batch.save_job(session, job)
+        await _begin(session, job)
         return await batch.solve_all(job.tasks, session, job.at_a_time, keep)
 
     with watch(events, screen.progress):
         async with batch.open_session(folder, job.config, models, events) as session:
-            results = await work(session)
-    return screen.answer_with_many(results, folder)
+            return await work(session)
 
 
-def _open_folder(job: Job, name: str) -> Path:
-    folder = batch.make_folder(_RUNS, name)
-    batch.replace_text(folder / "config.toml", dump_toml(job.config))
-    return folder
+async def _begin(session: Session, job: Job) -> None:
+    """Write down what the run is for; only now is the folder known to be this process's alone."""
+    batch.replace_text(session.folder / "config.toml", dump_toml(job.config))
+    await batch.save_job(session, job)
 
 
 async def _check_applicable(repository: Repository, force: bool) -> None:
@@ -196,12 +201,29 @@ async def _check_applicable(repository: Repository, force: bool) -> None:
         )
 
 
+def _check_writable(out: Path) -> None:
+    """Refuse before anything is spent."""
+    if out.is_dir() or not out.parent.is_dir():
+        raise UsageError(f"--out {out}: name a file in a folder that exists.")
+
+
 async def _deliver(solution: Solution, repository: Repository, delivery: Delivery, screen: Screen) -> None:
     if solution.patch is None:
         return
     if delivery.out is not None:
-        batch.replace_text(delivery.out, solution.patch)
+        _write_out(delivery.out, solution.patch)
         screen.say(f"patch written to {delivery.out}")
     if delivery.apply:
         await repository.apply_to_worktree(solution.patch)
         screen.say(f"patch applied to {repository.worktree}")
+
+
+def _write_out(out: Path, patch: str) -> None:
+    if not out.is_symlink() and (out.is_file() or not out.exists()):
+        batch.replace_text(out, patch)
+        return
+    # A device, a pipe, a link: what it stands for is written to, it isn't replaced.
+    try:
+        out.write_text(patch, encoding="utf-8", newline="")
+    except OSError as error:
+        raise StoreError(f"{out} can't be written: {error.strerror}.") from error

@@ -1,5 +1,6 @@
 """Defines the commands; what they do is imported when one of them runs."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -125,19 +126,34 @@ def doctor(
 def _finish(action: Callable[[], int]) -> NoReturn:
     """Carry out a command and leave with its exit code; an expected failure is one or two lines."""
     from swe_scale.errors import SweScaleError
+    from swe_scale.events import printable
 
     try:
         code = action()
     except SweScaleError as error:
-        typer.echo(f"swe-scale: {error}", err=True)
+        typer.echo(f"swe-scale: {printable(str(error))}", err=True)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
     raise typer.Exit(code)
 
 
+def _prepare_streams() -> None:
+    """Make the standard streams fit for any text, and open those that are closed.
+
+    Otherwise a file of ours would take the number of a closed one, and what is printed would go there.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif mode == "w":
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line."""
+    _prepare_streams()
     try:
         app()
     except BrokenPipeError:

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from swe_scale import report
 from swe_scale.batch import Results
-from swe_scale.errors import unwrapped
+from swe_scale.errors import StoreError, unwrapped
 from swe_scale.records import Solution
 
 PROPOSED, FAILED, ABSTAINED, INTERRUPTED = 0, 1, 3, 130
@@ -44,33 +45,58 @@ class Screen:
         self.progress.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def document(self, value: object) -> None:
-        """Print a JSON document as the answer."""
-        print(json.dumps(value, ensure_ascii=False))
+        """Print a JSON document as the answer, in ASCII: it is the same whatever the stream's encoding."""
+        with _writing():
+            print(json.dumps(value))
 
     def answer_with(self, solution: Solution) -> int:
         """Print a solution; return the exit code."""
         if self.json:
             self.document(report.document(solution))
         else:
-            report.show(solution, self.answer)
+            with _writing():
+                report.show(solution, self.answer)
         return PROPOSED if solution.patch is not None else ABSTAINED
 
-    def answer_with_many(self, results: Results, folder: Path) -> int:
-        """Print what came of many issues; return the exit code."""
-        proposed = [one for one in results.solutions.values() if one.patch is not None]
+    def answer_with_many(self, results: Results, folder: Path, unusable: tuple[str, ...] = ()) -> int:
+        """Print what came of many issues, and which rows weren't any; return the exit code."""
+        failed = FAILED if results.failures or unusable else PROPOSED
         if self.json:
             rows = {name: report.document(one) for name, one in sorted(results.solutions.items())}
-            self.document({"solutions": rows, "failures": results.failures})
-        else:
-            for name, why in sorted(results.failures.items()):
-                self.say(f"{name} failed: {why}")
-            abstained = len(results.solutions) - len(proposed)
+            self.document({"solutions": rows, "failures": results.failures, "unusable_rows": unusable})
+            return failed
+        for text in (*unusable, *(f"{name} failed: {why}" for name, why in sorted(results.failures.items()))):
+            self.say(text)
+        proposed = sum(one.patch is not None for one in results.solutions.values())
+        counts = {
+            "proposed": proposed,
+            "abstained": len(results.solutions) - proposed,
+            "failed": len(results.failures),
+            "rows unusable": len(unusable),
+        }
+        said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "proposed")
+        with _writing():
             self.answer.print(
-                f"{len(proposed)} proposed, {abstained} abstained, {len(results.failures)} failed; "
-                f"predictions in {folder / 'preds.jsonl'}",
-                highlight=False,
-            )
-        return FAILED if results.failures else PROPOSED
+                f"{said}; predictions in {folder / 'preds.jsonl'}",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
+        return failed
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Say what hinders the answer from being written; a reader that has left is no fault."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # what is still in its buffer can't be written at exit, either
+        raise StoreError(
+            f"the answer can't be written to standard output: {error.strerror}. It is kept: give the same "
+            "command again, which pays nothing twice."
+        ) from error
 
 
 def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:

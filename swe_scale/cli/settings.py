@@ -57,7 +57,7 @@ def _given_model(options: SolveOptions) -> ModelConfig | None:
     if options.replies is not None:
         if options.base_url or options.model:
             raise UsageError("--replies stands in for a model: leave out --base-url and --model.")
-        return ScriptedReplies(replies=options.replies)
+        return ScriptedReplies(replies=options.replies.absolute())
     if not options.base_url and not options.model:
         return None
     if not options.base_url or not options.model:
@@ -199,4 +199,5 @@ def options_of(options: SolveOptions, sandbox: SandboxConfig) -> Options:
     if options.image and not isinstance(sandbox, Docker):
         raise UsageError(f"--image needs the docker sandbox, not {sandbox.kind}.")
     basis = sandbox.base_image if isinstance(sandbox, Docker) else sandbox.python or ""
-    return Options(environment_file=options.environment, image=options.image, basis=basis)
+    file = options.environment.absolute() if options.environment else None
+    return Options(environment_file=file, image=options.image, basis=basis)

@@ -16,7 +16,10 @@ FILE = "swe-scale.toml"
 
 
 def _lines(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    lines = [value] if isinstance(value, str) else value
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+        raise ValueError("must be a string or a list of strings")
+    return lines
 
 
 def _absolute(value: Any) -> Any:
@@ -78,6 +81,8 @@ def _validated(content: Mapping[str, Any], origin: str, events: Events) -> Table
     table = content.get("environment")
     if table is None:
         return None
+    if not isinstance(table, dict):
+        raise UsageError(f"{origin}: environment must be a table, written [environment].")
     try:
         return Table.model_validate(table)
     except ValidationError as error:

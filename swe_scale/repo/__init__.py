@@ -2,5 +2,6 @@
 
 from swe_scale.repo.objects import Entry
 from swe_scale.repo.repository import Repository
+from swe_scale.repo.source import complete_source
 
-__all__ = ["Entry", "Repository"]
+__all__ = ["Entry", "Repository", "complete_source"]

@@ -53,6 +53,19 @@ def is_address(source: str) -> bool:
     return False
 
 
+def complete_source(source: str) -> str:
+    """Return a source that means the same from whatever folder it is used.
+
+    Raises:
+        RepositoryError: it is neither an address nor a path.
+    """
+    return source if is_address(source) else str(_place(source))
+
+
+def _place(path: str) -> Path:
+    return Path(path.removeprefix("file://")).expanduser().resolve()
+
+
 def redacted(address: str) -> str:
     """Return an address without user name and password."""
     return _SECRET.sub("", address)
@@ -78,10 +91,10 @@ async def find_local(git: Git, path: str) -> Source:
 
 
 def _existing(path: str) -> Path:
-    place = Path(path.removeprefix("file://")).expanduser()
+    place = _place(path)
     if not place.is_dir():
         raise RepositoryError(f"{path} is not a folder. Give the path or URL of a git repository.")
-    return place.resolve()
+    return place
 
 
 async def mirror(git: Git, address: str, folder: Path) -> Source:
@@ -167,6 +180,10 @@ async def _unknown(source: Source, revision: str | None) -> RepositoryError:
     listing = await source.git.ask("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
     names = listing.decode("utf-8", "replace").split("\n")[:-1]
     if revision is None:
+        if (await source.git.run("rev-parse", "--verify", "-q", source.head)).code == 0:
+            return RepositoryError(
+                f"{source.name} lacks the commit at HEAD: it is damaged. `git fsck` says what is missing."
+            )
         if names:
             return RepositoryError(
                 f"{source.name} has no commit at HEAD. Name a revision: {', '.join(names[:5])}."
@@ -203,7 +220,11 @@ async def is_dirty(source: Source) -> bool:
         places = {"GIT_WORK_TREE": source.work_tree, "GIT_OBJECT_DIRECTORY": source.work_tree / objects}
         asker = source.git.at(Path(folder), **{name: str(place) for name, place in places.items()})
         options = ("--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
-        return bool(await asker.ask("status", *options, cwd=source.work_tree))
+        answer = await asker.run("status", *options, cwd=source.work_tree)
+        if answer.code != 0:
+            reason = answer.reason.replace(f"{folder}/", "")
+            raise RepositoryError(f"{source.name}: its state can't be read: {reason}")
+        return bool(answer.output)
 
 
 def _stand_in(folder: Path, index: Path, kind: str, commit: str) -> None:

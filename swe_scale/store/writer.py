@@ -12,8 +12,8 @@ import anyio.to_thread
 Job = Callable[[sqlite3.Connection], object]
 """Writes something, within the transaction in which it is called."""
 
-_PER_CHECKPOINT = 256
-"""Transactions after which the write-ahead log is carried over into the file."""
+_PER_CHECKPOINT = 1024
+"""Transactions after which the write-ahead log is carried over into the file: at about 20 MB."""
 
 
 def connect(file: Path) -> sqlite3.Connection:
@@ -67,7 +67,7 @@ class Writer:
             raise pending.error
         self._commits += 1
         if self._logs_ahead and self._commits % _PER_CHECKPOINT == 0:
-            await anyio.to_thread.run_sync(_checkpoint, self._file, limiter=self._limiter)
+            await self._aside(lambda: _checkpoint(self._file))
 
     def close(self) -> None:
         """Write what has gathered, and close the file. Nobody may be waiting any more."""
@@ -81,8 +81,12 @@ class Writer:
             if pending.written:
                 return
             batch, self._gathered = self._gathered, []
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(_write, self._connection, batch, limiter=self._limiter)
+            await self._aside(lambda: _write(self._connection, batch))
+
+    async def _aside(self, work: Callable[[], None]) -> None:
+        # Begun once, it is waited for: what it does can't be half done.
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
 
 def _write(connection: sqlite3.Connection, batch: list[_Pending]) -> None:

@@ -1,7 +1,7 @@
 """Applies a model's edits to a work tree: exactly, or not at all, and then says what stands there."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -11,6 +11,7 @@ from swe_scale.records import Changes, File
 from swe_scale.trajectory.grammar import Block, Malformed, Tag, blocks_of, unfenced
 
 _BOM = "\ufeff"
+_KEPT = File(mode="100644", data=b"")
 _SHOWN = 40
 """Lines of a nearest match that are shown at most."""
 _WINDOWS = 400
@@ -77,6 +78,33 @@ def apply_edits(tags: tuple[Tag, ...], files: Mapping[str, File]) -> Changes:
     return {path: file for path, file in now.items() if file != files.get(path)}
 
 
+def check_places(changes: Changes, paths: Iterable[str]) -> None:
+    """Refuse changes that would put a file in a folder's place, or a folder in a file's.
+
+    Args:
+        changes: what `apply_edits` returned.
+        paths: of all files before them.
+
+    Raises:
+        Refused: they would; whatever is in that folder would be lost.
+    """
+    left = {path for path in paths if changes.get(path, _KEPT) is not None}
+    folders = {parent for path in left for parent in _parents(path)}
+    for path, file in changes.items():
+        if file is not None and path in folders:
+            raise Refused(f"{path} is a folder")
+        blocked = next((parent for parent in _parents(path) if parent in left), None)
+        if file is not None and blocked is not None:
+            raise Refused(f"{path} can't be made: {blocked} is a file")
+
+
+def _parents(path: str) -> Iterator[str]:
+    end = path.find("/")
+    while end > 0:
+        yield path[:end]
+        end = path.find("/", end + 1)
+
+
 def _check(path: str) -> None:
     try:
         check_path(path)
@@ -132,24 +160,28 @@ def _places(lines: list[str], search: list[str]) -> list[int]:
 
 
 def _replace_one(path: str, lines: list[str], block: Block) -> list[str]:
-    matches: list[tuple[int, list[str], list[str]]] = []
-    for divide in block.divides:
+    if block.divides[0] == 0:
+        raise Malformed(f"a SEARCH part for {path} is empty: name the lines after which to insert")
+    # Of several dividing lines the last one whose SEARCH part is there: an earlier one would put in again
+    # what already stands behind it.
+    for divide in reversed(block.divides):
         search, new = list(block.lines[:divide]), list(block.lines[divide + 1 :])
-        if not search:
-            raise Malformed(f"a SEARCH part for {path} is empty: name the lines after which to insert")
-        matches += [(place, search, new) for place in _places(lines, search)]
-    if len(matches) == 1:
-        place, search, new = matches[0]
-        if lines[place].endswith("\r"):
-            # Some lines of the file end with CRLF, others with LF; replies only know the latter.
-            new = [f"{line}\r" for line in new]
-        return lines[:place] + new + lines[place + len(search) :]
-    if matches:
-        where = ", ".join(str(place + 1) for place, _, _ in matches[:8])
-        raise Refused(
-            f"a SEARCH part matches {path} {len(matches)} times (lines {where}): add lines around it"
-        )
+        places = _places(lines, search)
+        if len(places) == 1:
+            return _spliced(lines, places[0], len(search), new)
+        if places:
+            where = ", ".join(str(place + 1) for place in places[:8])
+            raise Refused(
+                f"a SEARCH part matches {path} {len(places)} times (lines {where}): add lines around it"
+            )
     raise Refused(_nearest(path, lines, list(block.lines[: block.divides[0]])))
+
+
+def _spliced(lines: list[str], place: int, size: int, new: list[str]) -> list[str]:
+    if lines[place].endswith("\r"):
+        # Some lines of the file end with CRLF, others with LF; replies only know the latter.
+        new = [f"{line}\r" for line in new]
+    return lines[:place] + new + lines[place + size :]
 
 
 def _nearest(path: str, lines: list[str], search: list[str]) -> str:

@@ -12,7 +12,7 @@ from swe_scale.errors import PatchError
 from swe_scale.prompts import render
 from swe_scale.records import BASE, Check, Execution
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
-from swe_scale.trajectory.edits import Refused, apply_edits, paths_of
+from swe_scale.trajectory.edits import Refused, apply_edits, check_places, paths_of
 from swe_scale.trajectory.grammar import Malformed, Tag, parse, script_of
 
 _EDITS = ("edit", "create", "delete", "rename")
@@ -70,7 +70,9 @@ class Revise:
         if not edits:
             return start
         files = await trees.files(start, paths_of(edits))
-        return await trees.write(start, apply_edits(edits, files))
+        changes = apply_edits(edits, files)
+        check_places(changes, (entry.path for entry in await trees.repository.files(start)))
+        return await trees.write(start, changes)
 
     async def _observe(self, action: str, wants_end: bool, left: int) -> Act:
         trees, check = self._setting.trees, self.check

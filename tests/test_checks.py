@@ -1,0 +1,354 @@
+"""What a check says, however it or the code under test ends, and that each cell is run once."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from solving_kit import LOCAL, Desk, Spoken, open_desk, ran
+
+from swe_scale.checks import Cells, judge
+from swe_scale.checks.cache import VerdictCache
+from swe_scale.config import Bubblewrap, Limits, SandboxConfig
+from swe_scale.errors import SandboxError
+from swe_scale.records import BASE, Check, File, Verdict
+from swe_scale.sandbox import Sandbox
+from swe_scale.store import Steps
+from swe_scale.store.sqlite import open_store
+
+pytestmark = pytest.mark.anyio
+
+BACKENDS = [
+    pytest.param(LOCAL, id="local"),
+    pytest.param(Bubblewrap(), id="bubblewrap", marks=pytest.mark.bubblewrap),
+]
+
+
+@pytest.fixture(scope="module", params=BACKENDS)
+def sandbox(request: pytest.FixtureRequest) -> SandboxConfig:
+    found: SandboxConfig = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+async def desk(
+    anyio_backend: str, sandbox: SandboxConfig, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
+    folder = tmp_path_factory.mktemp("checks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder / "xdg"))
+        async with open_desk(folder, Spoken({}), sandbox=sandbox) as opened:
+            yield opened
+
+
+async def says(
+    desk: Desk,
+    script: str,
+    modules: Mapping[str, str] | None = None,
+    *,
+    language: str = "python",
+    foreign: bool = False,
+) -> Verdict:
+    """Return what a check says of the tree with these modules added."""
+    changes = {name: File(mode="100644", data=text.encode()) for name, text in (modules or {}).items()}
+    tree = await desk.trees.write(desk.trees.base, changes)
+    check = Check.of(script, "reproduction", language=language, foreign=foreign)  # type: ignore[arg-type]
+    return await desk.setting.cells.verdict(check, tree if changes else BASE)
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "code"),
+    [
+        ("", "pass", 0),
+        ("import sys; sys.exit(0)", "pass", 0),
+        ("import sys; sys.exit()", "pass", 0),
+        ("def main():\n    raise SystemExit(0)\nmain()", "pass", 0),
+        ("raise SystemExit", "pass", 0),
+        ("exit(0)", "pass", 0),
+        ("quit()", "pass", 0),
+        ("import os; os.chdir('/'); exit(0)", "pass", 0),
+        ("exit(42)", "fail", 42),
+        ("import sys; sys.exit(42)", "fail", 42),
+        ("import os; os._exit(42)", "fail", 42),
+        ("exit(1)", "error", 1),
+        ("exit(2)", "error", 2),
+        ("exit('no')", "error", 1),
+        ("1/0", "error", 1),
+        ("def broken(:", "error", 1),
+        ("raise KeyboardInterrupt", "error", 1),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "error", 143),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "error", 137),
+        ("import os; os._exit(0)", "error", 0),
+        ("import sys; sys.exit(300)", "error", 300 & 255),
+        ("assert __name__ == '__main__' and __file__.endswith('check.py')", "pass", 0),
+        ("import stats; assert stats.mean([2]) == 2", "pass", 0),
+        ("import sys; sys.stdout.close()", "error", 1),
+        ("import sys; assert sys.stdin.read() == ''", "pass", 0),
+        ("# -*- coding: latin-1 -*-\nprint('x')", "pass", 0),
+        ("import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: 'int' = 1\nassert A().x", "pass", 0),
+        ("import pickle\nclass A: pass\nassert pickle.loads(pickle.dumps(A()))", "pass", 0),
+    ],
+)
+async def test_the_exit_code_says_it(desk: Desk, script: str, outcome: str, code: int) -> None:
+    verdict = await says(desk, script)
+    assert (verdict.outcome, verdict.execution.exit_code) == (outcome, code)
+
+
+ENDINGS = {
+    "exit": "exit(0)",
+    "sys.exit": "import sys\nsys.exit(0)",
+    "os._exit": "import os\nos._exit(0)",
+    "SystemExit": "raise SystemExit",
+    "bare": "raise SystemExit(None)",
+    "compiled": "exec(compile('raise SystemExit(0)', '/elsewhere.py', 'exec'))",
+    "no trace": "raise SystemExit(0).with_traceback(None)",
+    "forked": "import os\nos.fork()\nraise SystemExit(0)",
+    "replaced": "import os\nos.execvp('true', ['true'])",
+    "killed parent": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n",
+    "handler": "import signal, sys\nsignal.signal(signal.SIGALRM, lambda *a: sys.exit(0))\n"
+    "signal.setitimer(signal.ITIMER_REAL, 0.01)\nsignal.pause()",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("place", ["at import", "in a call", "under src"])
+async def test_code_under_test_that_ends_the_check_never_passes(desk: Desk, ending: str, place: str) -> None:
+    body = ENDINGS[ending]
+    if place == "in a call":
+        body = "def run():\n" + "".join(f"    {line}\n" for line in body.split("\n"))
+    folder = "src/" if place == "under src" else ""
+    script = f"import patched_{abs(hash((ending, place)))} as patched\n"
+    name = script.split()[1]
+    script += "patched.run()\n" if place == "in a call" else ""
+    verdict = await says(desk, script + "print('went on')\nexit(42)\n", {f"{folder}{name}.py": body})
+    assert verdict.outcome != "pass"
+
+
+async def test_code_made_on_the_way_can_not_end_the_check_either(desk: Desk) -> None:
+    body = "space = {}\nexec('def run():\\n    raise SystemExit(0)', space)\nrun = space['run']\n"
+    assert (await says(desk, "import making\nmaking.run()", {"making.py": body})).outcome == "error"
+
+
+async def test_it_is_said_that_the_code_ended_the_check(desk: Desk) -> None:
+    verdict = await says(desk, "import ends\nexit(42)", {"ends.py": "exit(0)"})
+    assert verdict.flags == ("exit-not-its-own",)
+    assert "the code under test ended the check" in verdict.execution.output
+
+
+async def test_a_check_may_catch_what_the_code_raises_and_end_itself(desk: Desk) -> None:
+    script = "import tool\ntry:\n    tool.main()\nexcept SystemExit as e:\n    exit(0 if e.code == 3 else 42)"
+    assert (await says(desk, script, {"tool.py": "def main():\n    exit(3)"})).outcome == "pass"
+    assert (await says(desk, script, {"tool.py": "def main():\n    exit(4)"})).outcome == "fail"
+
+
+UNITTEST = """
+import sys, unittest
+from stats import mean
+class T(unittest.TestCase):
+    def test(self):
+        self.assertEqual(mean([2, 4]), 3)
+unittest.main()
+"""
+
+
+async def test_a_check_may_end_by_unittest(desk: Desk) -> None:
+    assert (await says(desk, UNITTEST)).outcome == "pass"
+    broken = {"stats.py": "def mean(values):\n    return 0\n"}
+    # unittest exits 1, which says nothing; as a foreign check it says that the test fails.
+    assert (await says(desk, UNITTEST, broken)).outcome == "error"
+    assert (await says(desk, UNITTEST, broken, foreign=True)).outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import atexit, os\natexit.register(os._exit, 0)\nexit(42)",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nexit(42)",
+        "import subprocess\nsubprocess.Popen(['sleep', '600'])\nexit(42)",
+        "import multiprocessing\np = multiprocessing.Process(target=print)\np.start()\np.join()\nexit(42)",
+    ],
+)
+async def test_what_is_left_over_changes_nothing(desk: Desk, script: str) -> None:
+    assert (await says(desk, script)).outcome == "fail"
+    assert (await says(desk, script.replace("exit(42)", "exit(0)"))).outcome == "pass"
+
+
+FAKES = [
+    "print('\\n' + '0' * 32)",
+    "import os\nfor fd in range(3, 20):\n    try: os.write(fd, b'0' * 32)\n    except OSError: pass",
+    "import sys\ntry: print(sys.stdin.read())\nexcept Exception: pass",
+    "print(open('/proc/self/environ').read())",
+]
+
+
+@pytest.mark.parametrize("fake", FAKES, ids=range(len(FAKES)))
+async def test_no_output_vouches_for_a_check(desk: Desk, fake: str) -> None:
+    verdict = await says(desk, "import faker", {"faker.py": f"{fake}\nimport os\nos._exit(0)"})
+    assert verdict.outcome == "error"
+
+
+async def test_the_nonce_is_not_shown(desk: Desk) -> None:
+    verdict = await says(desk, "print('seen')")
+    assert verdict.execution.output == "seen"
+    assert (await says(desk, "print('line', end='')")).execution.output == "line"
+
+
+async def test_long_output_does_not_hide_the_end(desk: Desk) -> None:
+    verdict = await says(desk, "print('x' * 1_000_000)")
+    assert verdict.outcome == "pass" and verdict.execution.truncated > 0
+
+
+@pytest.mark.parametrize(
+    ("script", "foreign", "outcome"),
+    [
+        ("true", False, "pass"),
+        ("exit 0", False, "pass"),
+        ("exit 42", False, "fail"),
+        ("false", False, "error"),
+        ("no-such-command", False, "error"),
+        ("test -f stats.py && cat >/dev/null", False, "pass"),
+        ("printf 'no newline'", False, "pass"),
+        ("kill -9 $$", False, "error"),
+        ("false", True, "fail"),
+        ("no-such-command", True, "fail"),
+        ("exit 42", True, "fail"),
+        ("true", True, "pass"),
+    ],
+)
+async def test_checks_in_shell(desk: Desk, script: str, foreign: bool, outcome: str) -> None:
+    verdict = await says(desk, f"{script}\n", language="sh", foreign=foreign)
+    assert verdict.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("code", "vouched", "foreign", "outcome"),
+    [
+        (0, True, False, "pass"),
+        (0, False, False, "error"),
+        (0, False, True, "error"),
+        (42, False, False, "fail"),
+        (None, False, False, "error"),
+        (127, False, True, "fail"),
+    ],
+)
+def test_judging(code: int | None, vouched: bool, foreign: bool, outcome: str) -> None:
+    check = Check.of("", "reproduction", foreign=foreign)
+    assert judge(check, ran(code), vouched)[0] == outcome
+
+
+def test_a_check_out_of_time_says_nothing_else() -> None:
+    execution = ran(0).model_copy(update={"timed_out": True})
+    assert judge(Check.of("", "reproduction"), execution, True) == ("timeout", ())
+
+
+class Counting:
+    """A template that counts its forks, and fails as many of them as it is told."""
+
+    def __init__(self, inner: object, failures: int = 0) -> None:
+        self.inner, self.failures, self.forks = inner, failures, 0
+
+    @asynccontextmanager
+    async def fork(self, limits: Limits | None = None) -> AsyncIterator[Sandbox]:
+        self.forks += 1
+        if self.forks <= self.failures:
+            raise SandboxError("the daemon is gone")
+        async with self.inner.fork(limits) as sandbox:  # type: ignore[attr-defined]
+            yield sandbox
+
+
+@pytest.fixture
+async def own_desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with open_desk(tmp_path, Spoken({})) as opened:
+        yield opened
+
+
+def counted(desk: Desk, failures: int = 0, **changes: object) -> tuple[Cells, Counting]:
+    template = Counting(desk.setting.cells.template, failures)
+    return replace(desk.setting.cells, template=template, **changes), template  # type: ignore[arg-type]
+
+
+async def test_a_cell_is_run_once_though_asked_for_by_many(own_desk: Desk) -> None:
+    cells, template = counted(own_desk)
+    check, got = Check.of("exit(42)", "reproduction"), list[Verdict]()
+
+    async def ask() -> None:
+        got.append(await cells.verdict(check, BASE))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(ask)
+    assert len({one.model_dump_json() for one in got}) == template.forks == 1
+    assert (await cells.verdict(check, BASE, repeat=1)).outcome == "fail"
+    assert template.forks == 2
+
+
+async def in_another_run(desk: Desk, folder: Path, check: Check, limits: Limits) -> int:
+    """Return how often another run must run a check, with the same cache."""
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(folder))
+        cache = stack.enter_context(VerdictCache(desk.setting.cells.cache._file.parent))
+        cells, template = counted(desk, steps=Steps(store), cache=cache, limits=limits)
+        await cells.verdict(check, BASE)
+        return template.forks
+
+
+async def test_verdicts_are_kept_across_runs_unless_the_time_was_over(own_desk: Desk, tmp_path: Path) -> None:
+    limits = Limits(seconds=60)
+    quick, slow = Check.of("exit(42)", "reproduction"), Check.of("import time; time.sleep(9)", "reproduction")
+    assert [await in_another_run(own_desk, tmp_path / f"{n}", quick, limits) for n in "abc"] == [1, 0, 0]
+    assert await in_another_run(own_desk, tmp_path / "d", quick, Limits(seconds=59)) == 1
+    brief = Limits(seconds=0.5)
+    assert [await in_another_run(own_desk, tmp_path / f"{n}", slow, brief) for n in "ef"] == [1, 1]
+    assert await in_another_run(own_desk, tmp_path / "f", slow, brief) == 0
+
+
+async def test_a_cache_that_can_not_be_used_costs_only_time(tmp_path: Path) -> None:
+    verdict = Verdict(candidate="c", check="k", outcome="pass", execution=ran())
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with VerdictCache(folder) as cache:
+            cache.put("key", verdict)
+            assert cache.get("key") is None
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "verdicts.sqlite").write_bytes(b"no database at all" * 99)
+    with VerdictCache(tmp_path / "bad") as cache:
+        cache.put("key", verdict)
+        assert cache.get("key") is None
+    with VerdictCache(tmp_path / "good") as cache:
+        cache.put("key", verdict)
+        connection = sqlite3.connect(tmp_path / "good" / "verdicts.sqlite")
+        connection.execute("UPDATE verdicts SET value = 'of another version'")
+        connection.commit()
+        connection.close()
+        assert cache.get("key") is None
+
+
+async def test_a_sandbox_that_fails_in_passing_is_tried_again(own_desk: Desk) -> None:
+    cells, template = counted(own_desk, failures=2)
+    verdict = await cells.verdict(Check.of("exit(42)", "reproduction"), BASE)
+    assert (verdict.outcome, template.forks) == ("fail", 3)
+
+
+async def test_an_infrastructure_fault_is_never_recorded(own_desk: Desk) -> None:
+    cells, _ = counted(own_desk, failures=3)
+    check = Check.of("exit(42)", "reproduction")
+    lost = await cells.verdict(check, BASE)
+    assert lost.outcome == "infra" and "the daemon is gone" in lost.execution.output
+    assert (await cells.verdict(check, BASE)).outcome == "fail"
+
+
+async def test_a_dead_backend_ends_the_run(own_desk: Desk) -> None:
+    cells, _ = counted(own_desk, failures=99)
+    with pytest.raises(SandboxError, match="the daemon is gone"):
+        await cells.verdict(Check.of("exit(42)", "reproduction"), BASE)
+
+
+async def test_each_cell_has_a_fresh_state(desk: Desk) -> None:
+    script = "import os\nassert not os.path.exists('left')\nopen('left', 'w').close()"
+    tree = await desk.trees.write(desk.trees.base, {"extra.txt": File(mode="100644", data=b"")})
+    check = Check.of(script, "reproduction")
+    for repeat in range(2):
+        assert (await desk.setting.cells.verdict(check, tree, repeat)).outcome == "pass"

@@ -1,0 +1,85 @@
+"""What is proposed, what isn't, and that the reason is said."""
+
+import pytest
+from solving_kit import candidate, check_by, issue, made, verdict
+
+from swe_scale.conclusion import Made, conclude
+from swe_scale.errors import ModelError
+from swe_scale.ranking import Evidence, rank
+from swe_scale.records import BASE, Check, Decision, Solution, Trajectory, TrajectoryOutcome
+from swe_scale.selection import Choice
+
+A, B = candidate("a", [1], "alpha"), candidate("b", [2], "beta gamma")
+K2 = check_by(2)
+
+
+def evidence(*authors: int) -> Evidence:
+    """Two candidates, and a check by each author that both pass."""
+    checks = tuple(check_by(author) for author in authors)
+    verdicts = tuple(
+        one
+        for check in checks
+        for one in (verdict(BASE, check, "fail"), verdict("a", check, "pass"), verdict("b", check, "pass"))
+    )
+    return Evidence((A, B), {"a": "f", "b": "g"}, checks, verdicts)
+
+
+def concluded(evidence: Evidence, choice: Choice | None = None) -> Solution:
+    trajectories = tuple(made(one.authors[0], one.id, one.patch) for one in evidence.candidates)
+    decisions = (Decision(number=1, action="stop", reason="enough"),)
+    return conclude(issue(), Made(trajectories, evidence, decisions), rank(evidence), choice)
+
+
+def test_the_leader_is_proposed() -> None:
+    solution = concluded(evidence(2))
+    assert (solution.outcome, solution.candidate, solution.patch) == ("proposed", "a", A.patch)
+    assert solution.confidence == 0.6667
+    assert solution.reason == "no check tells the candidates apart; 1 other trajectory for it, 0 against"
+    assert solution.decisions[0].reason == "enough" and len(solution.trajectories) == 2
+
+
+def test_the_selections_choice_is_proposed_with_its_evidence() -> None:
+    told = Check.of("told\n", "distinguishing")
+    choice = Choice("b", "the selection chose it: cleaner", [told], [verdict("b", told, "pass")])
+    solution = concluded(evidence(1, 2), choice)
+    assert solution.candidate == "b" and solution.reason.endswith("the selection chose it: cleaner")
+    assert told in solution.checks and solution.verdicts[-1].check == told.id
+
+
+def test_what_only_its_author_supports_is_not_proposed() -> None:
+    solution = concluded(evidence())
+    assert (solution.outcome, solution.patch, solution.candidate) == ("abstained", None, None)
+    assert "supported by nobody but its own author" in solution.reason
+    assert solution.candidates == (A, B) and 0 < solution.confidence <= 0.5
+    chosen = concluded(evidence(2), Choice("b", "chosen"))
+    assert chosen.outcome == "abstained"
+
+
+def ended(*outcomes: TrajectoryOutcome) -> tuple[Trajectory, ...]:
+    return tuple(
+        made(index, "base", "").model_copy(update={"outcome": outcome, "error": "the endpoint is gone"})
+        for index, outcome in enumerate(outcomes, start=1)
+    )
+
+
+NOTHING = Evidence((), {}, (), ())
+
+
+def test_where_nothing_was_found_it_says_how_each_ended() -> None:
+    ends = ended("done", "malformed", "malformed", "budget", "failed")
+    solution = conclude(issue(), Made(ends, NOTHING, ()), rank(NOTHING), None)
+    assert solution.outcome == "abstained" and solution.confidence == 0
+    assert solution.reason == (
+        "no trajectory brought a candidate: 1 ran out of budget, "
+        "1 ended without a change to more than tests, 1 lost the endpoint or the sandbox, 2 never kept the format"
+    )
+
+
+def test_where_no_trajectory_was_started_it_says_so() -> None:
+    solution = conclude(issue(), Made((), NOTHING, ()), rank(NOTHING), None)
+    assert solution.reason == "no trajectory brought a candidate: none was started"
+
+
+def test_where_every_trajectory_failed_the_fault_is_raised() -> None:
+    with pytest.raises(ModelError, match="the endpoint is gone"):
+        conclude(issue(), Made(ended("failed", "failed"), NOTHING, ()), rank(NOTHING), None)

@@ -1,0 +1,220 @@
+"""The search carries out what a policy decides, repeats its own history, and loses nothing when time ends."""
+
+import itertools
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import pytest
+from solving_kit import CHECK, DONE, FILES, RIGHT, Desk, Spoken, bash, edit, made, open_desk
+
+from swe_scale.policy import Fixed, Move, Progress
+from swe_scale.ranking import rank
+from swe_scale.records import BASE, Completion, Request
+from swe_scale.search import Search, candidates_of
+
+pytestmark = pytest.mark.anyio
+ALSO = "    if not values:\n        return 0.0\n    return sum(values) / len(values)"
+WRONG = "    return sum(values) / max(len(values), 2)"
+STRICT = CHECK.replace("mean([]) == 0.0", "mean([]) == 0.0 and mean([4]) == 4")
+
+
+def writes(body: str, check: str = STRICT) -> list[str]:
+    return [check, edit(body), DONE]
+
+
+KINDS = {
+    "right": writes(RIGHT),
+    "also": writes(ALSO, STRICT.replace("resolved", "fine")),
+    "wrong": writes(WRONG, CHECK),
+    "malformed": ["I", "will", "not"],
+}
+
+
+def replies(kinds: Sequence[str]) -> dict[str, str]:
+    return {
+        f"trajectory/{index:02}/turn/{turn:02}": text
+        for index, kind in enumerate(kinds, start=1)
+        for turn, text in enumerate(KINDS[kind], start=1)
+    }
+
+
+async def searched(desk: Desk, count: int, deadline: float = math.inf) -> Search:
+    search = desk.search(*["revise"] * count, deadline=deadline)
+    await search.run()
+    return search
+
+
+ORDERS = random.Random(3).sample(list(itertools.permutations(KINDS)), 4)
+
+
+async def test_every_order_of_the_trajectories_has_the_same_winner(tmp_path: Path) -> None:
+    leaders = set()
+    for place, order in enumerate(ORDERS):
+        (tmp_path / f"{place}").mkdir()
+        async with open_desk(tmp_path / f"{place}", Spoken(replies(order)), turns=3) as desk:
+            search = await searched(desk, 4)
+            ranking = rank(search.evidence())
+            leaders.add((tuple(one.candidate for one in ranking.ranked), ranking.contested))
+            assert len(search.candidates) == 3 and len(search.trajectories) == 4
+            assert desk.texts("candidate") == [f"{one.id[:8]} by 1" for one in search.candidates]
+    assert len(leaders) == 1
+
+
+class Shuffled(Spoken):
+    """A model whose replies come in another order than they were asked for."""
+
+    chance = random.Random(0)
+
+    async def complete(self, request: Request) -> Completion:
+        await anyio.sleep(self.chance.random() / 20)
+        return await super().complete(request)
+
+
+async def test_decisions_are_numbered_and_repeated(tmp_path: Path) -> None:
+    order = ["right", "wrong", "also"]
+    async with open_desk(tmp_path, Shuffled(replies(order))) as desk:
+        first = await searched(desk, 3)
+        await first.decide(Move("stop", "as it was then"))
+    assert [one.number for one in first.decisions] == [1, 2, 3, 4, 5]
+    assert [one.action for one in first.decisions] == ["start"] * 3 + ["check", "stop"]
+    async with open_desk(tmp_path, Spoken({})) as desk:
+        again = await searched(desk, 3)
+        await again.decide(Move("stop", "another reason now"))
+        assert desk.steps.made == 0 and desk.model.requests == []
+    assert again.decisions == first.decisions
+    assert again.evidence() == first.evidence()
+    assert again.trajectory_list() == first.trajectory_list()
+
+
+async def test_a_run_that_was_cut_goes_on_to_the_same_end(tmp_path: Path) -> None:
+    order = ["right", "wrong"]
+    whole = replies(order)
+    (tmp_path / "a").mkdir()
+    async with open_desk(tmp_path / "a", Spoken(whole)) as desk:
+        wanted = (await searched(desk, 2)).evidence()
+    (tmp_path / "b").mkdir()
+    asked: list[str] = []
+    for cut in (2, 3, 4, 99):
+
+        class Dying(Spoken):
+            async def complete(self, request: Request, most: int = cut) -> Completion:
+                if len(self.requests) >= most:
+                    raise RuntimeError("killed")
+                return await super().complete(request)
+
+        model = Dying(whole)
+        async with open_desk(tmp_path / "b", model) as desk:
+            try:
+                got = (await searched(desk, 2)).evidence()
+            except BaseExceptionGroup as group:
+                assert group.subgroup(RuntimeError)  # noqa: PT017
+        asked += [request.step for request in model.requests]
+    assert got == wanted
+    assert sorted(asked) == sorted(f"pkg-1/{step}" for step in whole)
+
+
+async def test_no_endpoint_no_candidates(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Spoken({})) as desk:
+        search = await searched(desk, 2)
+    assert {one.outcome for one in search.trajectories.values()} == {"failed"}
+    assert not search.candidates and rank(search.evidence()).ranked == ()
+
+
+async def test_when_the_time_is_over_what_is_there_is_judged(tmp_path: Path) -> None:
+    class Slow(Spoken):
+        async def complete(self, request: Request) -> Completion:
+            if "/trajectory/02/turn/03" in request.step:
+                await anyio.sleep_forever()
+            return await super().complete(request)
+
+    async with open_desk(tmp_path, Slow(replies(["right", "wrong"]))) as desk:
+        soon = replace(desk, setting=replace(desk.setting, deadline=anyio.current_time() + 6))
+        search = await searched(soon, 2)
+    outcomes = {one.index: one.outcome for one in search.trajectories.values()}
+    assert outcomes == {1: "done", 2: "budget"}
+    assert len(search.candidates) == 2
+    # The first one's check fails on the second one's patch.
+    assert rank(search.evidence()).ranked[0].candidate == search.trajectories[1].tree
+
+
+async def test_even_after_the_end_the_candidates_are_known(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Spoken(replies(["right", "also"]))) as desk:
+        search = await searched(desk, 2, deadline=anyio.current_time() - 1)
+    assert len(search.candidates) == 2 and search.verdicts == ()
+    ranking = rank(search.evidence())
+    assert {one.candidate for one in ranking.ranked} == {one.id for one in search.candidates}
+
+
+async def test_verdicts_that_came_in_time_count(tmp_path: Path) -> None:
+    hanging = CHECK.replace(
+        "import sys\n", "import sys, time, os\nos.path.exists('new.py') and time.sleep(600)\n"
+    )
+    script = replies(["right", "right", "wrong"])
+    script["trajectory/02/turn/01"] = hanging
+    script["trajectory/02/turn/02"] = edit(RIGHT) + '<create path="new.py">\n</create>\n' + DONE
+    async with open_desk(tmp_path, Spoken(script)) as desk:
+        wide = replace(desk.setting.cells, slots=anyio.CapacityLimiter(16))
+        search = replace(desk.search("revise", "revise", "revise"), setting=replace(desk.setting, cells=wide))
+
+        class Hurried(Fixed):
+            def next(self, progress: Progress) -> Move | None:
+                move = super().next(progress)
+                if move and move.action == "check":
+                    search.deadline = anyio.current_time() + 4
+                return move
+
+        search.policy = Hurried()
+        await search.run()
+    assert len(search.candidates) == 3
+    said = {(one.candidate, one.outcome) for one in search.verdicts}
+    assert (search.trajectories[3].tree, "fail") in said and (BASE, "fail") in said
+    assert rank(search.evidence()).ranked[0].candidate != search.trajectories[3].tree
+
+
+def test_candidates_are_distinct_trees_that_change_more_than_tests() -> None:
+    def patch(path: str) -> str:
+        return f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1 +1 @@\n-a\n+b\n"
+
+    several = [
+        made(3, "t2", patch("m.py")),
+        made(1, "t2", patch("m.py")),
+        made(2, "t1", patch("m.py")),
+        made(4, "base", ""),
+        made(5, "t3", patch("tests/test_m.py")),
+    ]
+    found = candidates_of(several, "base")
+    assert [(one.id, one.authors) for one in found] == [("t1", (2,)), ("t2", (1, 3))]
+
+
+async def test_strategies_work_side_by_side(tmp_path: Path) -> None:
+    script = replies(["right", "right"])
+    script |= {
+        "trajectory/02/turn/01": bash("sed -i 's/len(values)$/(len(values) or 1)/' stats.py"),
+        "trajectory/02/turn/02": "<submit/>",
+    }
+    async with open_desk(tmp_path, Spoken(script), files=FILES) as desk:
+        search = desk.search("revise", "agent")
+        await search.run()
+    assert [one.strategy for one in search.trajectory_list()] == ["revise", "agent"]
+    assert len(search.candidates) == 2
+    assert search.trajectories[2].tree in rank(search.evidence()).supported
+
+
+@pytest.mark.parametrize(
+    ("progress", "action"),
+    [
+        (Progress(2, 0, 0, 0), "start"),
+        (Progress(2, 1, 1, 0), "start"),
+        (Progress(2, 2, 1, 0), None),
+        (Progress(2, 2, 2, 0), "check"),
+        (Progress(2, 2, 2, 2), "stop"),
+        (Progress(0, 0, 0, 0), "stop"),
+    ],
+)
+def test_the_fixed_policy(progress: Progress, action: str | None) -> None:
+    move = Fixed().next(progress)
+    assert (move.action if move else None) == action
