@@ -54,9 +54,8 @@ class Ledger:
 
     def __post_init__(self) -> None:
         """Take over what earlier processes spent on the issue; an unsettled row counts at its bound."""
-        for entry in self.steps.store.entries():
-            if entry.path.startswith(f"{self.issue}/"):
-                self._book(entry.path, entry.usage)
+        for entry in self.steps.store.entries(self.issue):
+            self._book(entry.path, entry.usage)
 
     async def complete(
         self, key: Key, request: Request, prompt_bound: int, call: Callable[[], Awaitable[Completion]]

@@ -114,7 +114,7 @@ def test_the_own_check_of_an_only_author_does_not_vote() -> None:
     found = rank(evidence([A, B], [K1], voting(K1, a="pass", b="fail")))
     by_name = {one.candidate: one for one in found.ranked}
     assert (by_name["a"].votes, by_name["a"].of) == (0, 0)
-    assert (by_name["b"].votes, by_name["b"].of) == (0, 1)
+    assert (by_name["b"].votes, by_name["b"].of) == (0, 0), "nobody else's patch passes it"
     assert "a" not in found.supported and "no other trajectory speaks for it" in by_name["a"].reasons
 
 
@@ -145,12 +145,32 @@ def broken(name: str, *tests: str) -> Verdict:
     return Verdict(candidate=name, check="t", outcome=outcome, broken=tests, execution=run)
 
 
-def test_broken_tests_outweigh_votes() -> None:
-    said = [*voting(K3, a="pass", b="fail"), broken("a", "test_x"), broken("b")]
+def test_a_check_that_only_its_own_author_satisfies_beats_no_majority() -> None:
+    many = candidate("good", range(2, 11), "alpha one")
+    lone = candidate("bad", [1], "beta two")
+    for said in ("fail", "error", "timeout"):
+        found = rank(evidence([many, lone], [K1], voting(K1, bad="pass", good=said)))
+        assert order(found) == ["good", "bad"] and "good" in found.supported
+
+
+def test_votes_outweigh_broken_tests_but_the_matter_is_contested() -> None:
+    said = [*voting(K3, a="pass", b="fail"), *voting(K1, b="pass", a="pass"), broken("a", "x"), broken("b")]
+    found = rank(evidence([A, B], [K3, K1], said))
+    assert order(found) == ["a", "b"] and found.contested == ("a", "b")
+    assert found.ranked[0].broken == 1 and "breaks 1 of the repository's tests" in found.ranked[0].reasons
+    assert found.ranked[0].posterior == confidence(1, 0, 1) == 0.3333
+
+
+def test_of_equal_votes_kept_tests_decide() -> None:
+    said = [*voting(K3, a="pass", b="pass"), broken("a", "x"), broken("b")]
     found = rank(evidence([A, B], [K3], said))
-    assert order(found) == ["b", "a"]
-    assert found.ranked[1].broken == 1 and "breaks 1 of the repository's tests" in found.ranked[1].reasons
-    assert found.ranked[1].posterior == confidence(1, 0, 1) == 0.3333
+    assert order(found) == ["b", "a"] and found.contested == ("b",)
+
+
+def test_a_lost_sandbox_on_the_untouched_code_vetoes_no_check() -> None:
+    base = [verdict(BASE, K3, "fail", 0), verdict(BASE, K3, "infra", 1)]
+    assert Outcomes(base).reproduces(K3.id)
+    assert not Outcomes(base[1:]).reproduces(K3.id)
 
 
 def test_a_test_that_it_alone_keeps_supports_a_candidate() -> None:

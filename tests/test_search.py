@@ -12,7 +12,7 @@ import pytest
 from solving_kit import CHECK, DONE, FILES, RIGHT, Desk, Spoken, bash, edit, made, open_desk
 
 from swe_scale.policy import Fixed, Move, Progress
-from swe_scale.ranking import rank
+from swe_scale.ranking import Evidence, rank
 from swe_scale.records import BASE, Completion, Request
 from swe_scale.search import Search, candidates_of
 
@@ -90,6 +90,12 @@ async def test_decisions_are_numbered_and_repeated(tmp_path: Path) -> None:
     assert again.trajectory_list() == first.trajectory_list()
 
 
+def told(evidence: Evidence) -> object:
+    """Return the evidence without how long its executions took."""
+    said = [(one.check, one.candidate, one.repeat, one.outcome) for one in evidence.verdicts]
+    return evidence.candidates, evidence.checks, evidence.forms, said
+
+
 async def test_a_run_that_was_cut_goes_on_to_the_same_end(tmp_path: Path) -> None:
     order = ["right", "wrong"]
     whole = replies(order)
@@ -113,7 +119,7 @@ async def test_a_run_that_was_cut_goes_on_to_the_same_end(tmp_path: Path) -> Non
             except BaseExceptionGroup as group:
                 assert group.subgroup(RuntimeError)  # noqa: PT017
         asked += [request.step for request in model.requests]
-    assert got == wanted
+    assert told(got) == told(wanted)
     assert sorted(asked) == sorted(f"pkg-1/{step}" for step in whole)
 
 
@@ -144,7 +150,7 @@ async def test_when_the_time_is_over_what_is_there_is_judged(tmp_path: Path) -> 
 async def test_even_after_the_end_the_candidates_are_known(tmp_path: Path) -> None:
     async with open_desk(tmp_path, Spoken(replies(["right", "also"]))) as desk:
         search = await searched(desk, 2, deadline=anyio.current_time() - 1)
-    assert len(search.candidates) == 2 and search.verdicts == ()
+    assert len(search.candidates) == 2 and {one.candidate for one in search.verdicts} <= {BASE}
     ranking = rank(search.evidence())
     assert {one.candidate for one in ranking.ranked} == {one.id for one in search.candidates}
 

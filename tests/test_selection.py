@@ -65,7 +65,7 @@ async def test_it_checks_sees_and_chooses(tmp_path: Path) -> None:
     assert REPRODUCES.script in shown and "- A: pass\n- B: pass" in shown
     told = second.messages[-1].content
     assert "## On the untouched code: exit code 0" in told
-    assert f"## On candidate {letter}: exit code 42" in told and "2 replies left" in told
+    assert f"## On candidate {letter}: exit code 42" in told and "3 replies left" in told
 
 
 async def test_who_made_a_candidate_is_not_shown(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import anyio
@@ -26,6 +27,7 @@ _SHELL_LAUNCHER = 'read -r nonce; sh "$0" </dev/null; code=$?; [ $code -ne 0 ] |
 _FIND_PYTHON = 'exec "$(command -v python || command -v python3 || echo python3)" -I "$0" "$1"'
 
 
+@lru_cache(maxsize=1)
 def _launcher() -> bytes:
     return Path(__file__).with_name("launcher.py").read_bytes()
 
@@ -96,9 +98,10 @@ class Cells:
         Raises:
             SandboxError: the backend no longer works at all.
         """
+        # A verdict depends on how it was come by, too: another version's launcher may judge otherwise.
         key = Key(
             f"{self.issue}/cell/{candidate}/{check.id}/{repeat}",
-            digest(self.environment.digest, self.limits.model_dump_json()),
+            digest(self.environment.digest, self.limits.model_dump_json(), _launcher(), _SHELL_LAUNCHER),
         )
         try:
             return await self.steps.once(key, Verdict, lambda: self._find(key, check, candidate, repeat))

@@ -9,8 +9,6 @@ import os
 import sys
 import traceback
 
-ENDED = b"ended"
-
 
 def own_end(error: SystemExit, tree: str) -> bool:
     """Return whether no frame between the script and this SystemExit lies in the work tree."""
@@ -35,7 +33,7 @@ def exit_status(value: object) -> int:
     return 1
 
 
-def run(script: str, channel: int) -> None:
+def run(script: str, channel: int, ended_by_itself: bytes) -> None:
     """Run the script in this process and leave it at once: no atexit handler, no waiting thread."""
     tree = os.path.realpath(os.getcwd())
     sys.argv = [script]
@@ -62,24 +60,26 @@ def run(script: str, channel: int) -> None:
         except Exception:
             status = status or 1
     if ended:
-        os.write(channel, ENDED)
+        os.write(channel, ended_by_itself)
     os._exit(status)
 
 
 def main() -> None:
     """Fork, let the child run the script, and print the nonce if the script ended by itself."""
+    # Not a constant, or the code under test could write it to every descriptor that it finds.
+    word = os.urandom(16)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        run(sys.argv[1], writer)
+        run(sys.argv[1], writer, word)
     os.close(writer)
     nonce = os.read(0, 64).strip()
     _, state = os.waitpid(child, 0)
     os.set_blocking(reader, False)
     try:
-        ended = os.read(reader, 64) == ENDED
+        ended = os.read(reader, 64) == word
     except OSError:
         ended = False
     status = os.WEXITSTATUS(state) if os.WIFEXITED(state) else 128 + os.WTERMSIG(state)

@@ -1,11 +1,13 @@
 """What the commands print: the answer on stdout, everything else on stderr."""
 
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import anyio
 from rich.console import Console
@@ -74,7 +76,9 @@ class Screen:
             "failed": len(results.failures),
             "rows unusable": len(unusable),
         }
-        said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "proposed")
+        said = ", ".join(
+            f"{count} {name}" for name, count in counts.items() if count or name != "rows unusable"
+        )
         with _writing():
             self.answer.print(
                 f"{said}; predictions in {folder / 'preds.jsonl'}",
@@ -100,7 +104,10 @@ def _writing() -> Iterator[None]:
 
 
 def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:
-    """Run a command; on Ctrl-C say how to go on."""
+    """Run a command; on Ctrl-C, or when told to end, clean up and say how to go on."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _as_ctrl_c)
     try:
         with unwrapped():
             return anyio.run(act)
@@ -108,3 +115,11 @@ def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:
         again = f"; go on with: swe-scale resume {naming.name}" if naming.name else ""
         print(f"swe-scale: interrupted, what was finished is kept{again}", file=sys.stderr)
         return INTERRUPTED
+
+
+def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler):
+        # Ctrl-C is ignored, as in a shell's background jobs, but this was no Ctrl-C.
+        raise KeyboardInterrupt
+    handler(signal.SIGINT, frame)

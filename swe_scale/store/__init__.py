@@ -54,8 +54,8 @@ class Store(Protocol):
         """Replace a row's bound by what the call cost."""
         ...
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Return the whole ledger, in order."""
+    def entries(self, issue: str | None = None) -> tuple[Entry, ...]:
+        """Return the rows of the ledger, of one issue or all, in order."""
         ...
 
 

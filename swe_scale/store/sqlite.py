@@ -98,10 +98,16 @@ class SqliteStore:
         """Replace a row's bound by what the call cost."""
         await self._commit(lambda connection: _settle(connection, entry, usage))
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Return the whole ledger, in order."""
+    def entries(self, issue: str | None = None) -> tuple[Entry, ...]:
+        """Return the rows of the ledger, of one issue or all, in order.
+
+        Raises:
+            StoreError: the file can't be read.
+        """
+        wanted = "SELECT path, usage, settled FROM ledger WHERE substr(path, 1, ?) = ? ORDER BY entry"
+        prefix = f"{issue}/" if issue is not None else ""
         try:
-            rows = self._reader.execute("SELECT path, usage, settled FROM ledger ORDER BY entry").fetchall()
+            rows = self._reader.execute(wanted, (len(prefix), prefix)).fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"{self._file} can't be read: {error}.") from error
         return tuple(Entry(path, Usage.model_validate_json(usage), bool(done)) for path, usage, done in rows)

@@ -2,8 +2,10 @@
 
 import os
 import shlex
+import signal
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -11,8 +13,18 @@ from pathlib import Path
 
 import pytest
 from chat_protocol import Fault, plain
-from chat_script import ANY, LISTING
-from main_job import ALSO_RIGHT, RIGHT, Desk, assert_clean, complaint, git, make_repository, replies
+from chat_script import LISTING
+from main_job import (
+    ALSO_RIGHT,
+    RIGHT,
+    Desk,
+    agent_replies,
+    assert_clean,
+    complaint,
+    git,
+    make_repository,
+    replies,
+)
 from main_job import endpoint as options
 from scripted_server import ScriptedServer
 
@@ -56,17 +68,17 @@ ANSWERS = (
 )
 
 
-def test_an_endpoint_that_answers_badly_is_named_and_the_run_goes_on_when_it_is_mended(
-    desk: Desk, server: ScriptedServer
-) -> None:
-    for fault, text in ANSWERS:
-        server.faults[ANY] = [replace(fault, always=True)]
-        ran = desk.solve(*impatient(desk, server))
-        assert_clean(ran, 1, text)
+def test_an_endpoint_that_answers_badly_is_named_and_the_run_goes_on_when_it_is_mended(desk: Desk) -> None:
+    written = replies((RIGHT,) * len(ANSWERS))
+    with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as server:
+        for index, (fault, _) in enumerate(ANSWERS, start=1):
+            server.faults[f"issue/trajectory/{index:02}/turn/01"] = [replace(fault, always=True)]
+        ran = desk.solve(*impatient(desk, server), "--samples", str(len(ANSWERS)))
+        assert_clean(ran, 1, *(text for _, text in ANSWERS))
         said = complaint(ran)
-        assert len(said) == 2 and server.base_url in said[0]
-    server.faults.clear()
-    assert_clean(desk.run("resume", "run"), 0)
+        assert len(said) == 2 and server.base_url in said[0] and "Raise timeout" in said[1]
+        server.faults.clear()
+        assert_clean(desk.run("resume", "run"), 0)
 
 
 def test_an_endpoint_that_does_not_list_its_models_costs_nothing(desk: Desk, server: ScriptedServer) -> None:
@@ -91,10 +103,12 @@ def test_an_endpoint_that_dies_in_the_middle(desk: Desk) -> None:
 
 
 ENVIRONMENTS = (
-    ("[environment\n", 2, "is not valid TOML"),
     ("x = " + "[" * 5000, 2, "is not valid TOML"),
-    ("[environment]\nsetups = []\n", 2, "setups: there is no such field"),
-    ('[environment]\nsetup = 3\nworkdir = "x"\n', 2, "must be a string or a list of strings"),
+    (
+        "[environment]\nsetups = []\nsetup = 3\n",
+        2,
+        "setup: Value error, must be a string or a list of strings",
+    ),
     ("environment = 3\n", 2, "must be a table"),
     ('[environment]\nimage = "python:3.11"\n', 1, "can't start from the image"),
     ('[environment]\nsetup = ["echo one; read answer || exit 6"]\n', 1, "failed with exit code 6"),
@@ -108,11 +122,9 @@ def test_environments_that_cannot_be(desk: Desk, server: ScriptedServer) -> None
         ran = desk.solve("--environment", str(given), *options(server.base_url))
         assert_clean(ran, code, text)
         assert len(complaint(ran)) <= 3
-    for number, (content, code, text) in enumerate(ENVIRONMENTS[:2]):
-        own = make_repository(desk.folder / f"own{number}", {"stats.py": "", "swe-scale.toml": content})
-        assert_clean(
-            desk.solve(*options(server.base_url), repo=own), code, f"the repository's swe-scale.toml {text}"
-        )
+    own = make_repository(desk.folder / "own", {"stats.py": "", "swe-scale.toml": "[environment\n"})
+    ran = desk.solve(*options(server.base_url), repo=own)
+    assert_clean(ran, 2, "the repository's swe-scale.toml is not valid TOML")
     assert not server.calls
 
 
@@ -175,32 +187,34 @@ def test_run_folders_that_cannot_be_used(desk: Desk, server: ScriptedServer) -> 
     assert not server.calls
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become a user without a home")
 def test_a_machine_without_a_place_for_caches(desk: Desk, server: ScriptedServer) -> None:
     desk.environment = {"XDG_CACHE_HOME": "/dev/null/cache"}
     assert_clean(desk.solve(*options(server.base_url)), 1, "/dev/null/cache", "can't be written")
-    desk.environment = {"XDG_CACHE_HOME": "relative", "HOME": ""}
-    ran = desk.solve(*options(server.base_url))
-    assert_clean(ran, 2, "set HOME, or XDG_")
-    assert len(complaint(ran)) == 1 and not server.calls
+    nobody = "import os, swe_scale.config as c; os.setuid(54321); print(c.cache_folder())"
+    variables = {name: value for name, value in os.environ.items() if name != "HOME"}
+    for named, said in (("/var/cache", "/var/cache/swe-scale"), ("relative", "set HOME, or XDG_CACHE_HOME")):
+        ran = subprocess.run(
+            [sys.executable, "-c", nobody], env={**variables, "XDG_CACHE_HOME": named},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert said in ran.stdout + ran.stderr
+    assert not server.calls
 
 
 def test_configurations_that_cannot_be(desk: Desk) -> None:
     file = desk.folder / "config.toml"
-    faults = {
-        "[models.default]\nmodel = 'm'\n": "models.default: its kind is missing",
-        "[modles]\n": "modles: there is no such field",
-        "[limits]\nseconds = -1\n": "limits.seconds",
-        "x = " + "[" * 5000: "is not valid TOML",
-    }
-    for content, text in faults.items():
-        file.write_text(content)
-        assert_clean(desk.solve("--config", str(file)), 2, str(file), text)
+    content = "[models.default]\nmodel = 'm'\n[modles]\n[limits]\nseconds = -1\n"
+    file.write_text(content)
+    said = ("models.default: its kind is missing", "modles: there is no such field", "limits.seconds")
+    assert_clean(desk.solve("--config", str(file)), 2, str(file), *said)
+    file.write_text("x = " + "[" * 5000)
+    assert_clean(desk.solve("--config", str(file)), 2, "is not valid TOML")
 
 
 def test_wherever_the_answer_goes(desk: Desk, server: ScriptedServer) -> None:
     command = ("--samples", "2", "--name", "run", *options(server.base_url))
-    for out in ("/nonexistent/fix.diff", "."):
-        assert_clean(desk.solve("--out", out, *command), 2, "--out", "folder that exists")
+    assert_clean(desk.solve("--out", ".", *command), 2, "--out", "folder that exists")
     assert not server.calls
     first = desk.solve(*command, "--out", "/dev/stdout", "--json")
     assert_clean(first, 0)
@@ -208,15 +222,35 @@ def test_wherever_the_answer_goes(desk: Desk, server: ScriptedServer) -> None:
     line = " ".join(map(shlex.quote, desk.command("run", str(desk.issue), "--repo", str(desk.repository))))
     line += " --sandbox local " + " ".join(map(shlex.quote, command))
     for tail, code, text in (
-        ("| head -1", 0, ""), ("--json | head -c 10", 1, ""), (">&-", 0, ""), ("--json 2>&-", 0, ""),
-        ("<&-", 0, ""), (">/dev/full", 1, "No space left"), ("--json >/dev/full", 1, "No space left"),
+        ("| head -1", 0, ""), ("--json | head -c 10", 0, ""), ("<&- >&-", 0, ""),
+        ("--json >/dev/full", 1, "No space left"),
     ):  # fmt: skip
         ran = subprocess.run(
             ["bash", "-c", f"set -o pipefail; {line} {tail}"],
             cwd=desk.folder, env=desk.variables(), capture_output=True, text=True, check=False,
         )  # fmt: skip
-        assert ran.returncode in {0, code}, (tail, ran.stderr)
+        # A pipe's reader may have left before or after the last of it was written.
+        assert ran.returncode in ({0, 1} if "|" in tail else {code}), (tail, ran.stderr)
         assert text in ran.stderr and "Traceback" not in ran.stderr, (tail, ran.stderr)
     desk.environment["PYTHONIOENCODING"] = "ascii"
     assert_clean(desk.solve(*command), 0)
     assert git(desk.repository, "status", "--porcelain") == ""
+
+
+def test_told_to_end_it_cleans_up_also_where_ctrl_c_is_ignored(desk: Desk) -> None:
+    written = agent_replies(1, "sleep 600")
+    with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as server:
+        command = desk.command(
+            "run", str(desk.issue), "--repo", str(desk.repository), "--sandbox", "local", "--strategy", "agent=1",
+            "--name", "run", *options(server.base_url),
+        )  # fmt: skip
+        process = subprocess.Popen(
+            ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command], cwd=desk.folder, env=desk.variables(),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        server.wait_until(lambda: len(server.calls) >= 2)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "swe-scale resume run" in errors and "Traceback" not in errors
+    assert not list((desk.folder / "cache" / "swe-scale" / "forks").iterdir()), "a sandbox was left behind"

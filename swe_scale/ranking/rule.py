@@ -1,4 +1,4 @@
-"""Ranks candidates by their evidence. Pure: nothing here runs, reads or asks."""
+"""The default rule: votes, tests kept, majority, agreement."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,23 +6,14 @@ from dataclasses import dataclass
 from math import fsum
 
 from swe_scale.patch import changed_tokens, overlap
-from swe_scale.records import BASE, Candidate, Check, Outcome, Ranked, Verdict
+from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.voices import Voices, clusters_of, voices_of
+from swe_scale.records import Candidate, Ranked, Verdict
 
 FINALISTS = 3
 """How many candidates a selection compares at most, as in CodeMonkeys (arXiv 2501.14723)."""
 SIMILAR = 0.8
 """Token overlap of changed lines from which two patches count as alike."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Everything that a ranking may look at: patches, checks, verdicts."""
-
-    candidates: tuple[Candidate, ...]
-    forms: Mapping[str, str]
-    """Normal form of each candidate, by its id."""
-    checks: tuple[Check, ...]
-    verdicts: tuple[Verdict, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +27,6 @@ class Ranking:
     """Candidates for which something speaks that is not their own author's."""
 
 
-class Outcomes:
-    """Verdicts by cell; of repeats, the worst counts."""
-
-    _ORDER: tuple[Outcome, ...] = ("pass", "infra", "timeout", "error", "fail")
-
-    def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self._cells: dict[tuple[str, str], set[Outcome]] = defaultdict(set)
-        for verdict in verdicts:
-            self._cells[verdict.candidate, verdict.check].add(verdict.outcome)
-
-    def of(self, candidate: str, check: str) -> Outcome | None:
-        """Return what a check says of a candidate; None where it wasn't run."""
-        found = self._cells.get((candidate, check))
-        return max(found, key=self._ORDER.index) if found else None
-
-    def reproduces(self, check: str) -> bool:
-        """Return whether a check fails on the untouched code, each time that it was run there."""
-        return self._cells.get((BASE, check)) == {"fail"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Voices:
-    """What speaks for and against one candidate."""
-
-    votes: int
-    of: int
-    backers: frozenset[int]
-    """Other trajectories whose check or whose equal patch speaks for it."""
-    opponents: frozenset[int]
-    similar: int
-
-
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """What a candidate is beside the others, whatever checks say."""
@@ -77,33 +36,23 @@ class _Standing:
     broken: int
 
 
-def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:
-    """Return who wrote each check: equal scripts of several authors are one check."""
-    found: dict[str, set[int]] = defaultdict(set)
-    for check in checks:
-        if check.author is not None:
-            found[check.id].add(check.author)
-        else:
-            found.setdefault(check.id, set())
-    return {check: frozenset(authors) for check, authors in found.items()}
-
-
 def rank(evidence: Evidence) -> Ranking:
-    """Rank by tests kept, then votes of reproduction checks, then majority, then agreement.
+    """Rank by votes of reproduction checks, then tests kept, then majority, then agreement.
 
     A vote is a check that fails on the untouched code, tells candidates apart, and passes here. The check
-    of a candidate's only author doesn't vote for it. Ties go to the normal form that most trajectories
+    of a candidate's only author doesn't vote for it, and one that only its own author's patch passes has no
+    vote at all. Ties go to patches that keep the repository's tests, then to the form that most trajectories
     chose, then to what may be proposed at all, then to the patch most like the others (medoid by token
     overlap of changed lines).
     """
     if not evidence.candidates:
         return Ranking((), (), frozenset())
     outcomes = Outcomes(evidence.verdicts)
-    clusters = _clusters(evidence)
+    clusters = clusters_of(evidence)
     broken = _broken(evidence.verdicts)
     agreement = _agreement(evidence.candidates)
     voices = {
-        one.id: _voices(evidence, outcomes, one, clusters[evidence.forms[one.id]])
+        one.id: voices_of(evidence, outcomes, one, clusters[evidence.forms[one.id]])
         for one in evidence.candidates
     }
     ranked = [
@@ -123,7 +72,7 @@ def rank(evidence: Evidence) -> Ranking:
     )
     ranked.sort(
         key=lambda one: (
-            one.broken, -_share(one), -one.similar, one.candidate not in supported, -one.agreement,
+            -_share(one), one.broken, -one.similar, one.candidate not in supported, -one.agreement,
             one.candidate,
         )
     )  # fmt: skip
@@ -140,35 +89,6 @@ def _resembles_another(one: Candidate, candidates: Sequence[Candidate]) -> bool:
 
 def _trajectories(evidence: Evidence) -> frozenset[int]:
     return frozenset(author for one in evidence.candidates for author in one.authors)
-
-
-def _clusters(evidence: Evidence) -> Mapping[str, frozenset[int]]:
-    found: dict[str, set[int]] = defaultdict(set)
-    for one in evidence.candidates:
-        found[evidence.forms[one.id]].update(one.authors)
-    return {form: frozenset(authors) for form, authors in found.items()}
-
-
-def _voices(evidence: Evidence, outcomes: Outcomes, one: Candidate, cluster: frozenset[int]) -> _Voices:
-    votes = of = 0
-    backers, opponents = set(cluster - set(one.authors[:1])), set[int]()
-    for check, authors in authors_of(evidence.checks).items():
-        if not outcomes.reproduces(check) or (authors and authors == cluster and len(cluster) == 1):
-            continue
-        said = outcomes.of(one.id, check)
-        if said is None or said == "infra":
-            continue
-        others = authors - cluster if len(cluster) == 1 else authors
-        (backers if said == "pass" else opponents).update(others)
-        if _tells_apart(evidence.candidates, outcomes, check):
-            votes += said == "pass"
-            of += 1
-    return _Voices(votes, of, frozenset(backers), frozenset(opponents - backers), len(cluster) - 1)
-
-
-def _tells_apart(candidates: Sequence[Candidate], outcomes: Outcomes, check: str) -> bool:
-    said = {outcomes.of(one.id, check) for one in candidates} - {None, "infra"}
-    return "pass" in said and len(said) > 1
 
 
 def _broken(verdicts: Iterable[Verdict]) -> Mapping[str, frozenset[str]]:
@@ -202,7 +122,7 @@ def _share(one: Ranked) -> float:
     return (one.votes + 1) / (one.of + 2)
 
 
-def _ranked(candidate: str, voices: _Voices, standing: _Standing) -> Ranked:
+def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
     votes = f"{voices.votes} of {voices.of} reproduction votes"
     reasons = [votes if voices.of else "no check tells the candidates apart"]
     if voices.backers:
@@ -244,16 +164,17 @@ def confidence(backers: int, opponents: int, broken: int) -> float:
 def _finalists(
     ranked: Sequence[Ranked], forms: Mapping[str, str], trajectories: int, supported: frozenset[str]
 ) -> tuple[str, ...]:
-    """Return the best of each normal form that misses no more votes and breaks no more than the leader.
+    """Return the best of each normal form that the evidence doesn't place behind the leader.
 
-    A normal form that more than half of the trajectories chose needs no contest.
+    That is: it misses no more votes and breaks no more tests, or the leader breaks some and it none. A
+    normal form that more than half of the trajectories chose, and that breaks nothing, needs no contest.
     """
     leader = ranked[0]
-    if 2 * (leader.similar + 1) > trajectories:
+    if 2 * (leader.similar + 1) > trajectories and not leader.broken:
         return (leader.candidate,)
     best: dict[str, str] = {forms[leader.candidate]: leader.candidate}
     for one in ranked:
         level = one.broken <= leader.broken and one.of - one.votes <= leader.of - leader.votes
-        if level and one.candidate in supported:
+        if (level or one.broken == 0 < leader.broken) and one.candidate in supported:
             best.setdefault(forms[one.candidate], one.candidate)
     return tuple(best.values())[:FINALISTS]

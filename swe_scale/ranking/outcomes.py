@@ -1,0 +1,49 @@
+"""What the checks say, cell by cell, and who wrote them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from swe_scale.records import BASE, Candidate, Check, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that a ranking may look at: patches, checks, verdicts."""
+
+    candidates: tuple[Candidate, ...]
+    forms: Mapping[str, str]
+    """Normal form of each candidate, by its id."""
+    checks: tuple[Check, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class Outcomes:
+    """Verdicts by cell; of repeats, the worst counts."""
+
+    _ORDER: tuple[Outcome, ...] = ("pass", "infra", "timeout", "error", "fail")
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        self._cells: dict[tuple[str, str], set[Outcome]] = defaultdict(set)
+        for verdict in verdicts:
+            self._cells[verdict.candidate, verdict.check].add(verdict.outcome)
+
+    def of(self, candidate: str, check: str) -> Outcome | None:
+        """Return what a check says of a candidate; None where it wasn't run."""
+        found = self._cells.get((candidate, check))
+        return max(found, key=self._ORDER.index) if found else None
+
+    def reproduces(self, check: str) -> bool:
+        """Return whether a check fails on the untouched code, each time that it was run there."""
+        return self._cells.get((BASE, check), set()) - {"infra"} == {"fail"}
+
+
+def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:
+    """Return who wrote each check: equal scripts of several authors are one check."""
+    found: dict[str, set[int]] = defaultdict(set)
+    for check in checks:
+        if check.author is not None:
+            found[check.id].add(check.author)
+        else:
+            found.setdefault(check.id, set())
+    return {check: frozenset(authors) for check, authors in found.items()}
