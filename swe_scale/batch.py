@@ -2,11 +2,12 @@
 
 import json
 import os
+import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 from pydantic import ValidationError
@@ -17,9 +18,10 @@ from swe_scale.environment import Options
 from swe_scale.errors import StoreError, SweScaleError, UsageError, unwrapped
 from swe_scale.events import Events
 from swe_scale.models import Model, open_model
-from swe_scale.pipeline import Means, solve
+from swe_scale.pipeline import Means, solution_key, solve
 from swe_scale.records import Issue, Record, Solution, digest
 from swe_scale.repo import Repository
+from swe_scale.repo.source import redacted
 from swe_scale.sandbox import Backend, open_backend
 from swe_scale.store import Key, Steps
 from swe_scale.store.sqlite import open_store
@@ -34,13 +36,27 @@ class Task(Record):
     options: Options
 
 
+class Delivery(Record):
+    """What is done with the patch of a single issue."""
+
+    apply: bool = False
+    force: bool = False
+    """Apply to a dirty work tree, too."""
+    out: Path | None = None
+    """File that the patch is written to."""
+
+
 class Job(Record):
     """What a run folder was made for, kept in it for `resume`."""
 
+    kind: Literal["run", "eval"]
     config: RunConfig
     tasks: tuple[Task, ...]
     at_a_time: int = 1
     """Issues that are worked on at once."""
+    faults: tuple[str, ...] = ()
+    """Rows that could not be used, and why."""
+    delivery: Delivery = Delivery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,11 @@ def make_folder(folder: Path) -> None:
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
         raise StoreError(f"the run folder {folder} can't be made: {error.strerror}.") from error
+
+
+def repository_folder(source: str) -> Path:
+    """Return where a repository's objects are kept; a password in its address makes no difference."""
+    return cache_folder() / "repositories" / digest(redacted(source))
 
 
 @asynccontextmanager
@@ -126,8 +147,17 @@ async def save_job(session: Session, job: Job) -> None:
     """Keep what the run is for, so that `resume` needs only its name.
 
     Raises:
+        UsageError: the folder holds a run for other issues, which would be lost.
         StoreError: the record can't be written.
     """
+    kept = session.steps.store.get(_JOB)
+    if kept is not None:
+        here = {(task.issue.id, task.issue.repo) for task in load_job(session.steps.store).tasks}
+        if lost := sorted(here - {(task.issue.id, task.issue.repo) for task in job.tasks}):
+            raise UsageError(
+                f"{session.folder} holds a run for {lost[0][0]} of {lost[0][1]}: choose another --name, "
+                "or delete the folder."
+            )
     await session.steps.store.put(_JOB, job.model_dump(mode="json"))
 
 
@@ -148,6 +178,13 @@ def load_job(store: Any) -> Job:
         ) from error
 
 
+def recorded(steps: Steps, job: Job) -> dict[str, Solution]:
+    """Return the solutions that a run has already, by issue."""
+    keys = {task.issue.id: solution_key(task.issue, task.options, job.config) for task in job.tasks}
+    found = {issue: steps.recorded(key, Solution) for issue, key in keys.items()}
+    return {issue: solution for issue, solution in found.items() if solution is not None}
+
+
 async def solve_task(task: Task, session: Session) -> Solution:
     """Solve one task.
 
@@ -156,7 +193,7 @@ async def solve_task(task: Task, session: Session) -> Solution:
     """
     source = task.issue.repo
     with unwrapped():
-        repository = await Repository.open(source, cache_folder() / "repositories" / digest(source))
+        repository = await Repository.open(source, repository_folder(source))
         commit = await repository.resolve(task.issue.base_commit)
         issue = task.issue.model_copy(update={"base_commit": commit})
         means = Means(
@@ -172,22 +209,20 @@ async def solve_task(task: Task, session: Session) -> Solution:
         return await solve(issue, means, session.config)
 
 
-async def solve_all(
-    tasks: Sequence[Task], session: Session, at_a_time: int, done: Callable[[Results], None]
-) -> Results:
+async def solve_all(job: Job, session: Session, done: Callable[[Results], None]) -> Results:
     """Solve tasks side by side; one that fails is noted with its reason, and the rest go on.
 
     Args:
-        tasks: what to solve, ids distinct.
+        job: what to solve, ids distinct.
         session: the open run.
-        at_a_time: tasks at once.
         done: called after each, so that what is there can be kept.
 
     Raises:
         StoreError: the record can't be written, so that going on would lose work.
     """
-    results = Results()
-    limiter = anyio.CapacityLimiter(at_a_time)
+    # A prediction that was there before is never missing from the file, however this process ends.
+    results = Results(solutions=recorded(session.steps, job))
+    limiter = anyio.CapacityLimiter(job.at_a_time)
 
     async def one(task: Task) -> None:
         async with limiter:
@@ -198,13 +233,22 @@ async def solve_all(
             except SweScaleError as error:
                 results.failures[task.issue.id] = str(error)
                 session.events.emit("note", f"failed: {error}", task.issue.id)
+            except Exception as error:
+                # A fault of ours in one row must not cost the others; its trace is kept for the report.
+                results.failures[task.issue.id] = f"internal error, see errors.log: {error!r}"
+                _log(session.folder / "errors.log", task.issue.id)
             done(results)
 
     with unwrapped():
         async with anyio.create_task_group() as group:
-            for task in tasks:
+            for task in job.tasks:
                 group.start_soon(one, task)
     return results
+
+
+def _log(path: Path, issue: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{issue}\n{traceback.format_exc()}\n")
 
 
 def write_predictions(folder: Path, model: str, solutions: Sequence[Solution]) -> None:

@@ -64,8 +64,15 @@ def conclude(issue: Issue, made: Made, ranking: Ranking, choice: Choice | None) 
         decisions=made.decisions,
         trajectories=made.trajectories,
         usage=Usage(),
+        stages={},
         seconds={},
     )
+
+
+def without_candidates(issue: Issue, reason: str) -> Solution:
+    """Return the abstention of an issue whose budget was over before anything could be judged."""
+    nothing = Made((), Evidence((), {}, (), ()), ())
+    return conclude(issue, nothing, Ranking((), (), frozenset()), None).model_copy(update={"reason": reason})
 
 
 def _answer(made: Made, ranking: Ranking, choice: Choice | None) -> _Answer:

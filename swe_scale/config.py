@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from swe_scale.errors import UsageError
 
@@ -35,6 +35,13 @@ class OpenAIEndpoint(Config):
     """Requests at a time; the openai client fails near 2,000."""
     retries: int = Field(default=4, ge=0)
     """Further tries of a call that failed in a passing way."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_password(cls, value: str) -> str:
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            raise ValueError("an address must hold no user name or password; use the key's variable")
+        return value
 
 
 class ScriptedReplies(Config):
@@ -159,7 +166,7 @@ class RunConfig(Config):
     limits: Limits = Limits()
     regression_seconds: float = Field(default=600.0, ge=0)
     """Wall clock for the repository's own tests per candidate; 0 leaves them out."""
-    cells: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1)
+    cells: int = Field(default=2, ge=1)
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}
     budget: Budget = Budget()

@@ -8,7 +8,8 @@ SweScaleError                 exit 1
 ├── SandboxError              exit 1   the sandbox backend failed (daemon, kernel, image)
 │   └── TooLarge              –        more was changed in a sandbox than a patch may hold; its agent is told
 ├── ModelError                exit 1   the endpoint failed for good
-│   └── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
+│   ├── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
+│   └── Interrupted           –        a try that may have been charged broke off; tried again if it is paid for
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
 └── BudgetExceeded            –        the next call doesn't fit the budget; what is there is voted on
@@ -61,6 +62,17 @@ class ModelError(SweScaleError):
 
 class ContextExceeded(ModelError):
     """The prompt no longer fits the model's context; only this trajectory ends."""
+
+
+class Interrupted(ModelError):
+    """A try that may have been charged brought no reply; whoever keeps the books decides on another."""
+
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text, charged=True)
+        self.retry_after = retry_after
+        """Seconds to wait, if the server said so."""
+        self.again: int | None = None
+        """Further tries that the endpoint is worth. None: nobody said."""
 
 
 class GitHubError(SweScaleError):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import anyio
 
 from swe_scale.config import Budget, Price
-from swe_scale.errors import BudgetExceeded
+from swe_scale.errors import BudgetExceeded, Interrupted
 from swe_scale.events import Events
 from swe_scale.records import Completion, Message, Request, Usage
+from swe_scale.retry import retrying
 from swe_scale.store import Key, Steps
 
 _OVERHEAD = 16
@@ -31,11 +32,6 @@ def money(usage: Usage, price: Price | None) -> float:
     ) / 1e6
 
 
-def stage_of(path: str) -> str:
-    """Return the stage that a step's path belongs to: its second part."""
-    return path.split("/")[1] if "/" in path else path
-
-
 @dataclass(slots=True)
 class Ledger:
     """What one issue of a run has spent and has reserved."""
@@ -48,6 +44,7 @@ class Ledger:
     """Id of the issue; its steps' paths begin with it. A budget is for one issue."""
     spent: Usage = field(default_factory=Usage)
     by_stage: dict[str, Usage] = field(default_factory=dict)
+    """The same by stage, named by the part of a step's path that follows the issue: `trajectory`, …"""
     _reserved: dict[int, Usage] = field(default_factory=dict)
     _number: int = 0
     _freed: anyio.Event = field(default_factory=anyio.Event)
@@ -62,26 +59,32 @@ class Ledger:
     ) -> Completion:
         """Return the reply of one call, recorded or made now, its cost on the books.
 
+        A try that may have been charged stays there at its bound, and the next needs another.
+
         Raises:
-            BudgetExceeded: its bound doesn't fit what is left; nothing was sent.
+            BudgetExceeded: a try's bound doesn't fit what is left; it was not sent.
         """
         recorded = self.steps.recorded(key, Completion)
         if recorded is not None:
             return recorded
-        bound = self._bound(request, prompt_bound)
+        bound, price = self._bound(request, prompt_bound), self.prices.get(request.model)
+
+        async def priced() -> Completion:
+            reply = await call()
+            usage = reply.usage.model_copy(update={"usd": money(reply.usage, price), "calls": 1})
+            return reply.model_copy(update={"usage": usage})
+
+        return await retrying(0, Interrupted)(self._try, key, bound, priced)
+
+    async def _try(self, key: Key, bound: Usage, call: Callable[[], Awaitable[Completion]]) -> Completion:
+        """Make the call once, if its bound fits, and book what it cost."""
         await self._admit(bound)
-        price = self.prices.get(request.model)
         cost = Usage()
 
         async def make() -> Completion:
             nonlocal cost
             cost = bound
-            reply = await call()
-            return reply.model_copy(
-                update={
-                    "usage": reply.usage.model_copy(update={"usd": money(reply.usage, price), "calls": 1})
-                }
-            )
+            return await call()
 
         self._number += 1
         number = self._number
@@ -132,6 +135,6 @@ class Ledger:
         return bound.model_copy(update={"usd": max(money(bound, price), money(cached, price))})
 
     def _book(self, path: str, usage: Usage) -> None:
-        stage = stage_of(path)
+        stage = path.removeprefix(f"{self.issue}/").partition("/")[0]
         self.spent = self.spent + usage
         self.by_stage[stage] = self.by_stage.get(stage, Usage()) + usage

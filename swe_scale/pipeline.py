@@ -1,18 +1,18 @@
 """The method on one screen: from an issue to one patch with the evidence for it, or none with reasons."""
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import anyio
 
 from swe_scale.checks import Cells
 from swe_scale.checks.cache import VerdictCache
-from swe_scale.conclusion import Made, conclude
+from swe_scale.clock import Clock
+from swe_scale.conclusion import Made, conclude, without_candidates
 from swe_scale.config import RunConfig, Stage
 from swe_scale.context import find
 from swe_scale.environment import Options, prepare
+from swe_scale.errors import BudgetExceeded, unwrapped
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
@@ -27,10 +27,6 @@ from swe_scale.selection import Choice, settle, telling
 from swe_scale.store import Key, Steps
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trees import Trees
-
-_FOR_TRAJECTORIES = 0.8
-"""Share of a time budget after which no trajectory goes on, so that there is time to vote."""
-
 
 _READ = 1 << 20
 """Bytes of a file beyond which it isn't considered as context."""
@@ -52,21 +48,6 @@ class Means:
     slots: anyio.CapacityLimiter
 
 
-@dataclass(slots=True)
-class _Clock:
-    events: Events
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self.events.emit("stage", name)
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(time.perf_counter() - began, 3)
-
-
 async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
     """Solve one issue; what was done before, in this run, is not done again.
 
@@ -76,43 +57,52 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
         SandboxError: the backend no longer works at all.
         StoreError: the record can't be written.
     """
-    key = Key(f"{issue.id}/solution", _inputs(issue, config))
+    key = solution_key(issue, means.options, config)
     if (finished := means.steps.recorded(key, Solution)) is not None:
         return finished
-    clock = _Clock(means.events)
-    ledger = Ledger(means.steps, config.budget, config.prices, means.events, issue.id)
-    minutes = config.budget.minutes
-    began = anyio.current_time()
-    end = float("inf") if minutes is None else began + minutes * 60
-    trees = Trees(means.repository, await means.repository.tree_of(issue.base_commit))
-    with clock.stage("environment"):
-        environment = await prepare(
-            means.backend, means.repository, issue.base_commit, means.options, means.events
-        )
+    clock = Clock(means.steps, means.events, issue.id, config.budget.minutes)
+    try:
+        with unwrapped():
+            async with clock.running():
+                solution, lasting = await _solve(issue, means, config, clock)
+    except BudgetExceeded as error:
+        return without_candidates(issue, str(error))
+    return await _record(means.steps, key, solution) if lasting else solution
+
+
+async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) -> tuple[Solution, bool]:
+    """Return the solution, and whether no fault of the infrastructure had a part in it."""
+    repository, events = means.repository, means.events
+    ledger = Ledger(means.steps, config.budget, config.prices, events, issue.id)
+    trees = Trees(repository, await repository.tree_of(issue.base_commit))
+    for note in await repository.notes(trees.base):
+        events.emit("note", note, issue.id)
+    with clock.bounded_stage("environment"):
+        environment = await prepare(means.backend, repository, issue.base_commit, means.options, events)
+    with clock.bounded_stage("context"):
+        context = await _context(issue, means, trees, config.context_tokens)
     async with means.backend.open(environment) as template:
-        with clock.stage("context"):
-            context = await _context(issue, means, trees, config.context_tokens)
         cells = Cells(
-            issue.id, environment, template, means.steps, means.cache, means.events,
+            issue.id, environment, template, means.steps, means.cache, events,
             config.limits, means.slots, trees.changes,
         )  # fmt: skip
         setting = Setting(
-            issue, context, trees, cells, ledger, means.models["trajectory"], means.events, config.turns,
-            began + (end - began) * _FOR_TRAJECTORIES,
+            issue, context, trees, cells, ledger, means.models["trajectory"], events, config.turns,
+            clock.trajectories_end,
         )  # fmt: skip
         neighbours = Neighbours(cells, trees, config.regression_seconds)
-        search = Search(setting, Fixed(), plan(config), neighbours, config.record_all, end)
+        search = Search(setting, Fixed(), plan(config), neighbours, config.record_all, clock.end)
         with clock.stage("search"):
             await search.run()
         ranking = rank(search.evidence())
         choice = None
         choosing = replace(setting, model=means.models["selection"], turns=config.selection_turns)
-        with clock.stage("selection"), anyio.CancelScope(deadline=end):
+        with clock.stage("selection"), anyio.CancelScope(deadline=clock.end):
             choice = await _choose(choosing, search, ranking, config)
     made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
-    solution = conclude(issue, made, ranking, choice)
-    solution = solution.model_copy(update={"usage": ledger.spent, "seconds": clock.seconds})
-    return await _record(means.steps, key, solution)
+    spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
+    solution = conclude(issue, made, ranking, choice).model_copy(update=spent)
+    return solution, not (_hindered(solution) or (choice is not None and choice.fault))
 
 
 def plan(config: RunConfig) -> tuple[Assignment, ...]:
@@ -127,9 +117,19 @@ def _sampling(config: RunConfig, index: int) -> Sampling:
     return Sampling(temperature=config.temperature, max_tokens=config.reply_tokens, seed=config.seed + index)
 
 
-def _inputs(issue: Issue, config: RunConfig) -> str:
-    """Return the digest of what a solution depends on; how fast it is found isn't part of it."""
-    return digest(issue.model_dump_json(), config.model_dump_json(exclude={"cells", "prices"}))
+def solution_key(issue: Issue, options: Options, config: RunConfig) -> Key:
+    """Return the step of a solution: it depends on all that was given, but not on how fast it is found."""
+    settings = config.model_dump_json(exclude={"cells", "prices"})
+    given = options.environment_file
+    table = given.read_bytes() if given is not None and given.is_file() else b""
+    return Key(
+        f"{issue.id}/solution", digest(issue.model_dump_json(), settings, options.model_dump_json(), table)
+    )
+
+
+def _hindered(solution: Solution) -> bool:
+    lost = any(one.outcome == "failed" for one in solution.trajectories)
+    return lost or any(one.outcome == "infra" for one in solution.verdicts)
 
 
 async def _context(issue: Issue, means: Means, trees: Trees, budget: int) -> Context:
@@ -156,10 +156,6 @@ async def _choose(setting: Setting, search: Search, ranking: Ranking, config: Ru
 
 
 async def _record(steps: Steps, key: Key, solution: Solution) -> Solution:
-    """Record the answer, unless an endpoint's fault had a part in it: then running again can do better."""
-    if any(one.outcome == "failed" for one in solution.trajectories):
-        return solution
-
     async def make() -> Solution:
         return solution
 

@@ -302,6 +302,8 @@ class Ranked(Record):
     """Mean token overlap of its changed lines with the other candidates', 0 to 1."""
     broken: int
     """Repository tests that it breaks."""
+    excused: int
+    """Of these, tests that most trajectories break, as one that states the old behaviour would be."""
     posterior: float
     reasons: tuple[str, ...]
 
@@ -322,5 +324,7 @@ class Solution(Record):
     decisions: tuple[Decision, ...]
     trajectories: tuple[Trajectory, ...]
     usage: Usage
+    stages: Mapping[str, Usage]
+    """`usage` by stage."""
     seconds: Mapping[str, float]
     """Wall-clock seconds per stage of this process; a resumed run counts only its own."""

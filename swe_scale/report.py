@@ -31,7 +31,7 @@ def document(solution: Solution) -> dict[str, Any]:
     whole = solution.model_dump(mode="json")
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
-        "issue", "candidate", "ranking", "seconds",
+        "issue", "candidate", "ranking", "stages", "seconds",
     )  # fmt: skip
     return {name: whole[name] for name in names} | {
         "trajectories": [_short(one) for one in solution.trajectories]
@@ -136,10 +136,10 @@ def _why(solution: Solution, one: Ranked, chosen: bool) -> str:
     winner = next(other for other in solution.ranking if other.candidate == solution.candidate)
     if one.form == winner.form:
         return "the same change as the chosen one, but for formatting and comments"
-    if one.broken > winner.broken:
-        return f"lost: breaks {one.broken} of the repository's tests"
     if one.of - one.votes > winner.of - winner.votes:
         return f"lost: fails {one.of - one.votes} of {one.of} reproduction checks"
+    if one.broken - one.excused > winner.broken - winner.excused:
+        return f"lost: breaks {one.broken} of the repository's tests"
     if one.similar < winner.similar:
         return "lost: fewer trajectories chose it"
     return "lost: level, but not chosen"

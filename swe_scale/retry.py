@@ -21,7 +21,8 @@ def retrying(tries: int, passing: type[Exception] | tuple[type[Exception], ...])
     """Return a policy; `await retrying(4, Busy)(call, argument)` calls up to five times.
 
     The waits are 0.5, 1, 2, … up to 30 s, each with up to 0.5 s of jitter, or what the error's attribute
-    `retry_after` (seconds, or None) asks for if that is longer. The last error is raised as it came.
+    `retry_after` (seconds, or None) asks for if that is longer. The last error is raised as it came; its
+    attribute `again` (a number, or None) stands in for `tries`.
 
     Args:
         tries: further tries after the first.
@@ -29,7 +30,7 @@ def retrying(tries: int, passing: type[Exception] | tuple[type[Exception], ...])
     """
 
     def exhausted(state: RetryCallState) -> bool:
-        return state.attempt_number > tries or _asked(state) > LONGEST_WAIT
+        return state.attempt_number > _allowed(state, tries) or _asked(state) > LONGEST_WAIT
 
     return AsyncRetrying(
         sleep=anyio.sleep,
@@ -55,7 +56,15 @@ def _seconds(state: RetryCallState) -> float:
     return max(_backoff(state), _asked(state)) if _waiting else 0.0
 
 
+def _allowed(state: RetryCallState, tries: int) -> int:
+    again = getattr(_error(state), "again", None)
+    return again if isinstance(again, int) else tries
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
 def _asked(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    wish = getattr(error, "retry_after", None)
+    wish = getattr(_error(state), "retry_after", None)
     return float(wish) if isinstance(wish, int | float) and isfinite(wish) else 0.0

@@ -9,6 +9,7 @@ from anyio.abc import TaskGroup
 from swe_scale.crosscheck import fill
 from swe_scale.patch import normal_form, only_tests, touched
 from swe_scale.policy import Move, Policy, Progress
+from swe_scale.prompts import templates_digest
 from swe_scale.ranking import Evidence
 from swe_scale.records import Candidate, Check, Decision, Trajectory, Verdict, digest
 from swe_scale.regression.neighbours import Neighbours
@@ -81,7 +82,7 @@ class Search:
             return made
 
         decision = await self.setting.cells.steps.once(
-            Key(f"{issue}/decision/{number:04}", digest(plan, move.action)), Decision, make
+            Key(f"{issue}/decision/{number:04}", digest(plan, move.action, move.reason)), Decision, make
         )
         self.decisions.append(decision)
         self.setting.events.emit("decision", f"{decision.action}: {decision.reason}", issue)
@@ -107,7 +108,8 @@ class Search:
         inputs = (
             *(message.content for message in setting.opening("")),
             setting.model.name,
-            f"{assignment} {setting.turns} {setting.cells.limits}",
+            f"{assignment} {setting.turns} {setting.cells.limits} {setting.model.context_length}",
+            templates_digest(),
             setting.cells.environment.digest,
         )
         key = Key(f"{setting.issue.id}/trajectory/{assignment.index:02}", digest(*inputs))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swe_scale.checks import Cells
-from swe_scale.errors import BudgetExceeded, ModelError
-from swe_scale.prompts import render
+from swe_scale.errors import BudgetExceeded, ContextExceeded, ModelError
+from swe_scale.prompts import fenced, render
 from swe_scale.ranking import Outcomes
 from swe_scale.records import BASE, Candidate, Check, Message, Sampling, Verdict
 from swe_scale.trajectory import Setting
@@ -32,6 +32,8 @@ class Choice:
     reason: str
     checks: list[Check] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    fault: bool = False
+    """Whether the endpoint's failure ended it, so that trying again could do better."""
 
 
 async def settle(
@@ -65,11 +67,14 @@ async def settle(
                 chosen, observation = None, render("malformed", fault=str(error), left=left)
             setting.events.emit("turn", "chosen" if chosen else "check", conversation.path)
             if chosen:
-                choice.candidate, choice.reason = chosen, f"the selection chose it: {_summary(reply.text)}"
+                place, why = labels[chosen], _summary(reply.text)
+                choice.candidate = chosen
+                choice.reason = f"the selection, where it was {place}, chose it: {why}"
                 return choice
             asked = (Message(role="user", content=observation),)
     except (ModelError, BudgetExceeded) as error:
-        choice.reason = f"the selection ended without a choice ({error}), so the ranking stands"
+        choice.reason = f"the selection ended without a choice ({_line(error)}), so the ranking stands"
+        choice.fault = isinstance(error, ModelError) and not isinstance(error, ContextExceeded)
         return choice
     choice.reason = f"the selection made no choice in {setting.turns} replies, so the ranking stands"
     return choice
@@ -91,7 +96,7 @@ async def _instructions(
             f"- {labels[one.id]}: {(await setting.cells.verdict(check, one.id)).outcome}" for one in finalists
         ]
         outputs.append(
-            f"## Check {number}\n\n```{check.language}\n{check.script}```\n\n" + "\n".join(sorted(said))
+            f"## Check {number}\n\n{fenced(check.script, check.language)}\n\n" + "\n".join(sorted(said))
         )
     return render("select", finalists=shown, outputs=outputs, turns=setting.turns, checks=_CHECKS_PER_REPLY)
 
@@ -101,6 +106,10 @@ def _shorten(patch: str) -> str:
         return patch
     half = _PATCH_SHOWN // 2
     return f"{patch[:half]}\n… {len(patch) - 2 * half:,} characters left out …\n{patch[-half:]}"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def _summary(reply: str) -> str:

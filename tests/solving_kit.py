@@ -1,10 +1,11 @@
 """An opened job in small: a real repository, the local sandbox, a scripted model, a store on disk."""
 
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -37,11 +38,12 @@ from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import open_backend
 from swe_scale.search import Search
-from swe_scale.store import Steps
+from swe_scale.store import Key, Steps
 from swe_scale.store.sqlite import open_store
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trees import Trees
 
+T = TypeVar("T")
 ISSUE = "pkg-1"
 SOURCE = "def mean(values):\n    return sum(values) / len(values)\n"
 FILES = {
@@ -103,13 +105,30 @@ def spoken(texts: Sequence[str], index: int = 1) -> Spoken:
 
 
 @dataclass
+class CountedSteps(Steps):
+    """Steps that count how many of them were made and not found."""
+
+    made: int = 0
+
+    async def once(self, key: Key, kind: type[T], make: Callable[[], Awaitable[T]], **costs: Any) -> T:
+        """Return a step's result, as `Steps` does."""
+
+        async def counted() -> T:
+            value = await make()
+            self.made += 1
+            return value
+
+        return await super().once(key, kind, counted, **costs)
+
+
+@dataclass
 class Desk:
     """Everything that a trajectory or a search needs, opened."""
 
     setting: Setting
     model: Spoken
     events: list[Event]
-    steps: Steps
+    steps: CountedSteps
 
     @property
     def trees(self) -> Trees:
@@ -161,7 +180,7 @@ async def open_desk(
         environment = await prepare(backend, repository, commit, Options(), events)
         async with backend.open(environment) as template:
             with VerdictCache(folder / "cache") as cache:
-                steps = Steps(store)
+                steps = CountedSteps(store)
                 slots = anyio.CapacityLimiter(2)
                 cells = Cells(
                     ISSUE, environment, template, steps, cache, events, limits, slots, trees.changes

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets"),
-    ("config", "prompts", "patch", "retry", "events"),
+    ("config", "prompts", "patch", "retry", "events", "locks"),
     ("store",),
     ("ledger", "statistics"),
     ("repo",),

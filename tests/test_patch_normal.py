@@ -130,3 +130,11 @@ def test_the_order_of_the_files_does_not_matter() -> None:
         {"c": None, "\udcff": two, "a": one}
     )
     assert normal_form({"a": one, "b": two}) != normal_form({"a": two, "b": one})
+
+
+def test_a_candidates_own_tests_are_no_part_of_its_form() -> None:
+    fix, test = File(mode="100644", data=b"x = 1\n"), File(mode="100644", data=b"assert x\n")
+    assert normal_form({"a.py": fix}) == normal_form({"a.py": fix, "tests/test_a.py": test})
+    assert normal_form({"a.py": fix, "b_test.py": None}) == normal_form({"a.py": fix, "tests/c.txt": fix})
+    assert normal_form({"tests/test_a.py": test}) != normal_form({"tests/test_a.py": fix})
+    assert normal_form({"tests/test_a.py": test}) != normal_form({})

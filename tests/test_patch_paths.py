@@ -123,6 +123,10 @@ TESTS = [
     "testing/test_x.py",
     "core/src/test/java/A.java",
     "spec/a_spec.rb",
+    "spec/support/a_spec.cr",
+    "Specs/ParserSpec.hs",
+    "spec/spec_helper.rb",
+    "pkg/spec/parser.spec.coffee",
     "pkg/conftest.py",
     "pkg/test_a.py",
     "pkg/a_test.py",
@@ -137,6 +141,11 @@ TESTS = [
 ]
 CODE = [
     "contest.py",
+    "pkg/spec/parser.py",
+    "pkg/spec/spec.py",
+    "openapi/specs/petstore_spec.json",
+    "spec/inspector.rb",
+    "ParserSpec.hs",
     "latest/a.py",
     "pkg/attest.py",
     "django/test/client.py",
@@ -167,3 +176,4 @@ def test_only_tests_needs_at_least_one() -> None:
     assert only_tests(["tests/a.py", "b_test.go"])
     assert not only_tests(["tests/a.py", "b.go"])
     assert not only_tests([])
+    assert not only_tests(["pkg/spec/parser.py"])

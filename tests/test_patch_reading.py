@@ -141,3 +141,15 @@ def test_overlap_is_the_jaccard_index_of_multisets() -> None:
     assert overlap(one, one) == 1.0
     assert overlap(one, changed_tokens(head + "-a b b\n")) == 0.0
     assert overlap(changed_tokens(""), changed_tokens("")) == 1.0
+
+
+def test_tokens_of_tests_do_not_count_beside_others() -> None:
+    one = "--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-a\n+b\n"
+    product, test = one.format("pkg/x.py"), one.format("tests/test_x.py").replace("b\n", "c\n")
+    binary = "diff --git a/tests/x b/tests/x\nGIT binary patch\nliteral 1\nIc${Zu\n\n"
+    assert changed_tokens(test + product + binary) == changed_tokens(product) == {"-a": 1, "+b": 1}
+    assert changed_tokens(test) == {"-a": 1, "+c": 1}
+    assert changed_tokens(test.replace("a/tests", "tests").replace("b/tests", "tests")) == {"-a": 1, "+c": 1}
+    moved = "diff --git a/x.py b/test_x.py\nrename from x.py\nrename to test_x.py\n"
+    assert changed_tokens(product + moved + "@@ -1 +1 @@\n-a\n+c\n") == {"-a": 2, "+b": 1, "+c": 1}
+    assert changed_tokens("@@ -1 +1 @@\n-a\n+b\n") == {"-a": 1, "+b": 1}

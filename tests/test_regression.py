@@ -16,6 +16,7 @@ from swe_scale.regression import (
     TEST_EDITS,
     Report,
     Suite,
+    again,
     compare,
     regression_check,
     stable,
@@ -275,6 +276,45 @@ async def test_another_command_shares_its_time_among_the_files(bench: Bench) -> 
         "test_a.sh": "timeout",
         "test_b.sh": "timeout",
     }
+
+
+FLAKY = """
+import pathlib
+from calc import add
+def test_flaky():
+    runs = pathlib.Path({path!r})
+    runs.write_text(runs.read_text() + "x")
+    assert len(runs.read_text()) not in {fails}
+def test_add():
+    assert add(1, 1) == 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("fails", "runs", "outcome", "broken"),
+    [
+        ((), 3, "pass", ()),
+        ((3,), 4, "pass", ()),
+        ((3, 4), 4, "fail", ("test_flaky.py::test_flaky",)),
+    ],
+)
+async def test_only_what_breaks_twice_is_broken(
+    bench: Bench, tmp_path: Path, fails: tuple[int, ...], runs: int, outcome: str, broken: tuple[str, ...]
+) -> None:
+    counted = tmp_path / "runs"
+    counted.write_text("")
+    flaky = FLAKY.format(path=str(counted), fails=fails)
+    suite = await bench.suite({"calc.py": PRODUCT, "test_flaky.py": flaky})
+    told = (await judged(suite, {"new.py": file("")}))["test_flaky.py"]
+    assert (told.outcome, told.broken, len(counted.read_text())) == (outcome, broken, runs)
+
+
+def test_what_either_run_heard_of_is_not_unheard() -> None:
+    crash = Report(outcomes={"a::x": "failed"}, execution=RAN, complete=False)
+    whole = Report(outcomes={"a::x": "passed", "a::y": "failed"}, execution=RAN, complete=True)
+    for report in (again(crash, whole), again(whole, crash)):
+        assert report.outcomes == {"a::x": "passed", "a::y": "failed"} and report.complete
+    assert not again(crash, crash).complete
 
 
 async def test_a_lost_sandbox_says_nothing(bench: Bench, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import anyio
 import pytest
 from git_kit import Kit, git
 
@@ -11,6 +12,17 @@ from swe_scale.errors import RepositoryError
 from swe_scale.repo import Repository
 
 pytestmark = pytest.mark.anyio
+
+
+ASKED: list[str] = []
+"""Paths that were asked of the server."""
+
+
+def fetches() -> int:
+    """Return how often something was fetched since the last call."""
+    count = sum(path.startswith("/info/refs") for path in ASKED)
+    ASKED.clear()
+    return count
 
 
 @pytest.fixture
@@ -25,7 +37,7 @@ def served(kit: Kit) -> Iterator[str]:
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: object) -> None:
-            pass
+            ASKED.append(self.path)
 
     with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root))) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -64,3 +76,37 @@ async def test_an_address_that_does_not_answer_is_said_without_its_password(
         await Repository.open(f"{served}/nothing/here", tmp_path / "store")
     assert "secret" not in str(caught.value)
     assert not (tmp_path / "store" / "mirror").exists()
+
+
+async def test_many_who_ask_for_one_address_at_once_fetch_it_once(
+    kit: Kit, served: str, tmp_path: Path
+) -> None:
+    kit.commit({"f": b"1"})
+    git(kit.folder, "update-server-info")
+    fetches()
+    opened: list[Repository] = []
+
+    async def open_one() -> None:
+        opened.append(await Repository.open(served, tmp_path / "store"))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(4):
+            group.start_soon(open_one)
+    assert fetches() == 1
+    later = kit.commit({"f": b"2"})
+    git(kit.folder, "update-server-info")
+    found: list[str] = []
+
+    async def resolve(repository: Repository, revision: str | None) -> None:
+        found.append(await repository.resolve(revision))
+
+    async with anyio.create_task_group() as group:
+        for repository in opened:
+            group.start_soon(resolve, repository, later)
+    assert found == [later] * 4
+    assert fetches() == 1
+    fresh = [await Repository.open(served, tmp_path / "store") for _ in range(4)]
+    async with anyio.create_task_group() as group:
+        for repository in fresh:
+            group.start_soon(resolve, repository, None)
+    assert found == [later] * 8

@@ -83,7 +83,7 @@ async def test_decisions_are_numbered_and_repeated(tmp_path: Path) -> None:
     assert [one.action for one in first.decisions] == ["start"] * 3 + ["check", "stop"]
     async with open_desk(tmp_path, Spoken({})) as desk:
         again = await searched(desk, 3)
-        await again.decide(Move("stop", "another reason now"))
+        await again.decide(Move("stop", "as it was then"))
         assert desk.steps.made == 0 and desk.model.requests == []
     assert again.decisions == first.decisions
     assert again.evidence() == first.evidence()

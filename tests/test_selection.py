@@ -52,7 +52,10 @@ async def test_it_checks_sees_and_chooses(tmp_path: Path) -> None:
         letter = label(among[1], among)
         desk.model.replies = says(TELLS, f'B is right.\n<choose candidate="{letter}"/>').replies
         choice = await chosen(desk, among, [REPRODUCES])
-    assert (choice.candidate, choice.reason) == (among[1].id, "the selection chose it: B is right.")
+    assert (choice.candidate, choice.reason) == (
+        among[1].id,
+        f"the selection, where it was {letter}, chose it: B is right.",
+    )
     [check] = choice.checks
     assert (check.kind, check.author) == ("distinguishing", None)
     assert {one.candidate: one.outcome for one in choice.verdicts} == {

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,13 +16,17 @@ from swe_scale.records import BASE, Changes, Check, Environment, Execution, File
 from swe_scale.sandbox import Sandbox, Template
 from swe_scale.store import Key, Steps
 
-__all__ = ["RESOLVED", "UNRESOLVED", "Cells", "execute", "judge"]
+__all__ = ["JUDGE", "RESOLVED", "UNRESOLVED", "Cells", "execute", "judge"]
 
 RESOLVED = 0
 UNRESOLVED = 42
 """Exit code of a check that says: the issue is not resolved. Interpreters and tools don't use it."""
 
+JUDGE = "1"
+"""Version of what `judge` makes of an execution. Another one lets no earlier verdict count."""
+
 _TRIES = 3
+_BOXES = 8
 _SHELL_LAUNCHER = 'read -r nonce; sh "$0" </dev/null; code=$?; [ $code -ne 0 ] || echo "$nonce"; exit $code'
 _FIND_PYTHON = 'exec "$(command -v python || command -v python3 || echo python3)" -I "$0" "$1"'
 
@@ -30,6 +34,12 @@ _FIND_PYTHON = 'exec "$(command -v python || command -v python3 || echo python3)
 @lru_cache(maxsize=1)
 def _launcher() -> bytes:
     return Path(__file__).with_name("launcher.py").read_bytes()
+
+
+@lru_cache(maxsize=1)
+def _way() -> str:
+    """Return a digest of how a check is started and judged."""
+    return digest(_launcher(), _SHELL_LAUNCHER, _FIND_PYTHON, JUDGE)
 
 
 def _command(check: Check, folder: str) -> Sequence[str]:
@@ -91,6 +101,12 @@ class Cells:
     """How many sandboxes may be open at a time, over all issues."""
     changes: Callable[[str], Awaitable[Changes]]
     """Returns how a tree, named by its hash, differs from the base."""
+    boxes: anyio.CapacityLimiter = field(init=False)
+    """How many sandboxes the issue's agents may keep between their commands; whoever waits has no slot."""
+
+    def __post_init__(self) -> None:
+        """Let agents keep some sandboxes for each that can run at a time: most of them wait for a model."""
+        self.boxes = anyio.CapacityLimiter(max(_BOXES, 4 * self.slots.total_tokens))
 
     async def verdict(self, check: Check, candidate: str, repeat: int = 0) -> Verdict:
         """Return the verdict of one cell: recorded, kept from an earlier run, or run now.
@@ -101,7 +117,7 @@ class Cells:
         # A verdict depends on how it was come by, too: another version's launcher may judge otherwise.
         key = Key(
             f"{self.issue}/cell/{candidate}/{check.id}/{repeat}",
-            digest(self.environment.digest, self.limits.model_dump_json(), _launcher(), _SHELL_LAUNCHER),
+            digest(self.environment.digest, self.limits.model_dump_json(), _way()),
         )
         try:
             return await self.steps.once(key, Verdict, lambda: self._find(key, check, candidate, repeat))

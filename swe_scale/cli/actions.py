@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale import batch
-from swe_scale.batch import Job, Results, Session, Task
+from swe_scale.batch import Delivery, Job, Results, Session, Task
 from swe_scale.cli import settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Naming, Screen, interruptible
-from swe_scale.config import RunConfig, Stage, cache_folder, dump_toml, load_user_config
+from swe_scale.config import RunConfig, Stage, dump_toml, load_user_config
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
 from swe_scale.issues import read_issue
@@ -18,7 +18,9 @@ from swe_scale.live import watch
 from swe_scale.models import Model
 from swe_scale.records import Solution, digest
 from swe_scale.repo import Repository, complete_source
+from swe_scale.repo.source import redacted
 from swe_scale.rows import read_rows
+from swe_scale.store import Steps
 from swe_scale.store.sqlite import open_store
 
 _RUNS = Path("runs")
@@ -36,16 +38,6 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What is done with the answer."""
-
-    json: bool
-    apply: bool = False
-    force: bool = False
-    out: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """Many issues, as given."""
 
@@ -55,33 +47,30 @@ class Batch:
     issues: int
 
 
-def run_issue(target: Target, options: SolveOptions, delivery: Delivery) -> int:
+def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json: bool) -> int:
     """Solve one issue and deliver the answer; return the exit code.
 
     Raises:
         SweScaleError: what was given can't be used, or something that is needed failed.
     """
-    screen = Screen.open(delivery.json)
+    screen = Screen.open(json)
     naming = Naming()
 
     async def act() -> int:
         user = load_user_config(options.config)
         draft = await read_issue(target.issue, user.github)
         source = complete_source(target.repo or draft.clone_url or ".")
-        repository = await Repository.open(source, cache_folder() / "repositories" / digest(source))
+        repository = await Repository.open(source, batch.repository_folder(source))
         commit = await repository.resolve(target.base)
-        if delivery.apply:
-            await _check_applicable(repository, delivery.force)
-        if delivery.out is not None:
-            _check_writable(delivery.out)
+        await _check_deliverable(repository, delivery)
         configured = settings.models_of(options, user)
         async with batch.open_models(configured) as models:
             config = settings.run_config(options, user, configured, _shortest(models))
             screen.say(settings.describe(config, _shortest(models)))
             environment = settings.options_of(options, config.sandbox)
-            task = Task(issue=draft.on(source, commit), options=environment)
+            task = Task(issue=draft.on(redacted(source), commit), options=environment)
             naming.name = _name(target.name, task, config)
-            job = Job(config=config, tasks=(task,))
+            job = Job(kind="run", config=config, tasks=(task,), delivery=delivery)
             solution = await _solve_one(job, models, screen, _RUNS / naming.name)
         await _deliver(solution, repository, delivery, screen)
         return screen.answer_with(solution)
@@ -90,7 +79,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery) -> int:
 
 
 def resume_run(run: str, *, json: bool) -> int:
-    """Go on with a run folder; return the exit code.
+    """Go on with a run folder, or show what it has come to; return the exit code.
 
     Raises:
         SweScaleError: there is no such run, or something that is needed failed.
@@ -103,12 +92,26 @@ def resume_run(run: str, *, json: bool) -> int:
     async def act() -> int:
         async with open_store(folder) as store:
             job = batch.load_job(store)
+            finished = batch.recorded(Steps(store), job)
+        if len(finished) == len(job.tasks):
+            return _answer(job, Results(solutions=finished), screen, folder)
         async with batch.open_models(job.config.models) as models:
-            if len(job.tasks) == 1:
-                return screen.answer_with(await _solve_one(job, models, screen, folder))
-            return screen.answer_with_many(await _solve_many(job, models, screen, folder), folder)
+            if job.kind == "eval":
+                return _answer(job, await _solve_many(job, models, screen, folder), screen, folder)
+            solution = await _solve_one(job, models, screen, folder)
+        source = job.tasks[0].issue.repo
+        repository = await Repository.open(source, batch.repository_folder(source))
+        await _deliver(solution, repository, job.delivery, screen)
+        return screen.answer_with(solution)
 
     return interruptible(act, Naming(run))
+
+
+def _answer(job: Job, results: Results, screen: Screen, folder: Path) -> int:
+    if job.kind == "eval":
+        return screen.answer_with_many(results, folder, job.faults)
+    [solution] = results.solutions.values()
+    return screen.answer_with(solution)
 
 
 def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
@@ -131,7 +134,7 @@ def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
                 screen.say(fault)
             image = settings.options_of(options, config.sandbox)
             tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
-            job = Job(config=config, tasks=tasks, at_a_time=given.issues)
+            job = Job(kind="eval", config=config, tasks=tasks, at_a_time=given.issues, faults=rows.faults)
             folder = _RUNS / given.name
             results = await _solve_many(job, models, screen, folder)
         return screen.answer_with_many(results, folder, rows.faults)
@@ -178,7 +181,7 @@ async def _solve_many(job: Job, models: Mapping[Stage, Model], screen: Screen, f
 
     async def work(session: Session) -> Results:
         await _begin(session, job)
-        return await batch.solve_all(job.tasks, session, job.at_a_time, keep)
+        return await batch.solve_all(job, session, keep)
 
     with watch(events, screen.progress):
         async with batch.open_session(folder, job.config, models, events) as session:
@@ -191,20 +194,20 @@ async def _begin(session: Session, job: Job) -> None:
     await batch.save_job(session, job)
 
 
-async def _check_applicable(repository: Repository, force: bool) -> None:
-    """Refuse before anything is spent."""
-    if repository.worktree is None:
+async def _check_deliverable(repository: Repository, delivery: Delivery) -> None:
+    """Refuse before anything is spent what could not be delivered then."""
+    if delivery.apply and repository.worktree is None:
         raise UsageError("--apply needs a local work tree; use --out FILE instead.")
-    if not force and await repository.dirty():
+    if delivery.apply and not delivery.force and await repository.dirty():
         raise UsageError(
             f"--apply: {repository.worktree} has uncommitted changes; commit or stash them, or add --force."
         )
+    if delivery.out is not None and not _writable(delivery.out):
+        raise UsageError(f"--out {delivery.out}: name a file in a folder that exists.")
 
 
-def _check_writable(out: Path) -> None:
-    """Refuse before anything is spent."""
-    if out.is_dir() or not out.parent.is_dir():
-        raise UsageError(f"--out {out}: name a file in a folder that exists.")
+def _writable(out: Path) -> bool:
+    return out.parent.is_dir() and not out.is_dir()
 
 
 async def _deliver(solution: Solution, repository: Repository, delivery: Delivery, screen: Screen) -> None:
@@ -214,6 +217,7 @@ async def _deliver(solution: Solution, repository: Repository, delivery: Deliver
         _write_out(delivery.out, solution.patch)
         screen.say(f"patch written to {delivery.out}")
     if delivery.apply:
+        await _check_deliverable(repository, delivery)
         await repository.apply_to_worktree(solution.patch)
         screen.say(f"patch applied to {repository.worktree}")
 

@@ -64,10 +64,12 @@ def run(
     json: Json = False,
 ) -> None:
     """Solve one issue: one patch with the evidence for it, or the reasons why there is none."""
-    from swe_scale.cli.actions import Delivery, Target, run_issue
+    from swe_scale.batch import Delivery
+    from swe_scale.cli.actions import Target, run_issue
 
     target = Target(issue=issue, repo=repo, base=base, name=name)
-    _finish(lambda: run_issue(target, options, Delivery(apply=apply, force=force, out=out, json=json)))
+    delivery = Delivery(apply=apply, force=force, out=out.absolute() if out else None)
+    _finish(lambda: run_issue(target, options, delivery, json=json))
 
 
 @app.command(cls=Command)

@@ -7,6 +7,7 @@ from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
 from swe_scale.cli.settings import models_of
 from swe_scale.config import load_user_config
 from swe_scale.doctor import examine, render
+from swe_scale.events import printable
 
 
 def run_doctor(config: Path | None, base_url: str | None, model: str | None, *, json: bool) -> int:
@@ -25,7 +26,7 @@ def run_doctor(config: Path | None, base_url: str | None, model: str | None, *, 
         if json:
             screen.document(found.model_dump(mode="json"))
         else:
-            screen.answer.print(render(found), markup=False, highlight=False, soft_wrap=True)
+            screen.answer.print(printable(render(found)), markup=False, highlight=False, soft_wrap=True)
         return 0 if found.healthy else FAILED
 
     return interruptible(act, Naming())

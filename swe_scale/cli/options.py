@@ -73,6 +73,10 @@ class SolveOptions:
             metavar="2usd|500000tokens|30min", help="Never exceeded; repeatable.", rich_help_panel=_COMPUTE
         ),
     ] = None
+    selection_turns: Annotated[
+        int,
+        typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),
+    ] = 8
     record_all: Annotated[
         bool,
         typer.Option("--record-all", help="Run every cell of candidates × checks.", rich_help_panel=_COMPUTE),
@@ -84,6 +88,10 @@ class SolveOptions:
             help="Where code runs; local isolates nothing. [default: the first that works]",
             rich_help_panel=_SANDBOX,
         ),
+    ] = None
+    cells: Annotated[
+        int | None,
+        typer.Option(min=1, help="Sandboxes at a time. [default: the CPUs]", rich_help_panel=_SANDBOX),
     ] = None
     environment: Annotated[
         Path | None,

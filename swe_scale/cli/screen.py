@@ -15,6 +15,7 @@ from rich.console import Console
 from swe_scale import report
 from swe_scale.batch import Results
 from swe_scale.errors import StoreError, unwrapped
+from swe_scale.events import printable
 from swe_scale.records import Solution
 
 PROPOSED, FAILED, ABSTAINED, INTERRUPTED = 0, 1, 3, 130
@@ -44,7 +45,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Print a line beside the answer."""
-        self.progress.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.progress.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def document(self, value: object) -> None:
         """Print a JSON document as the answer, in ASCII: it is the same whatever the stream's encoding."""
@@ -112,8 +113,8 @@ def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:
         with unwrapped():
             return anyio.run(act)
     except KeyboardInterrupt:
-        again = f"; go on with: swe-scale resume {naming.name}" if naming.name else ""
-        print(f"swe-scale: interrupted, what was finished is kept{again}", file=sys.stderr)
+        again = f", what was finished is kept; go on with: swe-scale resume {naming.name}"
+        print(f"swe-scale: interrupted{again if naming.name else ''}", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -1,5 +1,6 @@
 """Makes a run's settings of the configuration file, the options and what the model can take."""
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -168,6 +169,8 @@ def run_config(
         temperature=options.temperature,
         seed=options.seed,
         record_all=options.record_all,
+        selection_turns=options.selection_turns,
+        cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
         regression_seconds=options.regression_seconds,
         prices=user.prices,

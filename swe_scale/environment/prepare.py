@@ -1,6 +1,5 @@
 """Decides how an environment is built and has it built once per base commit."""
 
-import platform
 import tempfile
 from pathlib import Path
 
@@ -65,20 +64,22 @@ async def prepare(
 ) -> Environment:
     """Return the environment of a commit, built now or found built.
 
-    Its digest covers the backend and what it starts from, the recipe, the tree, the last tag, since
-    some builds take their version from it, and the Python that runs this.
+    Its digest covers the backend and what it starts from (an image by its content, not by its name),
+    the recipe, the tree, and the last tag, since some builds take their version from it.
 
     Raises:
         UsageError: a file has an unusable `[environment]`.
-        EnvironmentFailure: a set-up line failed.
+        EnvironmentFailure: what it starts from isn't there, or a set-up line failed.
         RepositoryError: the commit can't be read.
         SandboxError: the backend failed.
     """
     tree = await repository.tree_of(commit)
     tag = await repository.nearest_tag(commit)
     recipe = recipe_for(options, await read_project(repository, tree), events)
-    start = (backend.name, options.basis, platform.python_version())
+    start = (backend.name, options.basis, await backend.identity(recipe))
     identity = digest(*start, recipe.model_dump_json(), tree, tag or "")
+    if (found := await backend.built(identity)) is not None:
+        return found
     with tempfile.TemporaryDirectory(prefix="swe-scale-") as folder:
         exported = Path(folder) / "tree"
         await repository.export(tree, exported, tag)

@@ -21,6 +21,7 @@ class Model(Protocol):
 
         Raises:
             ContextExceeded: the prompt no longer fits.
+            Interrupted: a try that may have been charged broke off; another is the caller's to pay for.
             ModelError: the endpoint failed for good, or for longer than it was tried.
         """
         ...

@@ -10,17 +10,17 @@ from math import isfinite
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
-from swe_scale.errors import ContextExceeded, ModelError
+from swe_scale.errors import ContextExceeded, Interrupted, ModelError
 from swe_scale.models.endpoint import Endpoint
 
 __all__ = ["Unavailable", "UnknownModel", "Unreachable", "refused", "translate"]
 
 
 class Unavailable(ModelError):
-    """The endpoint failed in a way that may pass: it is busy, restarts, or broke off."""
+    """The endpoint refused in a way that may pass, and charged nothing: it is busy, or restarts."""
 
-    def __init__(self, text: str, *, charged: bool = False, retry_after: float | None = None) -> None:
-        super().__init__(text, charged=charged)
+    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+        super().__init__(text)
         self.retry_after = retry_after
         """Seconds to wait, if the server said so."""
 
@@ -100,9 +100,9 @@ def refused(status: int, body: object, headers: Mapping[str, str], endpoint: End
                 retry_after=_retry_after(headers),
             )
         case _ if status in _PASSING:
-            return Unavailable(
+            kind = Interrupted if status in _LATE else Unavailable
+            return kind(
                 endpoint.says(f"failed: {status}{said}", "See the server's log."),
-                charged=status in _LATE,
                 retry_after=_retry_after(headers),
             )
     return ModelError(endpoint.says(f"refuses the request: {status}{said}", "Check the model's settings."))
@@ -128,8 +128,8 @@ def _broken(error: APIConnectionError, endpoint: Endpoint) -> ModelError:
     if not any(type(cause).__name__ in _UNSENT for cause in causes):
         if isinstance(error, APITimeoutError):
             return ModelError(endpoint.says("gave no reply in time"), charged=True)
-        return Unavailable(
-            endpoint.says("broke the connection off before the reply", "See the server's log."), charged=True
+        return Interrupted(
+            endpoint.says("broke the connection off before the reply", "See the server's log.")
         )
     for cause in causes:
         match cause:

@@ -18,7 +18,7 @@ from openai import (
 from openai.types.chat import ChatCompletionMessageParam
 
 from swe_scale.config import OpenAIEndpoint
-from swe_scale.errors import ModelError
+from swe_scale.errors import Interrupted, ModelError
 from swe_scale.models.directory import Entry, find
 from swe_scale.models.endpoint import Endpoint, endpoint_of
 from swe_scale.models.faults import Unavailable, Unreachable, refused, translate
@@ -53,26 +53,20 @@ class OpenAIModel:
         self._length_field = "max_tokens"
 
     async def complete(self, request: Request) -> Completion:
-        """Return the reply; what may pass is tried again, each try within the configured time.
+        """Return the reply; what may pass and cost nothing is tried again, each try in the configured time.
 
         A call waits for its turn while `max_in_flight` others run; back-off takes nobody's turn.
 
         Raises:
             ContextExceeded: the prompt no longer fits.
-            ModelError: the endpoint failed for good, or for longer than it was tried; `charged` says
-                whether any of the tries may have cost something.
+            Interrupted: the try that broke off may have been charged; `again` is the configured `retries`.
+            ModelError: the endpoint failed for good, or for longer than it was tried.
         """
-        charged = False
-
-        async def attempt() -> Completion:
-            nonlocal charged
-            try:
-                return await self._attempt(request)
-            except ModelError as error:
-                charged = error.charged = charged or error.charged
-                raise
-
-        return await retrying(self._retries, (Unavailable, Unreachable))(attempt)
+        try:
+            return await retrying(self._retries, (Unavailable, Unreachable))(self._attempt, request)
+        except Interrupted as error:
+            error.again = self._retries
+            raise
 
     async def _attempt(self, request: Request) -> Completion:
         async with self._limiter:
@@ -92,11 +86,13 @@ class OpenAIModel:
             return parse(raw, request.messages, seconds)
         except Refusal as refusal:
             fault = refused(refusal.status, refusal.error, {}, self._endpoint)
+            if isinstance(fault, Unavailable):
+                raise Interrupted(str(fault)) from None
             fault.charged = True
             raise fault from None
         except Malformed as malformed:
             what = self._endpoint.quoted(str(malformed))
-            raise Unavailable(self._endpoint.says(what, "See the server's log."), charged=True) from None
+            raise Interrupted(self._endpoint.says(what, "See the server's log.")) from None
 
     def _late(self) -> ModelError:
         what = f"gave no reply within {self._timeout:g} s"
@@ -156,7 +152,9 @@ async def open_openai(config: OpenAIEndpoint) -> AsyncIterator[OpenAIModel]:
     ) as client:
         patience = min(_ENTRY_SECONDS, config.timeout)
         # A server that loads its model is waited for; one that isn't there is more likely a wrong address.
-        entry: Entry = await retrying(config.retries, Unavailable)(_enter, client, endpoint, patience)
+        entry: Entry = await retrying(config.retries, (Unavailable, Interrupted))(
+            _enter, client, endpoint, patience
+        )
         yield OpenAIModel(client, endpoint, config, entry)
 
 

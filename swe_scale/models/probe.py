@@ -4,10 +4,10 @@ import random
 
 from swe_scale.config import ModelConfig, OpenAIEndpoint, ScriptedReplies
 from swe_scale.errors import ModelError
+from swe_scale.ledger import text_bound
 from swe_scale.models.endpoint import endpoint_of
 from swe_scale.models.faults import UnknownModel, Unreachable
 from swe_scale.models.openai import OpenAIModel, open_openai
-from swe_scale.models.reply import bound
 from swe_scale.models.scripted import open_scripted
 from swe_scale.records import Message, Record, Request, Sampling
 
@@ -119,7 +119,7 @@ async def _counted(model: OpenAIModel, name: str, words: int) -> int | None:
     )
     usage = (await model.complete(request)).usage
     # Where the server is silent, the model fills in that bound.
-    return None if usage.prompt_tokens == bound(messages) else usage.prompt_tokens
+    return None if usage.prompt_tokens == text_bound(messages) else usage.prompt_tokens
 
 
 def _text(words: int) -> str:

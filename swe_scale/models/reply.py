@@ -4,13 +4,12 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from swe_scale.ledger import text_bound
 from swe_scale.records import Completion, Message, Usage
 
-__all__ = ["Malformed", "Refusal", "Spoken", "bound", "parse", "split_reasoning"]
+__all__ = ["Malformed", "Refusal", "Spoken", "parse", "split_reasoning"]
 
 _OPEN, _CLOSE = "<think>", "</think>"
-_MESSAGE_OVERHEAD = 16
-"""Tokens that a chat template may put around one message."""
 
 
 class Malformed(Exception):
@@ -50,11 +49,6 @@ def split_reasoning(text: str) -> Spoken:
         if reasoning.endswith("\n") and (rest.startswith("\n") or not rest):
             return Spoken(rest.lstrip(), reasoning.strip())
     return Spoken(text, "")
-
-
-def bound(messages: tuple[Message, ...]) -> int:
-    """Return an upper bound of the tokens of a prompt: no tokenizer makes more tokens than bytes."""
-    return sum(len(one.content.encode("utf-8", "replace")) + _MESSAGE_OVERHEAD for one in messages)
 
 
 def _joined(content: object) -> object:
@@ -145,7 +139,7 @@ def _usage(counted: object, messages: tuple[Message, ...], spoken: Spoken) -> Us
         counts = _Counts.model_validate(counted, strict=True)
     except ValidationError:
         size = len((spoken.text + spoken.reasoning).encode("utf-8", "replace"))
-        return Usage(calls=1, prompt_tokens=bound(messages), completion_tokens=size)
+        return Usage(calls=1, prompt_tokens=text_bound(messages), completion_tokens=size)
     cached = counts.prompt_tokens_details and counts.prompt_tokens_details.cached_tokens
     reasoned = counts.completion_tokens_details and counts.completion_tokens_details.reasoning_tokens
     return Usage(

@@ -5,6 +5,7 @@ import re
 import warnings
 from itertools import groupby
 
+from swe_scale.patch.paths import is_test
 from swe_scale.records import Changes, File, digest
 
 _LARGEST = 1 << 20
@@ -18,10 +19,11 @@ def normal_form(changes: Changes) -> str:
 
     Python files are compared by their syntax tree, without comments, formatting, docstrings and the order
     of neighbouring imports; other text without blank lines, trailing blanks and the kind of line ends;
-    anything else byte by byte.
+    anything else byte by byte. Tests are left out unless nothing else is changed.
     """
     parts: list[str | bytes] = []
-    for path, file in sorted(changes.items()):
+    counted = {path: file for path, file in changes.items() if not is_test(path)} or changes
+    for path, file in sorted(counted.items()):
         parts += [
             path.encode("utf-8", "surrogatepass"),
             "deleted" if file is None else f"{file.mode} {_content(path, file)}",

@@ -13,8 +13,13 @@ _IGNORED_BY_HFS = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _GIT_FOLDER = re.compile(r"(?:\.git|git~\d)[ .]*(?::.*)?", re.IGNORECASE | re.DOTALL)
 _GIT_FILES = re.compile(r"\.gitmodules|gitmod~\d", re.IGNORECASE)
 
-_TEST_FOLDERS = frozenset({"tests", "__tests__", "specs", "spec", "testsuite"})
+_TEST_ANYWHERE = frozenset({"tests", "__tests__", "testsuite"})
 _TEST_ROOTS = frozenset({"test", "testing"})
+_SPEC_FOLDERS = frozenset({"spec", "specs"})
+TEST_FOLDERS = _TEST_ANYWHERE | _TEST_ROOTS
+"""Names, in lower case, of folders that tests are kept in."""
+_SPEC_LANGUAGES = "rb|lua|cr|exs?|[cm]?[jt]sx?|coffee|scala|hs|groovy|kts?|php|swift|el"
+_SPEC_FILE = re.compile(rf"(?:spec|[^/]*[._-]spec|[^/]*Spec|spec_[^/]*)\.(?:{_SPEC_LANGUAGES})")
 _TEST_FILE = re.compile(
     r"""
       conftest\.py | tests\.py | test_[^/]*\.(?:py|pyi|c|cc|cpp|rb|lua|jl)
@@ -92,13 +97,16 @@ def _short(text: str) -> str:
 def is_test(path: str) -> bool:
     """Return whether a path is, by its name, part of the tests.
 
-    It is if a folder of it is called `tests`, `__tests__`, `spec`, `specs` or `testsuite`; if it is below
-    `test` or `testing` at the root or `src/test` anywhere (elsewhere those two are libraries for tests:
-    django/test, numpy/testing); or if its name is that of a test file in its language.
+    It is if a folder of it is called `tests`, `__tests__` or `testsuite`; if it is below `test` or
+    `testing` at the root or `src/test` anywhere (elsewhere those two are libraries for tests: django/test,
+    numpy/testing); if it is below `spec` or `specs` and is named like a specification (elsewhere those two
+    are parts of products: openapi/spec); or if its name is that of a test file in its language.
     """
     *folders, name = path.split("/")
     lowered = [folder.lower() for folder in folders]
-    if not _TEST_FOLDERS.isdisjoint(lowered) or (lowered and lowered[0] in _TEST_ROOTS):
+    if not _TEST_ANYWHERE.isdisjoint(lowered) or (lowered and lowered[0] in _TEST_ROOTS):
+        return True
+    if not _SPEC_FOLDERS.isdisjoint(lowered) and _SPEC_FILE.fullmatch(name):
         return True
     if any(pair == ("src", "test") for pair in pairwise(lowered)):
         return True

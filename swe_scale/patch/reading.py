@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from swe_scale.patch.paths import only_tests
 from swe_scale.records import digest
 
 _HUNK = re.compile(r"@@ -\d{1,9}(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@")
@@ -25,13 +26,15 @@ class _Line(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Names:
-    """The names that one file goes by in a patch: with their prefix, and (`moved`) without."""
+class _FilePart:
+    """One file's part of a patch; its names with their prefix, and (`moved`) without."""
 
     old: str | None = None
     new: str | None = None
     header: tuple[str, str] | None = None
     moved: list[str] = field(default_factory=list)
+    changed: list[_Line] = field(default_factory=list)
+    """The lines that are added and removed, and those of binary content."""
 
 
 def _lines(patch: str) -> Iterator[_Line]:
@@ -76,20 +79,23 @@ def _starts_plain(lines: list[str], at: int) -> bool:
     return len(lines) > at + 2 and lines[at + 1].startswith("+++ ") and lines[at + 2].startswith("@@ -")
 
 
-def _files(patch: str) -> list[_Names]:
-    files: list[_Names] = []
+def _files(patch: str) -> list[_FilePart]:
+    files: list[_FilePart] = []
     before: _Kind = "other"
     for kind, text in _lines(patch):
         if kind == "git":
-            files.append(_Names(header=_header_names(text.removeprefix("diff --git ").rstrip("\r"))))
+            files.append(_FilePart(header=_header_names(text.removeprefix("diff --git ").rstrip("\r"))))
         elif kind == "old":
             if not files or files[-1].old is not None or before in ("added", "removed", "context"):
-                files.append(_Names())
+                files.append(_FilePart())
             files[-1].old = _name(text[4:])
         elif kind == "new":
             files[-1].new = _name(text[4:])
         elif kind in ("from", "to"):
             files[-1].moved.append(_name(text.split(" ", 2)[2]))
+        elif kind in ("added", "removed", "binary"):
+            files = files or [_FilePart()]
+            files[-1].changed.append(_Line(kind, text))
         before = kind
     return files
 
@@ -121,12 +127,15 @@ def _header_names(text: str) -> tuple[str, str] | None:
 
 def strip_level(patch: str) -> int:
     """Return how many leading parts of its names a patch wants taken off: 1, or 0 without a/ and b/."""
-    pairs = [_pair(names) for names in _files(patch)]
-    known = [pair for pair in pairs if pair]
+    return _level(_files(patch))
+
+
+def _level(files: list[_FilePart]) -> int:
+    known = [pair for file in files if (pair := _pair(file))]
     return 0 if known and all(_without_prefix(*pair) for pair in known) else 1
 
 
-def _pair(names: _Names) -> tuple[str, str] | None:
+def _pair(names: _FilePart) -> tuple[str, str] | None:
     return (names.old, names.new) if names.old is not None and names.new is not None else names.header
 
 
@@ -140,14 +149,18 @@ def touched(patch: str) -> tuple[str, ...]:
 
     Never fails: what isn't a diff touches nothing. The paths are as hostile as the patch.
     """
-    level = strip_level(patch)
-    paths: dict[str, None] = {}
-    for names in _files(patch):
-        for name in _pair(names) or ():
-            if name != "/dev/null":
-                paths[name.partition("/")[2] if level and not name.startswith("/") else name] = None
-        paths.update(dict.fromkeys(names.moved))
-    return tuple(path for path in paths if path)
+    files = _files(patch)
+    level = _level(files)
+    return tuple(dict.fromkeys(path for file in files for path in _paths(file, level)))
+
+
+def _paths(file: _FilePart, level: int) -> Iterator[str]:
+    """Yield the paths of one file's part: two where it is moved."""
+    for name in _pair(file) or ():
+        path = name.partition("/")[2] if level and not name.startswith("/") else name
+        if path and name != "/dev/null":
+            yield path
+    yield from filter(None, file.moved)
 
 
 def newline_forms(patch: str) -> tuple[str, ...]:
@@ -167,11 +180,15 @@ def newline_forms(patch: str) -> tuple[str, ...]:
 def changed_tokens(patch: str) -> Counter[str]:
     """Return how often each token is added (`+name`) and removed (`-name`) by a patch.
 
-    Tokens are identifiers, numbers and operators; the lines of a binary file together are one token.
+    Tokens are identifiers, numbers and operators; the lines of binary content together are one token.
+    Tests are left out unless nothing else is changed.
     """
+    files = _files(patch)
+    level = _level(files)
+    product = [file for file in files if not only_tests(_paths(file, level))]
     tokens: Counter[str] = Counter()
     binary: list[bytes] = []
-    for kind, text in _lines(patch):
+    for kind, text in (line for file in product or files for line in file.changed):
         if kind in ("added", "removed"):
             tokens.update(f"{text[0]}{token}" for token in _TOKEN.findall(text, 1))
         elif kind == "binary":

@@ -1,6 +1,6 @@
 """What is known of languages: how a project is recognised, its tests, and its runners' reports."""
 
-from swe_scale.profiles.languages import Profile, Runner, find_tests, is_test, profiles, recognise
+from swe_scale.profiles.languages import Profile, Runner, find_tests, profiles, recognise
 from swe_scale.profiles.reports import TestOutcome, parse_junit, parse_lines
 
 __all__ = [
@@ -8,7 +8,6 @@ __all__ = [
     "Runner",
     "TestOutcome",
     "find_tests",
-    "is_test",
     "parse_junit",
     "parse_lines",
     "profiles",

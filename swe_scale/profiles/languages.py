@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from swe_scale import assets
+from swe_scale.patch import is_test
 from swe_scale.records import Changes, Record
 
 
@@ -32,9 +33,7 @@ class Profile(Record):
     source_roots: tuple[str, ...]
     """Folders from which modules are imported, most specific first; `.` is the root."""
     test_files: tuple[str, ...]
-    test_folders: tuple[str, ...]
-    root_test_folders: tuple[str, ...]
-    """Folders of tests at the root only."""
+    """Those that a runner can be given."""
     steering: tuple[str, ...]
     """Files that steer the runner or stand in for a source."""
     steering_folders: tuple[str, ...]
@@ -45,15 +44,6 @@ class Profile(Record):
     def is_test_file(self, path: str) -> bool:
         """Return whether a runner can be given this path."""
         return _any(PurePosixPath(path).name, self.test_files)
-
-    def is_test(self, path: str) -> bool:
-        """Return whether the path belongs to the tests: a test file, or what lies in a folder of tests."""
-        *folders, _ = PurePosixPath(path).parts or ("",)
-        return (
-            self.is_test_file(path)
-            or any(_any(folder, self.test_folders) for folder in folders)
-            or bool(folders and _any(folders[0], self.root_test_folders))
-        )
 
     def steers(self, path: str) -> bool:
         """Return whether the path could change what a runner reports without changing the product."""
@@ -86,7 +76,7 @@ class Profile(Record):
         return path not in base and any(known.startswith(f"{path}/") and self._kept(known) for known in base)
 
     def _kept(self, path: str) -> bool:
-        return self.is_test(path) or self.steers(path)
+        return is_test(path) or self.is_test_file(path) or self.steers(path)
 
     def _module_of(self, path: str) -> str:
         # The root and the top-level name under which a path is imported, for instance `src/pkg`.
@@ -114,11 +104,6 @@ def recognise(paths: Iterable[str]) -> Profile | None:
 def find_tests(paths: Iterable[str]) -> tuple[str, ...]:
     """Return the paths that a test runner of any known language can be given, sorted."""
     return tuple(sorted(path for path in paths if any(p.is_test_file(path) for p in profiles())))
-
-
-def is_test(path: str) -> bool:
-    """Return whether the path belongs to the tests in any known language."""
-    return any(profile.is_test(path) for profile in profiles())
 
 
 def _any(name: str, patterns: Sequence[str]) -> bool:

@@ -34,6 +34,7 @@ class _Standing:
     form: str
     agreement: float
     broken: int
+    excused: int
 
 
 def rank(evidence: Evidence) -> Ranking:
@@ -41,7 +42,8 @@ def rank(evidence: Evidence) -> Ranking:
 
     A vote is a check that fails on the untouched code, tells candidates apart, and passes here. The check
     of a candidate's only author doesn't vote for it, and one that only its own author's patch passes has no
-    vote at all. Ties go to patches that keep the repository's tests, then to the form that most trajectories
+    vote at all. Ties go to patches that keep the repository's tests (but for those that most trajectories
+    break: they may state what the issue wants changed), then to the normal form that most trajectories
     chose, then to what may be proposed at all, then to the patch most like the others (medoid by token
     overlap of changed lines).
     """
@@ -50,6 +52,7 @@ def rank(evidence: Evidence) -> Ranking:
     outcomes = Outcomes(evidence.verdicts)
     clusters = clusters_of(evidence)
     broken = _broken(evidence.verdicts)
+    excused = _excused(evidence, broken)
     agreement = _agreement(evidence.candidates)
     voices = {
         one.id: voices_of(evidence, outcomes, one, clusters[evidence.forms[one.id]])
@@ -59,7 +62,12 @@ def rank(evidence: Evidence) -> Ranking:
         _ranked(
             one.id,
             voices[one.id],
-            _Standing(evidence.forms[one.id], agreement[one.id], len(broken.get(one.id, ()))),
+            _Standing(
+                evidence.forms[one.id],
+                agreement[one.id],
+                len(broken.get(one.id, ())),
+                len(excused & broken.get(one.id, frozenset())),
+            ),
         )
         for one in evidence.candidates
     ]
@@ -72,7 +80,7 @@ def rank(evidence: Evidence) -> Ranking:
     )
     ranked.sort(
         key=lambda one: (
-            -_share(one), one.broken, -one.similar, one.candidate not in supported, -one.agreement,
+            -_share(one), _lost(one), -one.similar, one.candidate not in supported, -one.agreement,
             one.candidate,
         )
     )  # fmt: skip
@@ -96,6 +104,20 @@ def _broken(verdicts: Iterable[Verdict]) -> Mapping[str, frozenset[str]]:
     for verdict in verdicts:
         found[verdict.candidate].update(verdict.broken)
     return {candidate: frozenset(tests) for candidate, tests in found.items()}
+
+
+def _excused(evidence: Evidence, broken: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return the tests that more than half of the trajectories break."""
+    breakers: dict[str, set[int]] = defaultdict(set)
+    for one in evidence.candidates:
+        for test in broken.get(one.id, ()):
+            breakers[test].update(one.authors)
+    half = len(_trajectories(evidence)) / 2
+    return frozenset(test for test, authors in breakers.items() if len(authors) > half)
+
+
+def _lost(one: Ranked) -> int:
+    return one.broken - one.excused
 
 
 def _keeps_alone(leader: str, candidates: Sequence[Candidate], broken: Mapping[str, frozenset[str]]) -> bool:
@@ -130,7 +152,8 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
     if voices.similar:
         reasons.append(f"the same change in {_counted(voices.similar)}")
     if standing.broken:
-        reasons.append(f"breaks {standing.broken} of the repository's tests")
+        most = f", {standing.excused} of them as most trajectories do" if standing.excused else ""
+        reasons.append(f"breaks {standing.broken} of the repository's tests{most}")
     if not voices.backers:
         reasons.append("no other trajectory speaks for it")
     return Ranked(
@@ -141,6 +164,7 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
         similar=voices.similar,
         agreement=round(standing.agreement, 4),
         broken=standing.broken,
+        excused=standing.excused,
         posterior=confidence(len(voices.backers), len(voices.opponents), standing.broken),
         reasons=tuple(reasons),
     )
@@ -174,7 +198,7 @@ def _finalists(
         return (leader.candidate,)
     best: dict[str, str] = {forms[leader.candidate]: leader.candidate}
     for one in ranked:
-        level = one.broken <= leader.broken and one.of - one.votes <= leader.of - leader.votes
+        level = _lost(one) <= _lost(leader) and one.of - one.votes <= leader.of - leader.votes
         if (level or one.broken == 0 < leader.broken) and one.candidate in supported:
             best.setdefault(forms[one.candidate], one.candidate)
     return tuple(best.values())[:FINALISTS]

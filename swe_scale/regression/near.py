@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 import anyio
 
-from swe_scale.profiles import find_tests, is_test, profiles
+from swe_scale.patch import TEST_FOLDERS, is_test
+from swe_scale.profiles import find_tests, profiles
 from swe_scale.regression.imports import names_defined, names_exported, names_used
 from swe_scale.repo import Repository
 
@@ -133,8 +134,7 @@ def _by_path(test: str, target: _Target) -> int:
 def _owner(test: str) -> tuple[str, ...]:
     # The folders that say whose tests these are: `pkg/sub/tests/x` and `tests/sub/x` are both of `sub`.
     (longest, *_) = sorted(_below_roots(PurePosixPath(test).parent.parts), key=len)
-    named = {name for profile in profiles() for name in (*profile.test_folders, *profile.root_test_folders)}
-    return tuple(part.removeprefix("test_") for part in longest if part not in named)
+    return tuple(part.removeprefix("test_") for part in longest if part.lower() not in TEST_FOLDERS)
 
 
 def _shared(test: str, target: _Target) -> int:

@@ -1,11 +1,13 @@
 """The tests near the candidates' changes as durable steps: each candidate's run is paid once."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
 
 from swe_scale.checks import Cells
+from swe_scale.errors import SandboxError
 from swe_scale.patch import touched
 from swe_scale.records import Candidate, Check, Verdict, digest
 from swe_scale.regression.near import find_near
@@ -13,6 +15,9 @@ from swe_scale.regression.running import Report
 from swe_scale.regression.suite import Suite
 from swe_scale.store import Key
 from swe_scale.trees import Trees
+
+_TRIES = 3
+"""Runs on the untouched code before a failing backend is believed."""
 
 
 class _Lost(Exception):
@@ -37,8 +42,10 @@ class Neighbours:
     ) -> tuple[tuple[Check, ...], tuple[Verdict, ...]]:
         """Return a check per test file, and a verdict per candidate and check.
 
+        Nothing where the tests can't be run on the untouched code though sandboxes work otherwise.
+
         Raises:
-            SandboxError: the backend failed on the untouched code.
+            SandboxError: the backend no longer works at all.
         """
         suite = await self._suite(candidates)
         if suite is None:
@@ -47,6 +54,8 @@ class Neighbours:
             self.cells.environment.digest, suite.command, *suite.tests, suite.limits.model_dump_json()
         )
         before = await self._before(suite, inputs)
+        if before is None:
+            return (), ()
         found: dict[str, tuple[Verdict, ...]] = {}
 
         async def judge(candidate: str) -> None:
@@ -69,16 +78,29 @@ class Neighbours:
         limits = self.cells.limits.model_copy(update={"seconds": self.seconds})
         return Suite(self.cells.template, command, paths, tests, limits)
 
-    async def _before(self, suite: Suite, inputs: str) -> Report:
-        async def make() -> Report:
-            async with self.cells.slots:
-                return await suite.before()
-
+    async def _before(self, suite: Suite, inputs: str) -> Report | None:
         key = Key(f"{self.cells.issue}/regression/base", inputs)
-        before = await self.cells.steps.once(key, Report, make)
+        try:
+            before = await self.cells.steps.once(key, Report, lambda: self._tried(suite))
+        except SandboxError as error:
+            if not await self.cells.alive():
+                raise
+            text = (
+                f"the repository's tests could not be run on the untouched code, so they say nothing: {error}"
+            )
+            self.cells.events.emit("note", text, key.path)
+            return None
         passed = len(before.outcomes)
         self.cells.events.emit("note", f"{passed} tests near the change pass on the untouched code", key.path)
         return before
+
+    async def _tried(self, suite: Suite) -> Report:
+        for _ in range(_TRIES - 1):
+            with suppress(SandboxError):
+                async with self.cells.slots:
+                    return await suite.before()
+        async with self.cells.slots:
+            return await suite.before()
 
     async def _after(self, suite: Suite, inputs: str, before: Report, candidate: str) -> tuple[Verdict, ...]:
         async def make() -> tuple[Verdict, ...]:

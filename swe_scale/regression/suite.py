@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
-from swe_scale.profiles import is_test, profiles
+from swe_scale.patch import is_test
+from swe_scale.profiles import profiles
 from swe_scale.records import Changes, Check, Execution, Outcome, Verdict
 from swe_scale.regression.running import Report, run_tests
 from swe_scale.sandbox import Template
@@ -44,6 +45,16 @@ def compare(before: Report, after: Report) -> tuple[str, ...]:
             if outcome == "passed" and after.outcomes.get(test) != "passed"
         )
     )
+
+
+def again(first: Report, second: Report) -> Report:
+    """Return the first of two runs on one candidate, with those tests as passed that passed in either.
+
+    What only the second run told of counts as it told; unheard is what neither told of.
+    """
+    passed = {test: outcome for test, outcome in second.outcomes.items() if outcome == "passed"}
+    outcomes = {**second.outcomes, **first.outcomes, **passed}
+    return first.model_copy(update={"outcomes": outcomes, "complete": first.complete or second.complete})
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +97,10 @@ class Suite:
         return tuple(regression_check(path) for path in self.tests if before.of(path))
 
     async def verdicts(self, candidate: str, changes: Changes, before: Report) -> tuple[Verdict, ...]:
-        """Return one verdict per check, from a single run of the tests on the candidate.
+        """Return one verdict per check, from a run of the tests on the candidate.
+
+        Where something broke they run once more, and only what breaks both times counts: a test that
+        is flaky has passed twice on the untouched tree and may fail here by chance.
 
         `fail`: tests broke, or, flagged as a crash, the runner ended before it told of them.
         `timeout`: tests had not run at the deadline; they count as broken. `infra`: the backend
@@ -103,6 +117,8 @@ class Suite:
             return ()
         try:
             after = await self.run(changes)
+            if compare(before, after) and not after.execution.timed_out:
+                after = again(after, await self.run(changes))
         except SandboxError as error:
             lost = Execution(exit_code=None, output=str(error))
             return tuple(
@@ -136,5 +152,6 @@ class Suite:
 
     def _flags(self, changes: Changes) -> tuple[str, ...]:
         ignored = self._set_aside(changes)
-        tests = frozenset(path for path in ignored if is_test(path))
+        steering = {path for path in ignored for profile in profiles() if profile.steers(path)}
+        tests = frozenset(path for path in ignored - steering if is_test(path))
         return (*((TEST_EDITS,) if tests else ()), *((STEERING,) if ignored - tests else ()))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import anyio
 
-from swe_scale.errors import PatchError, RepositoryError
+from swe_scale.errors import RepositoryError
 from swe_scale.records import Changes, File
-from swe_scale.repo import export, ignore, objects, patches
+from swe_scale.repo import export, ignore, objects, patches, worktree
 from swe_scale.repo.git import Git, object_id
 from swe_scale.repo.objects import Entry
-from swe_scale.repo.source import Source, find_local, is_address, is_dirty, keep, locate, mirror
+from swe_scale.repo.source import Source, find_local, is_address, keep, locate, mirror
 
 _LISTINGS = 4
 """Trees whose listing is remembered."""
@@ -87,14 +87,16 @@ class Repository:
     async def apply_to_worktree(self, patch: str) -> None:
         """Apply a patch to the files of the user's own work tree, all of it or nothing.
 
+        Nothing that the source's configuration names is started, and its index isn't touched.
+
         Raises:
-            PatchError: it doesn't apply there, for instance since the files have changed.
+            PatchError: it doesn't apply there, for instance since the files have changed, or can't be
+                written; names the file.
+            RepositoryError: the source has no work tree.
         """
-        answer = await self.source.git.run(
-            "apply", "--whitespace=nowarn", "-", input=patch.encode(), cwd=self.source.work_tree
-        )
-        if answer.code:
-            raise PatchError(f"the patch doesn't apply to {self.source.work_tree}: {answer.reason}")
+        if self.source.work_tree is None:
+            raise RepositoryError(f"{self.source.name} has no work tree to apply a patch to.")
+        await worktree.apply(self.store, self.source.work_tree, patch)
 
     async def dirty(self) -> bool:
         """Return whether tracked files of the source's work tree differ from its HEAD.
@@ -105,7 +107,7 @@ class Repository:
         Raises:
             RepositoryError: the work tree can't be read.
         """
-        return await is_dirty(self.source)
+        return await worktree.is_dirty(self.source)
 
     async def tree_of(self, commit: str) -> str:
         """Return the tree hash of a resolved commit.

@@ -3,7 +3,6 @@
 import difflib
 import os
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import anyio
 
 from swe_scale.errors import RepositoryError
+from swe_scale.locks import locked
 from swe_scale.repo.git import Git
 
 _ADDRESS = re.compile(r"(?:https?|ssh)://(?:[^/@\s]+@)?[^-/@\s][^\s]*|[\w.-]+@[\w][\w.-]*:(?!:)[^\s]+")
@@ -100,18 +100,25 @@ def _existing(path: str) -> Path:
 async def mirror(git: Git, address: str, folder: Path) -> Source:
     """Return the mirror of an address, kept in `folder`; it is fetched if it isn't there yet.
 
+    However many ask for it, in this process or others, it is fetched once.
+
     Raises:
         RepositoryError: the address can't be reached, or holds no repository that can be read.
     """
     name = redacted(address)
-    if await anyio.Path(folder).is_dir():
-        return Source(git.at(folder), name, _HEAD, None, address, stale=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="mirror-") as fresh:
-        first = Source(git.at(Path(fresh)), name, _HEAD, None, address)
-        await first.git.ask("init", "-q", "--bare", "--template=", "--object-format=sha1")
-        await _fetch(first, address, *_MIRRORED)
-        keep(Path(fresh), folder)
+    async with locked(_lock_of(folder)):
+        if await anyio.Path(folder).is_dir():
+            return Source(git.at(folder), name, _HEAD, None, address, stale=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="mirror-") as fresh:
+            first = Source(git.at(Path(fresh)), name, _HEAD, None, address)
+            await first.git.ask("init", "-q", "--bare", "--template=", "--object-format=sha1")
+            await _fetch(first, address, *_MIRRORED)
+            keep(Path(fresh), folder)
     return Source(git.at(folder), name, _HEAD, None, address)
+
+
+def _lock_of(mirror: Path) -> Path:
+    return mirror.with_name(f"{mirror.name}.lock")
 
 
 def keep(fresh: Path, folder: Path) -> None:
@@ -137,7 +144,7 @@ async def _fetch(source: Source, address: str, *refspecs: str) -> None:
     )
 
 
-async def _find(source: Source, revision: str | None) -> str | None:
+async def find_commit(source: Source, revision: str | None) -> str | None:
     """Return the full hash of the commit that a revision names; None where there is no such commit."""
     name = revision or source.head
     if name.startswith("-") or any(ord(character) < 32 for character in name):
@@ -153,17 +160,26 @@ async def locate(source: Source, revision: str | None) -> str:
         RepositoryError: there is no such commit; says what could be meant.
     """
     full = revision is not None and _FULL.fullmatch(revision) is not None
-    commit = None if source.stale and not full else await _find(source, revision)
+    commit = None if source.stale and not full else await find_commit(source, revision)
     if commit is None and source.address is not None:
-        if source.stale:
-            await _fetch(source, source.address, *_MIRRORED)
-            source.stale = False
-            commit = await _find(source, revision)
-        if commit is None and full:
-            commit = await _fetch_lost(source, source.address, str(revision))
+        commit = await _locate_anew(source, source.address, revision, full)
     if commit is None:
         raise await _unknown(source, revision)
     return commit
+
+
+async def _locate_anew(source: Source, address: str, revision: str | None, full: bool) -> str | None:
+    """Look a revision up at the mirror's address; git refuses two fetches that move the same branch."""
+    assert source.git.git_dir is not None
+    async with locked(_lock_of(source.git.git_dir)):
+        if full and (commit := await find_commit(source, revision)) is not None:
+            return commit
+        if source.stale:
+            await _fetch(source, address, *_MIRRORED)
+            source.stale = False
+            if (commit := await find_commit(source, revision)) is not None:
+                return commit
+        return await _fetch_lost(source, address, str(revision)) if full else None
 
 
 async def _fetch_lost(source: Source, address: str, commit: str) -> str | None:
@@ -172,7 +188,7 @@ async def _fetch_lost(source: Source, address: str, commit: str) -> str | None:
         await _fetch(source, address, commit)
     except RepositoryError:
         return None
-    return await _find(source, commit)
+    return await find_commit(source, commit)
 
 
 async def _unknown(source: Source, revision: str | None) -> RepositoryError:
@@ -196,44 +212,3 @@ async def _unknown(source: Source, revision: str | None) -> RepositoryError:
     if shallow.strip() == b"true":
         text += " Its history is cut (a shallow clone): `git fetch --unshallow` brings the rest."
     return RepositoryError(text)
-
-
-async def is_dirty(source: Source) -> bool:
-    """Return whether tracked files of the user's work tree differ from its last commit.
-
-    Asked with a configuration of ours and a copy of the index, so that no filter, hook or monitor that
-    the repository names is started, and nothing is written.
-
-    Raises:
-        RepositoryError: the work tree or its index can't be read.
-    """
-    if source.work_tree is None or (commit := await _find(source, None)) is None:
-        return False
-    question = ("rev-parse", "--show-object-format", "--git-path", "index", "--git-path", "objects")
-    output = await source.git.ask(*question, cwd=source.work_tree)
-    kind, index, objects = (os.fsdecode(line) for line in output.splitlines())
-    with tempfile.TemporaryDirectory(dir=source.git.home.parent, prefix="status-") as folder:
-        try:
-            _stand_in(Path(folder), source.work_tree / index, kind, commit)
-        except OSError as error:
-            raise RepositoryError(f"{source.name}: its index can't be read: {error.strerror}") from error
-        places = {"GIT_WORK_TREE": source.work_tree, "GIT_OBJECT_DIRECTORY": source.work_tree / objects}
-        asker = source.git.at(Path(folder), **{name: str(place) for name, place in places.items()})
-        options = ("--porcelain", "-z", "--untracked-files=no", "--ignore-submodules=all", "--no-renames")
-        answer = await asker.run("status", *options, cwd=source.work_tree)
-        if answer.code != 0:
-            reason = answer.reason.replace(f"{folder}/", "")
-            raise RepositoryError(f"{source.name}: its state can't be read: {reason}")
-        return bool(answer.output)
-
-
-def _stand_in(folder: Path, index: Path, kind: str, commit: str) -> None:
-    """Make a git directory with a copy of the index and none of the repository's configuration."""
-    (folder / "refs").mkdir()
-    (folder / "HEAD").write_text(f"{commit}\n", encoding="ascii")
-    config = f"[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = {kind}\n"
-    (folder / "config").write_text(config, encoding="ascii")
-    # Times are kept: git takes a file that is not older than the index for possibly changed.
-    shutil.copy2(index, folder / "index")
-    for shared in index.parent.glob("sharedindex.*"):
-        shutil.copy2(shared, folder)

@@ -98,6 +98,23 @@ class Backend(Protocol):
 
     name: str
 
+    async def identity(self, recipe: Recipe) -> str:
+        """Return what a build of this recipe starts from: other results for what isn't the same inside.
+
+        Raises:
+            EnvironmentFailure: it isn't there.
+            SandboxError: the backend failed.
+        """
+        ...
+
+    async def built(self, digest: str) -> Environment | None:
+        """Return an environment that is already built; None where there is none yet.
+
+        Raises:
+            SandboxError: the backend failed.
+        """
+        ...
+
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare an environment once per digest, however many ask for it; later calls find it.
 

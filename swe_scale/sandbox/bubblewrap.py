@@ -20,10 +20,11 @@ from swe_scale.sandbox.host import (
     copied,
     prepare,
     prepared_tree,
+    recorded,
     remove_left_over,
 )
 from swe_scale.sandbox.namespaces import Inside, run_inside
-from swe_scale.sandbox.packages import host_packages
+from swe_scale.sandbox.packages import host_packages, report_withheld
 from swe_scale.sandbox.preparation import (
     PATH,
     SCRATCH,
@@ -122,6 +123,21 @@ class BubblewrapBackend:
         self._config = config
         self._groups = groups
 
+    async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
+        """Return the interpreter that virtual environments are made from, and its version.
+
+        Raises:
+            EnvironmentFailure: it can't be run.
+        """
+        return (await anyio.to_thread.run_sync(find_python, self._config.python)).identity
+
+    def _root(self, digest: str) -> Path:
+        return cache_folder() / "environments" / self.name / digest
+
+    async def built(self, digest: str) -> Environment | None:
+        """Return what is kept under the cache folder; see the protocol."""
+        return recorded(self._root(digest))
+
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare the tree in a folder under the cache folder; see the protocol.
 
@@ -137,7 +153,7 @@ class BubblewrapBackend:
             built = environment_of(recipe, digest, workdir, own_variables(recipe, PATH))
             return built.model_copy(update={"root": str(root)})
 
-        return await prepare(cache_folder() / "environments" / self.name / digest, tree, make)
+        return await prepare(self._root(digest), tree, make)
 
     async def _set_up(self, recipe: Recipe, box: Box, workdir: str, python: Interpreter) -> None:
         packages = host_packages(mounted=True)
@@ -187,5 +203,8 @@ async def open_bubblewrap(config: Bubblewrap, run: str, events: Events) -> Async
             "no control group can be made here: memory is bound per process and CPUs are not; "
             "run in a delegated group, for instance `systemd-run --user --scope -p Delegate=yes swe-scale …`",
         )
+    else:
+        await anyio.to_thread.run_sync(groups.remove_left_over)
+    report_withheld(events, mounted=True)
     await anyio.to_thread.run_sync(remove_left_over)
     yield BubblewrapBackend(config, groups)

@@ -12,10 +12,15 @@ from pathlib import Path
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.records import Limit
+from swe_scale.sandbox.owner import gone, owner
 
 MOUNT = Path("/sys/fs/cgroup")
 PERIOD = 100_000
 """Microseconds over which CPU time is rationed."""
+PATIENCE = 5.0
+"""Seconds for which a group may take to become empty."""
+_PAUSE = 0.005
+_NAME = "swe-scale-"
 
 
 def _count(file: Path, name: str) -> int:
@@ -24,6 +29,16 @@ def _count(file: Path, name: str) -> int:
             if line.startswith(name + " "):
                 return int(line.split()[1])
     return 0
+
+
+def _removed(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +67,27 @@ class Group:
                 yield from map(int, entrance.read_text(encoding="ascii").split())
 
     def kill(self) -> None:
-        """Kill every member and wait until none is left, for a few seconds at most."""
-        until = time.monotonic() + 5
+        """Kill every member and wait until none is left, for `PATIENCE` at most."""
+        until = time.monotonic() + PATIENCE
         while (members := set(self._members())) and time.monotonic() < until:
             for pid in members:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            time.sleep(0.005)
+            time.sleep(_PAUSE)
 
-    def remove(self) -> None:
-        """Give the group back; it must be empty."""
-        for folder in self.folders:
-            with suppress(FileNotFoundError):
-                folder.rmdir()
+    def remove(self) -> bool:
+        """Kill what is in the group and give it back; False if it stays busy, for a later clean-up.
+
+        A process may still enter after its starter was cancelled, and the kernel may hold on to a dead one.
+        """
+        until = time.monotonic() + PATIENCE
+        self.kill()
+        while left := [folder for folder in self.folders if not _removed(folder)]:
+            if time.monotonic() > until:
+                return False
+            time.sleep(_PAUSE)
+            Group(tuple(left)).kill()
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +124,7 @@ class Groups:
         Raises:
             SandboxError: the kernel refuses.
         """
-        name = f"swe-scale-{os.getpid()}-{secrets.token_hex(6)}"
+        name = f"{_NAME}{owner()}-{secrets.token_hex(6)}"
         folders = {controller: parent / name for controller, parent in self.parents.items()}
         group = Group(tuple(dict.fromkeys(folders.values())))
         try:
@@ -110,9 +133,17 @@ class Groups:
             for controller, folder in folders.items():
                 self._bound(controller, folder, limits)
         except OSError as error:
-            group.remove()
+            for folder in group.folders:
+                _removed(folder)
             raise SandboxError(f"the control group {name} can't be set up: {error}") from error
         return group
+
+    def remove_left_over(self) -> None:
+        """Remove the groups of processes that are dead, with what may still run in them."""
+        for parent in set(self.parents.values()):
+            for folder in parent.glob(f"{_NAME}*"):
+                if gone(folder.name.removeprefix(_NAME).rpartition("-")[0]):
+                    Group((folder,)).remove()
 
     def _bound(self, controller: str, folder: Path, limits: Limits) -> None:
         quota = max(1000, int(limits.cpus * PERIOD))

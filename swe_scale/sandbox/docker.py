@@ -23,7 +23,7 @@ from swe_scale.sandbox import Recipe
 from swe_scale.sandbox.archive import Listing, archive_difference, list_archive, pack_folder, read_member
 from swe_scale.sandbox.cell import Cell
 from swe_scale.sandbox.engine import OWNER, RUN, Engine, script
-from swe_scale.sandbox.packages import Packages, host_packages
+from swe_scale.sandbox.packages import Packages, host_packages, report_withheld
 from swe_scale.sandbox.preparation import (
     PATH,
     SCRATCH,
@@ -138,6 +138,25 @@ class DockerBackend:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    async def identity(self, recipe: Recipe) -> str:
+        """Return the id of the image to start from, which is pulled where it isn't here; tags move.
+
+        Raises:
+            EnvironmentFailure: there is no such image.
+            SandboxError: the service failed.
+        """
+        return str((await self._base(self._base_name(recipe))).id)
+
+    def _base_name(self, recipe: Recipe) -> str:
+        return recipe.image or self._engine.config.base_image
+
+    async def built(self, digest: str) -> Environment | None:
+        """Return what the image of a digest says of itself; see the protocol."""
+        found = await self._engine.image(f"{_REPOSITORY}:{digest}")
+        if found is None or _LABEL not in found.labels:
+            return None
+        return Environment.model_validate_json(found.labels[_LABEL])
+
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare an image `swe-scale/environment:DIGEST`; see the protocol.
 
@@ -146,10 +165,7 @@ class DockerBackend:
             SandboxError: the service failed.
         """
         async with locked(cache_folder() / "environments" / self.name / f"{digest}.lock"):
-            found = await self._engine.image(f"{_REPOSITORY}:{digest}")
-            if found is not None and _LABEL in found.labels:
-                return Environment.model_validate_json(found.labels[_LABEL])
-            return await self._build(recipe, tree, digest)
+            return await self.built(digest) or await self._build(recipe, tree, digest)
 
     async def _base(self, name: str) -> Any:
         found = await self._engine.image(name)
@@ -164,7 +180,7 @@ class DockerBackend:
             ) from error
 
     async def _build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
-        name = recipe.image or self._engine.config.base_image
+        name = self._base_name(recipe)
         base = (await self._base(name)).attrs["Config"]
         workdir = recipe.workdir or WORK
         if volume := _volume(base, workdir):
@@ -224,7 +240,9 @@ async def open_docker(config: Docker, run: str, events: Events) -> AsyncIterator
     try:
         await engine.connect()
         await engine.remove_left_over()
-        if not engine.local:
+        if engine.local:
+            report_withheld(events, mounted=True)
+        else:
             events.emit(
                 "note", "the container service is remote: set-up doesn't get this host's package settings"
             )

@@ -176,6 +176,12 @@ def remove_left_over() -> None:
             remove_tree(folder)
 
 
+def recorded(root: Path) -> Environment | None:
+    """Return the environment that is complete in a folder; None where there is none."""
+    record = root / _RECORD
+    return Environment.model_validate_json(record.read_bytes()) if record.is_file() else None
+
+
 async def prepare(root: Path, tree: Path, make: Make) -> Environment:
     """Return the environment in a folder, made first unless it is complete.
 
@@ -188,16 +194,15 @@ async def prepare(root: Path, tree: Path, make: Make) -> Environment:
         EnvironmentFailure, SandboxError: as `make` does; nothing is kept then.
     """
     async with locked(root.with_name(f"{root.name}.lock")):
-        record = root / _RECORD
-        if record.is_file():
-            return Environment.model_validate_json(record.read_bytes())
+        if (found := recorded(root)) is not None:
+            return found
         complete = False
         try:
             await anyio.to_thread.run_sync(_lay_out, root, tree)
             environment = await make(root)
-            part = record.with_suffix(".part")
+            part = (root / _RECORD).with_suffix(".part")
             part.write_text(environment.model_dump_json(), encoding="utf-8")
-            part.replace(record)
+            part.replace(root / _RECORD)
             complete = True
         finally:
             if not complete:

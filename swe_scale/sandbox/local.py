@@ -22,9 +22,10 @@ from swe_scale.sandbox.host import (
     copied,
     prepare,
     prepared_tree,
+    recorded,
     remove_left_over,
 )
-from swe_scale.sandbox.packages import host_packages
+from swe_scale.sandbox.packages import host_packages, report_withheld
 from swe_scale.sandbox.preparation import PATH, SETUP, environment_of, fixed_variables, own_variables, set_up
 from swe_scale.sandbox.process import Command, run_process
 from swe_scale.sandbox.python import find_python
@@ -134,6 +135,21 @@ class LocalBackend:
     def __init__(self, config: Local) -> None:
         self._config = config
 
+    async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
+        """Return the interpreter that virtual environments are made from, and its version.
+
+        Raises:
+            EnvironmentFailure: it can't be run.
+        """
+        return (await anyio.to_thread.run_sync(find_python, self._config.python)).identity
+
+    def _root(self, digest: str) -> Path:
+        return cache_folder() / "environments" / self.name / digest
+
+    async def built(self, digest: str) -> Environment | None:
+        """Return what is kept under the cache folder; see the protocol."""
+        return recorded(self._root(digest))
+
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare the tree in a folder under the cache folder; `recipe.workdir` has no meaning here.
 
@@ -161,7 +177,7 @@ class LocalBackend:
             built = environment_of(recipe, digest, str(box.tree), own)
             return built.model_copy(update={"root": str(root)})
 
-        return await prepare(cache_folder() / "environments" / self.name / digest, tree, make)
+        return await prepare(self._root(digest), tree, make)
 
     @asynccontextmanager
     async def open(self, environment: Environment) -> AsyncIterator[LocalTemplate]:
@@ -177,5 +193,6 @@ class LocalBackend:
 async def open_local(config: Local, run: str, events: Events) -> AsyncIterator[LocalBackend]:  # noqa: ARG001
     """Return the backend; says once that it isolates nothing."""
     events.emit("note", "the local sandbox isolates nothing: code runs as you, with your files and network")
+    report_withheld(events, mounted=False)
     await anyio.to_thread.run_sync(remove_left_over)
     yield LocalBackend(config)

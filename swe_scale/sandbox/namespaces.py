@@ -2,11 +2,14 @@
 
 import resource
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+
+import anyio
+import anyio.to_thread
 
 from swe_scale import assets
 from swe_scale.config import Limits
@@ -83,8 +86,8 @@ def _system() -> Iterator[str]:
         yield from ("--ro-bind", str(file), f"/etc/{file.name}")
 
 
-@contextmanager
-def _grouped(groups: Groups | None, limits: Limits) -> Iterator[Group | None]:
+@asynccontextmanager
+async def _grouped(groups: Groups | None, limits: Limits) -> AsyncIterator[Group | None]:
     if groups is None:
         yield None
         return
@@ -92,8 +95,8 @@ def _grouped(groups: Groups | None, limits: Limits) -> Iterator[Group | None]:
     try:
         yield group
     finally:
-        group.kill()
-        group.remove()
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(group.remove)
 
 
 def _bounds(limits: Limits, *, grouped: bool) -> Iterator[str]:
@@ -119,7 +122,7 @@ async def run_inside(
         SandboxError: the namespaces can't be made.
     """
     status = inside.folder / f"status-{token_hex(4)}"
-    with _grouped(groups, limits) as group:
+    async with _grouped(groups, limits) as group:
         arguments = (
             "sh",
             str(assets.folder("sandboxes") / "enter.sh"),

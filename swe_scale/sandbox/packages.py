@@ -2,10 +2,13 @@
 
 import configparser
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from swe_scale.events import Events
 
 _PIP = (
     "cert",
@@ -36,6 +39,11 @@ _PASSED = {
 } | {f"PIP_{key.upper().replace('-', '_')}" for key in _PIP}
 _MOUNTED = "/run/swe-scale"
 """Folder inside in which files of the host appear during set-up."""
+_USER = re.compile(r"(?:(?<=://)|(?<![^\s]))[^/?#\s]*@")
+"""User and password in a setting: in an address, or before a proxy without its scheme."""
+_USER_IN_FILE = re.compile(rb"://[^/?#\s\"'<>@]{1,256}@")
+_READ = 8 << 20
+"""Bytes of a file that are searched for passwords."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,8 @@ class Packages:
     variables: Mapping[str, str]
     mounts: Mapping[str, str]
     """Path inside to path on the host, to be shown read-only."""
+    withheld: tuple[str, ...] = ()
+    """Names of the settings from which a user and password, or a file that holds one, were left out."""
 
 
 def _pip_files() -> Iterator[Path]:
@@ -79,6 +89,24 @@ def _folder_of(word: str) -> Path | None:
     return Path(word) if word.startswith("/") else None
 
 
+def _tells(word: str) -> bool:
+    """Return whether a word names a file that holds an address with a password, or can't be read."""
+    path = _folder_of(word)
+    if path is None or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return bool(_USER_IN_FILE.search(file.read(_READ)))
+    except OSError:
+        return True
+
+
+def _public(value: str) -> str:
+    """Return a setting without passwords, and without files that hold any."""
+    words = (_USER.sub("", word) for word in value.split(" "))
+    return " ".join(word for word in words if not _tells(word))
+
+
 def _shown(name: str, value: str, mounts: dict[str, str]) -> str:
     words = value.split()
     for position, word in enumerate(words):
@@ -95,7 +123,7 @@ def _shown(name: str, value: str, mounts: dict[str, str]) -> str:
 
 
 def host_packages(*, mounted: bool) -> Packages:
-    """Return the settings of this host's package clients.
+    """Return the settings of this host's package clients, without passwords: set-up runs hostile code.
 
     Args:
         mounted: whether set-up runs apart from the host's files, so that those named must be shown to it.
@@ -103,7 +131,22 @@ def host_packages(*, mounted: bool) -> Packages:
     variables = _pip_settings(list(_pip_files()))
     variables |= {name: value for name, value in os.environ.items() if name.upper() in _PASSED}
     variables |= {"PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    public = {name: _public(value) for name, value in variables.items()}
+    withheld = tuple(sorted(name for name, value in public.items() if value != variables[name]))
+    public = {name: value for name, value in public.items() if value}
     if not mounted:
-        return Packages(variables, {})
+        return Packages(public, {}, withheld)
     mounts: dict[str, str] = {}
-    return Packages({name: _shown(name, value, mounts) for name, value in variables.items()}, mounts)
+    shown = {name: _shown(name, value, mounts) for name, value in public.items()}
+    return Packages(shown, mounts, withheld)
+
+
+def report_withheld(events: Events, *, mounted: bool) -> None:
+    """Say which settings set-up gets without their passwords, if any; arguments as of `host_packages`."""
+    names = host_packages(mounted=mounted).withheld
+    if names:
+        events.emit(
+            "note",
+            f"set-up doesn't get the passwords in {', '.join(names)}: it can't use what wants them, for "
+            "instance a private index",
+        )

@@ -1,12 +1,10 @@
 """Builds an environment once however many ask for it, and says which set-up line failed."""
 
-import fcntl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-import anyio
-
+from swe_scale import locks
 from swe_scale.config import Limits
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.records import Environment, Execution
@@ -60,18 +58,11 @@ async def locked(path: Path) -> AsyncIterator[None]:
     Raises:
         SandboxError: the file can't be made.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("ab")
-    except OSError as error:
-        raise SandboxError(f"{path} can't be made: {error.strerror}; set XDG_CACHE_HOME") from error
-    with handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await anyio.sleep(0.1)
+    async with AsyncExitStack() as held:
+        try:
+            await held.enter_async_context(locks.locked(path))
+        except OSError as error:
+            raise SandboxError(f"{path} can't be made: {error.strerror}; set XDG_CACHE_HOME") from error
         yield
 
 

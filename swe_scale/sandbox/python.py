@@ -7,7 +7,10 @@ from pathlib import Path
 
 from swe_scale.errors import EnvironmentFailure
 
-_ASK = "import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)"
+_ASK = (
+    "import os, platform, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix); "
+    "print(platform.python_implementation(), platform.python_version())"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,13 @@ class Interpreter:
     executable: str
     prefix: Path
     """Folder with its standard library."""
+    version: str
+    """With the name of the implementation."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from others, and from itself before an update."""
+        return f"{self.executable} {self.version}"
 
 
 def find_python(name: str | None) -> Interpreter:
@@ -32,5 +42,5 @@ def find_python(name: str | None) -> Interpreter:
         raise EnvironmentFailure(
             f"the Python interpreter {chosen} can't be run: {error}; name another as `python` of the sandbox"
         ) from error
-    executable, prefix = asked.stdout.decode().splitlines()[:2]
-    return Interpreter(executable, Path(prefix))
+    executable, prefix, version = asked.stdout.decode().splitlines()[:3]
+    return Interpreter(executable, Path(prefix), version)

@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
 import anyio
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from swe_scale.errors import ModelError
+from swe_scale.errors import ModelError, StoreError
 from swe_scale.records import Usage
 
 __all__ = ["Entry", "Key", "Steps", "Store"]
@@ -69,14 +69,21 @@ class Steps:
     """`once` on top of a store."""
 
     store: Store
-    made: int = 0
-    """Steps computed by this process, for the record of what a resume saved."""
     _running: dict[Key, anyio.Event] = field(default_factory=dict)
 
     def recorded(self, key: Key, kind: type[T]) -> T | None:
-        """Return a step's result if it is there."""
+        """Return a step's result if it is there.
+
+        Raises:
+            StoreError: the record is damaged or of another version.
+        """
         value = self.store.get(key)
-        return None if value is None else _adapter(cast(Hashable, kind)).validate_python(value)
+        try:
+            return None if value is None else _adapter(cast(Hashable, kind)).validate_python(value)
+        except ValidationError as error:
+            raise StoreError(
+                f"what is recorded of {key.path} is damaged or of another version: choose another --name."
+            ) from error
 
     async def once(
         self,
@@ -129,7 +136,6 @@ class Steps:
                     await self.store.settle(entry, Usage() if free else bound)
             raise
         with anyio.CancelScope(shield=True):
-            self.made += 1
             usage = cost(value) if cost else None
             await self.store.put(
                 key, _adapter(cast(Hashable, kind)).dump_python(value, mode="json"), entry, usage

@@ -67,7 +67,7 @@ class SqliteStore:
                 "SELECT value FROM steps WHERE path = ? AND digest = ?", (key.path, key.digest)
             ).fetchone()
             return None if row is None else unfold(json.loads(row[0]), self._text)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError, TypeError) as error:
             raise StoreError(f"{self._file} can't be read: {error}.") from error
 
     async def put(self, key: Key, value: Any, entry: int | None = None, usage: Usage | None = None) -> None:

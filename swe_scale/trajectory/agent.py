@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
+import anyio
+
 from swe_scale.errors import PatchError, SandboxError, TooLarge
 from swe_scale.prompts import render
 from swe_scale.records import Changes, Check, Execution, File, Record, digest
@@ -29,15 +31,15 @@ class Ran(Record):
 
 
 class Agent:
-    """The state of one trajectory: its sandbox, opened when a command must really run."""
+    """The state of one trajectory: its sandbox, opened when a command must really run. Close it."""
 
-    def __init__(self, setting: Setting, assignment: Assignment, stack: AsyncExitStack) -> None:
+    def __init__(self, setting: Setting, assignment: Assignment) -> None:
         self.tree = setting.trees.base
         self.check: Check | None = None
         self._setting = setting
         self._path = f"{setting.issue.id}/trajectory/{assignment.index:02}"
         self._index = assignment.index
-        self._stack = stack
+        self._box = AsyncExitStack()
         self._sandbox: Sandbox | None = None
         self._started = False
         self._before = digest(self.tree)
@@ -82,14 +84,19 @@ class Agent:
 
     async def _run(self, command: str) -> Ran:
         cells = self._setting.cells
-        async with cells.slots:
-            note = _REBUILT if self._started and self._sandbox is None else ""
-            sandbox = self._sandbox or await self._open()
-            self._sandbox = None  # until it has proved to be in order
-            execution = await sandbox.run(("bash", "-c", command), limits=cells.limits)
-            tree, fault = await self._snapshot(sandbox)
-            script, language = await self._script(sandbox)
-            self._sandbox = sandbox
+        note = _REBUILT if self._started and self._sandbox is None else ""
+        try:
+            if self._sandbox is None:
+                # Before the slot, which others need who will then give their places back.
+                await self._box.enter_async_context(cells.boxes)
+            async with cells.slots:
+                sandbox = self._sandbox = self._sandbox or await self._open()
+                execution = await sandbox.run(("bash", "-c", command), limits=cells.limits)
+                tree, fault = await self._snapshot(sandbox)
+                script, language = await self._script(sandbox)
+        except BaseException:
+            await self.close()
+            raise
         return Ran(
             execution=execution,
             tree=tree,
@@ -98,9 +105,15 @@ class Agent:
             note="\n".join(filter(None, (note, fault))),
         )
 
+    async def close(self) -> None:
+        """Give the sandbox back; the next command would get a fresh one."""
+        self._sandbox = None
+        with anyio.CancelScope(shield=True):
+            await self._box.aclose()
+
     async def _open(self) -> Sandbox:
         cells = self._setting.cells
-        sandbox = await self._stack.enter_async_context(cells.template.fork(cells.limits))
+        sandbox = await self._box.enter_async_context(cells.template.fork(cells.limits))
         await sandbox.write(sandbox.workdir, await self._setting.trees.changes(self.tree))
         if self.check is not None:
             name = f"check.{'sh' if self.check.language == 'sh' else 'py'}"
@@ -149,5 +162,8 @@ _REBUILT = "The sandbox was rebuilt from your last changes: processes and files 
 @asynccontextmanager
 async def open_agent(setting: Setting, assignment: Assignment) -> AsyncIterator[Strategy]:
     """Open the strategy; its sandbox is gone when the context ends."""
-    async with AsyncExitStack() as stack:
-        yield Agent(setting, assignment, stack)
+    agent = Agent(setting, assignment)
+    try:
+        yield agent
+    finally:
+        await agent.close()

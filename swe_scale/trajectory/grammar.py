@@ -13,6 +13,8 @@ _ANY = re.compile(r"</?(check|edit|create|delete|rename|done|reset|submit|choose
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _SEARCH, _DIVIDE, _REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 _FENCE = "```"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""No file or command can hold one."""
 
 FORMS = {
     "check": '<check> or <check language="sh">',
@@ -82,6 +84,7 @@ def parse(reply: str) -> tuple[Tag, ...]:
     Raises:
         Malformed: a tag is misspelt, unclosed, or there is none.
     """
+    _refuse_surrogates(reply)
     lines = reply.replace("\r\n", "\n").split("\n")
     tags: list[Tag] = []
     at = 0
@@ -109,6 +112,11 @@ def parse(reply: str) -> tuple[Tag, ...]:
             raise Malformed(f"line {indented}: a tag must begin at the start of its line")
         raise Malformed("there is no tag in the reply")
     return tuple(tags)
+
+
+def _refuse_surrogates(reply: str) -> None:
+    if _SURROGATE.search(reply):
+        raise Malformed("the reply holds characters that aren't text: halves of a surrogate pair")
 
 
 def unfenced(lines: tuple[str, ...]) -> tuple[str, ...]:
@@ -174,6 +182,7 @@ def command_of(reply: str) -> str | None:
     Raises:
         Malformed: there is not exactly one block, or a block and a submission.
     """
+    _refuse_surrogates(reply)
     lines = reply.replace("\r\n", "\n").split("\n")
     opened = [i for i, line in enumerate(lines) if line.rstrip() in ("```bash", "```sh", "```shell")]
     submits = any(line.strip() == "<submit/>" for line in lines)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from swe_scale.checks import UNRESOLVED
-from swe_scale.errors import PatchError
+from swe_scale.errors import PatchError, SandboxError
 from swe_scale.prompts import render
 from swe_scale.records import BASE, Check, Execution
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
@@ -95,7 +95,11 @@ class Revise:
         return Act(action, observation, untouched=untouched, edited=edited)
 
     async def _run(self, check: Check, tree: str) -> Execution:
-        return (await self._setting.cells.verdict(check, tree)).execution
+        verdict = await self._setting.cells.verdict(check, tree)
+        if verdict.outcome == "infra":
+            # It says nothing of the check and isn't recorded: a resumed conversation would go elsewhere.
+            raise SandboxError(verdict.execution.output)
+        return verdict.execution
 
 
 @asynccontextmanager

@@ -241,7 +241,7 @@ def test_told_to_end_it_cleans_up_also_where_ctrl_c_is_ignored(desk: Desk) -> No
     written = agent_replies(1, "sleep 600")
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as server:
         command = desk.command(
-            "run", str(desk.issue), "--repo", str(desk.repository), "--sandbox", "local", "--strategy", "agent=1",
+            "run", "issue.md", "--repo", "repo", "--sandbox", "local", "--strategy", "agent=1",
             "--name", "run", *options(server.base_url),
         )  # fmt: skip
         process = subprocess.Popen(

@@ -290,8 +290,8 @@ class _GitHub(BaseHTTPRequestHandler):
         address = "https://github.com/owner/project/issues/7"
         author = {"login": "someone", "type": "User"}
         issue = {
-            "number": 7, "title": "mean() of an empty list crashes", "body": "`mean([])` raises.", "state": "open",
-            "comments": 1, "labels": [{"name": "bug"}], "html_url": address, "user": author,
+            "number": 7, "title": "mean() of an empty list crashes", "body": "`mean([])` raises.",
+            "state": "open", "comments": 1, "labels": [{"name": "bug"}], "html_url": address, "user": author,
             "author_association": "NONE",
         }  # fmt: skip
         comment = {"body": "It should return 0.0.", "user": author, "author_association": "OWNER"}

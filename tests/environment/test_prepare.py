@@ -126,6 +126,40 @@ async def test_an_environment_is_built_once_per_tree_and_recipe(tmp_path: Path, 
     assert later.digest != environment.digest
 
 
+class Counting(Repository):
+    """Counts how often a tree is written out."""
+
+    exports = 0
+
+    async def export(self, tree: str, folder: Path, tag: str | None = None) -> None:
+        self.exports += 1
+        await super().export(tree, folder, tag)
+
+
+async def test_what_is_built_is_found_without_writing_the_tree(tmp_path: Path, backend: Backend) -> None:
+    source = commit(tmp_path / "r", {"a.txt": "one"})
+    repository = await Counting.open(str(source), tmp_path / "store")
+    assert isinstance(repository, Counting)
+    base = await repository.resolve()
+    found = [await prepare(backend, repository, base, Options(), Events()) for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    assert repository.exports == 1
+
+
+async def test_another_interpreter_makes_another_environment(tmp_path: Path) -> None:
+    source = commit(tmp_path / "r", {"a.txt": "one"})
+    repository = await Repository.open(str(source), tmp_path / "store")
+    python = tmp_path / "python"
+    digests = set()
+    for version in ("3.11.1", "3.11.2", "3.11.1"):
+        python.write_text(f"#!/bin/sh\necho /usr/bin/python3\necho /usr\necho CPython {version}\n")
+        python.chmod(0o755)
+        async with open_backend(Local(python=str(python)), "test", Events()) as opened:
+            built = await prepare(opened, repository, await repository.resolve(), Options(), Events())
+        digests.add(built.digest)
+    assert len(digests) == 2
+
+
 async def test_a_failing_line_is_named_with_its_output(tmp_path: Path, backend: Backend) -> None:
     own = "[environment]\nsetup = ['true', 'echo no such thing; exit 3']\n"
     source = commit(tmp_path / "r", {"swe-scale.toml": own})

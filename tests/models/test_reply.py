@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swe_scale.models.reply import Malformed, Refusal, bound, parse, split_reasoning
+from swe_scale.ledger import text_bound
+from swe_scale.models.reply import Malformed, Refusal, parse, split_reasoning
 from swe_scale.records import Message, Usage
 
 ASKED = (Message(role="user", content="häh?"),)
@@ -107,7 +108,7 @@ def test_details_never_exceed_their_whole() -> None:
 )
 def test_usage_that_is_missing_or_senseless_is_bounded_by_bytes(usage: object) -> None:
     completion = parse(body({"content": "äb", "reasoning": "c"}, usage=usage), ASKED, 1.0)
-    assert completion.usage.prompt_tokens == bound(ASKED) >= len("häh?".encode())
+    assert completion.usage.prompt_tokens == text_bound(ASKED) >= len("häh?".encode())
     assert completion.usage.completion_tokens == 4
 
 

@@ -80,6 +80,10 @@ async def test_build_happens_once_for_concurrent_callers(
     forget(found[0])
     await build()
     async with open_backend(config, "tests", Events()) as backend:
+        assert await backend.built(digest) == found[0]
+        assert await backend.built(token_hex(8)) is None
+        assert await backend.identity(recipe) == await backend.identity(Recipe())
+    async with open_backend(config, "tests", Events()) as backend:
         for environment in found:
             async with backend.open(environment) as template, template.fork() as sandbox:
                 stamps.add(await sandbox.read(f"{sandbox.workdir}/stamp"))

@@ -93,9 +93,30 @@ async def test_no_capability_is_left(docker_config: Docker, tree: Path, forget: 
         assert (await sandbox.run(["sh", "-c", line], limits=LIMITS)).output == "0000000000000000\n1\n"
 
 
+async def test_a_name_that_moves_to_another_image_is_another_start(
+    docker_config: Docker, ready_made: str
+) -> None:
+    name = f"swe-scale-test/moving:{token_hex(4)}"
+    client = docker.from_env()
+    try:
+        async with open_backend(docker_config, "tests", Events()) as backend:
+            found = []
+            for image in (docker_config.base_image, ready_made):
+                client.images.get(image).tag(name)
+                found.append(await backend.identity(Recipe(image=name)))
+                assert found[-1] == await backend.identity(Recipe(image=image))
+            assert found[0] != found[1]
+            assert await backend.identity(Recipe()) == found[0]
+    finally:
+        client.images.remove(name)
+        client.close()
+
+
 async def test_an_image_that_is_nowhere_is_named(docker_config: Docker, tree: Path) -> None:
     name = "localhost:1/swe-scale/absent:1"
     async with open_backend(docker_config, "tests", Events()) as backend:
+        with pytest.raises(EnvironmentFailure, match="isn't here and can't be pulled"):
+            await backend.identity(Recipe(image=name))
         with pytest.raises(EnvironmentFailure) as failure:
             await backend.build(Recipe(image=name), tree, token_hex(8))
     assert f"the image {name} isn't here" in str(failure.value)

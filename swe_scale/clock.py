@@ -1,0 +1,86 @@
+"""An issue's time: seconds per stage, and a bound that holds over all processes that work on it."""
+
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+import anyio
+
+from swe_scale.errors import BudgetExceeded
+from swe_scale.events import Events
+from swe_scale.store import Key, Steps
+
+_FOR_TRAJECTORIES = 0.8
+"""Share of the time that is left after which no trajectory goes on, so that there is time to vote."""
+_TICK = 5.0
+"""Seconds between two records of the time spent: a process that is killed loses no more than that."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """Measures the stages of one issue, and knows when its time is over."""
+
+    steps: Steps
+    events: Events
+    issue: str
+    minutes: float | None
+    """None is no bound."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall clock per stage of this process."""
+    end: float = math.inf
+    """When everything ends, on the event loop's clock."""
+    trajectories_end: float = math.inf
+    """When trajectories end with what they have."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Measure a stage."""
+        self.events.emit("stage", name, self.issue)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.perf_counter() - began, 3)
+
+    @contextmanager
+    def bounded_stage(self, name: str) -> Iterator[None]:
+        """Measure a stage without which there is nothing to judge.
+
+        Raises:
+            BudgetExceeded: the time was over before it ended.
+        """
+        with self.stage(name), anyio.CancelScope(deadline=self.end) as scope:
+            yield
+        if scope.cancelled_caught:
+            raise BudgetExceeded(
+                f"the {self.minutes:g} minutes were over before the {name} was ready; what is ready is kept, "
+                "so give a larger --budget."
+            )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Count the time against the bound while the context lasts."""
+        if self.minutes is None:
+            yield
+            return
+        key = Key(f"{self.issue}/elapsed", "1")
+        before = float(self.steps.store.get(key) or 0.0)
+        began = anyio.current_time()
+        left = max(0.0, self.minutes * 60 - before)
+        self.end, self.trajectories_end = began + left, began + left * _FOR_TRAJECTORIES
+
+        async def tick() -> None:
+            while True:
+                await anyio.sleep(_TICK)
+                await self.steps.store.put(key, before + anyio.current_time() - began)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(tick)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+                with anyio.CancelScope(shield=True):
+                    await self.steps.store.put(key, before + anyio.current_time() - began)
