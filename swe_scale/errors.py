@@ -9,7 +9,7 @@ SweScaleError                 exit 1
 │   └── TooLarge              –        more was changed in a sandbox than a patch may hold; its agent is told
 ├── ModelError                exit 1   the endpoint failed for good
 │   ├── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
-│   └── Interrupted           –        a try that may have been charged broke off; tried again if it is paid for
+│   └── Interrupted           –        a try that may have been charged broke off; another is paid for
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
 └── BudgetExceeded            –        the next call doesn't fit the budget; what is there is voted on

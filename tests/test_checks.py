@@ -10,6 +10,7 @@ import anyio
 import pytest
 from solving_kit import LOCAL, Desk, Spoken, open_desk, ran
 
+from swe_scale import checks
 from swe_scale.checks import Cells, judge
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.config import Bubblewrap, Limits, SandboxConfig
@@ -304,6 +305,19 @@ async def test_verdicts_are_kept_across_runs_unless_the_time_was_over(own_desk: 
     brief = Limits(seconds=0.5)
     assert [await in_another_run(own_desk, tmp_path / f"{n}", slow, brief) for n in "ef"] == [1, 1]
     assert await in_another_run(own_desk, tmp_path / "f", slow, brief) == 0
+
+
+@pytest.mark.parametrize("name", ["JUDGE", "_SHELL_LAUNCHER", "_FIND_PYTHON"])
+async def test_no_verdict_outlives_the_way_it_was_come_by(
+    own_desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    check = Check.of("exit(42)", "reproduction")
+    limits = Limits(seconds=60)
+    assert await in_another_run(own_desk, tmp_path / "a", check, limits) == 1
+    checks._way.cache_clear()
+    monkeypatch.setattr(checks, name, getattr(checks, name) + " ")
+    assert [await in_another_run(own_desk, tmp_path / place, check, limits) for place in "ab"] == [1, 0]
+    checks._way.cache_clear()
 
 
 async def test_a_cache_that_can_not_be_used_costs_only_time(tmp_path: Path) -> None:

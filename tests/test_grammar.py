@@ -1,5 +1,7 @@
 """The language of replies: what is meant is understood, and what isn't in it is named precisely."""
 
+from collections.abc import Callable
+
 import pytest
 
 from swe_scale.trajectory.grammar import (
@@ -189,3 +191,12 @@ def test_a_command_that_is_none(reply: str, fault: str) -> None:
     with pytest.raises(Malformed) as caught:
         command_of(reply)
     assert str(caught.value) == fault
+
+
+@pytest.mark.parametrize("read", [parse, command_of])
+@pytest.mark.parametrize("half", ["\ud800", "\udfff", "\udc80"])
+def test_halves_of_characters_are_no_text(read: Callable[[str], object], half: str) -> None:
+    reply = f'<create path="a">\n{half}\n</create>\n```bash\necho {half}\n```\n'
+    with pytest.raises(Malformed, match="characters that aren't text"):
+        read(reply)
+    assert read(reply.replace(half, "\U0001f600"))

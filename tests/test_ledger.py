@@ -1,7 +1,7 @@
 """No budget is exceeded, whatever calls cost and however many are in flight."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import anyio
@@ -9,10 +9,11 @@ import anyio.lowlevel
 import pytest
 
 from swe_scale.config import Budget, Price
-from swe_scale.errors import BudgetExceeded, ModelError
+from swe_scale.errors import BudgetExceeded, Interrupted, ModelError
 from swe_scale.events import Event, Events
 from swe_scale.ledger import Ledger, money, text_bound
 from swe_scale.records import Completion, Message, Request, Sampling, Usage
+from swe_scale.retry import without_waiting
 from swe_scale.store import Key, Steps
 from swe_scale.store.sqlite import open_store
 
@@ -59,11 +60,18 @@ async def test_a_budget_is_never_exceeded(steps: Steps, budget: Budget, seed: in
     async def one(number: int) -> None:
         bound, longest = chance.randint(0, 1500), chance.randint(1, 1500)
         cost = Usage(prompt_tokens=chance.randint(0, bound), completion_tokens=chance.randint(0, longest))
-        fault = chance.choice([None, None, None, "free", "charged"])
+        fault = chance.choice([None, None, None, "free", "charged", "interrupted"])
+        broken_off = chance.randint(1, 4)
 
         async def call() -> Completion:
+            nonlocal broken_off
             await anyio.sleep(chance.random() / 500)
-            if fault:
+            if fault == "interrupted" and broken_off:
+                broken_off -= 1
+                error = Interrupted("cut off")
+                error.again = 3
+                raise error
+            if fault in ("free", "charged"):
                 raise ModelError("down", charged=fault == "charged")
             return Completion(text="t", usage=cost)
 
@@ -77,12 +85,17 @@ async def test_a_budget_is_never_exceeded(steps: Steps, budget: Budget, seed: in
         assert ledger.spent.tokens <= (budget.tokens or 10**9)
         assert ledger.spent.usd <= (budget.usd or 10**9) + 1e-12
 
-    async with anyio.create_task_group() as group:
-        for number in range(50):
-            group.start_soon(one, number)
+    with without_waiting():
+        await all_at_once(one)
     assert {"made", "refused"} <= set(outcomes)
     written = sum((entry.usage for entry in steps.store.entries()), Usage())
     assert written.model_dump() == pytest.approx(ledger.spent.model_dump())
+
+
+async def all_at_once(one: Callable[[int], Awaitable[None]]) -> None:
+    async with anyio.create_task_group() as group:
+        for number in range(50):
+            group.start_soon(one, number)
 
 
 async def test_a_call_waits_while_only_bounds_in_flight_stand_in_the_way(steps: Steps) -> None:
@@ -182,6 +195,12 @@ async def test_stages_are_booked_apart(steps: Steps) -> None:
     }
     again = open_ledger(steps, Budget())
     assert again.by_stage == ledger.by_stage and again.spent == ledger.spent
+
+
+async def test_a_stage_is_found_behind_an_issue_of_any_name(steps: Steps) -> None:
+    ledger = open_ledger(steps, Budget(), issue="org/pkg-1")
+    await pay(ledger, key(1, issue="org/pkg-1"), 10, 1)
+    assert ledger.by_stage == {"trajectory": ledger.spent}
 
 
 async def test_what_is_spent_is_reported(steps: Steps) -> None:

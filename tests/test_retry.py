@@ -14,6 +14,7 @@ class Busy(Exception):
     def __init__(self, retry_after: object = None) -> None:
         super().__init__("busy")
         self.retry_after = retry_after
+        self.again: int | None = None
 
 
 class Flaky:
@@ -54,6 +55,17 @@ async def test_a_passing_fault_is_tried_again(failures: int) -> None:
     call = Flaky(*[Busy() for _ in range(failures)])
     assert await retrying(3, Busy)(call, "answer") == "answer"
     assert call.calls == failures + 1
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(("again", "calls"), [(None, 2), (0, 1), (3, 4)])
+async def test_an_error_may_say_how_often_it_is_worth_a_try(again: int | None, calls: int) -> None:
+    error = Busy()
+    error.again = again
+    call = Flaky(*[error] * 9)
+    with pytest.raises(Busy):
+        await retrying(1, Busy)(call, "")
+    assert call.calls == calls
 
 
 @pytest.mark.usefixtures("at_once")

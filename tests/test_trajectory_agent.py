@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from solving_kit import (
     LIMITS,
@@ -20,7 +21,7 @@ from solving_kit import (
 from swe_scale.config import Bubblewrap, Limits, SandboxConfig
 from swe_scale.errors import SandboxError
 from swe_scale.records import BASE, Sampling, Trajectory
-from swe_scale.sandbox import Sandbox
+from swe_scale.sandbox import Sandbox, Template
 from swe_scale.trajectory import Assignment
 from swe_scale.trajectory.loop import run
 
@@ -238,6 +239,60 @@ async def test_an_agent_that_loses_every_sandbox_ends_alone(tmp_path: Path) -> N
     async with open_desk(tmp_path, spoken([CHANGE, SUBMIT])) as desk:
         made = await run(failing(desk, 9).setting, FIRST)
     assert (made.outcome, made.error) == ("failed", "its sandbox failed: the box is lost")
+
+
+class Watched:
+    """A template that knows how many of its sandboxes are open, and were at most."""
+
+    def __init__(self, inner: Template) -> None:
+        self.inner, self.open, self.most = inner, 0, 0
+
+    @asynccontextmanager
+    async def fork(self, limits: Limits | None = None) -> AsyncIterator[Sandbox]:
+        async with self.inner.fork(limits) as sandbox:
+            self.open += 1
+            self.most = max(self.most, self.open)
+            try:
+                yield sandbox
+            finally:
+                self.open -= 1
+
+
+async def test_a_lost_sandbox_is_closed_at_once(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, spoken([CHANGE, bash("ls"), SUBMIT])) as desk:
+        watched = Watched(Failing(desk.setting.cells.template, 1))
+        made = await run(replace(desk.setting, cells=replace(desk.setting.cells, template=watched)), FIRST)
+    assert made.outcome == "done" and (watched.open, watched.most) == (0, 1)
+
+
+async def test_agents_share_few_sandboxes(tmp_path: Path) -> None:
+    names = range(1, 8)
+    replies = [bash("echo one"), CHANGE, SUBMIT]
+    made: list[Trajectory] = []
+    async with open_desk(tmp_path, Spoken({})) as desk:
+        watched = Watched(desk.setting.cells.template)
+        cells = replace(desk.setting.cells, template=watched)
+        assert cells.boxes.total_tokens == 8
+        cells.boxes.total_tokens = 2
+
+        async def one(index: int) -> None:
+            setting = replace(desk.setting, cells=cells, model=spoken(replies, index))
+            made.append(await run(setting, replace(FIRST, index=index)))
+
+        async with anyio.create_task_group() as group:
+            for index in names:
+                group.start_soon(one, index)
+    assert [one.outcome for one in made] == ["done"] * len(names)
+    assert (watched.open, watched.most, cells.boxes.borrowed_tokens) == (0, 2, 0)
+
+
+async def test_an_agent_out_of_time_gives_its_place_back(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, spoken([bash("sleep 600"), SUBMIT])) as desk:
+        watched = Watched(desk.setting.cells.template)
+        cells = replace(desk.setting.cells, template=watched)
+        made = await run(replace(desk.setting, cells=cells, deadline=anyio.current_time() + 3), FIRST)
+    assert made.outcome == "budget"
+    assert (watched.open, cells.boxes.borrowed_tokens, cells.slots.borrowed_tokens) == (0, 0, 0)
 
 
 async def test_a_command_may_say_anything(tmp_path: Path) -> None:

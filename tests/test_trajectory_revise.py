@@ -1,6 +1,7 @@
 """Strategy `revise`: whole conversations with written replies, over a real repository and sandbox."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import anyio
 import pytest
 from solving_kit import CHECK, DONE, FILES, RIGHT, SOURCE, Desk, Spoken, edit, open_desk, spoken
 
-from swe_scale.config import Budget
-from swe_scale.errors import ContextExceeded, ModelError, UsageError
+from swe_scale.config import Budget, Limits
+from swe_scale.errors import ContextExceeded, ModelError, SandboxError, UsageError
 from swe_scale.records import Completion, Request, Sampling, Trajectory, Usage
+from swe_scale.sandbox import Sandbox, Template
 from swe_scale.trajectory import Assignment, find_strategy
 from swe_scale.trajectory.loop import run
 
@@ -242,6 +244,38 @@ async def test_another_reply_leads_to_another_conversation(tmp_path: Path) -> No
     async with open_desk(tmp_path, model) as desk:
         made = await run(desk.setting, Assignment(1, "revise", Sampling(seed=7)))
     assert made.outcome == "done" and len(model.requests) == 3
+
+
+class Lossy:
+    """A template that loses some forks in a row."""
+
+    def __init__(self, inner: Template, lost: range) -> None:
+        self.inner, self.lost, self.forks = inner, lost, 0
+
+    @asynccontextmanager
+    async def fork(self, limits: Limits | None = None) -> AsyncIterator[Sandbox]:
+        self.forks += 1
+        if self.forks in self.lost:
+            raise SandboxError("the daemon restarts")
+        async with self.inner.fork(limits) as sandbox:
+            yield sandbox
+
+
+async def test_a_lost_sandbox_is_not_told_as_what_a_check_says(tmp_path: Path) -> None:
+    model = spoken([CHECK, NEW, DONE])
+    async with open_desk(tmp_path, model) as desk:
+        cells = replace(desk.setting.cells, template=Lossy(desk.setting.cells.template, range(2, 5)))
+        made = await run(replace(desk.setting, cells=cells), FIRST)
+    assert (made.outcome, made.error) == ("failed", "its sandbox failed: the daemon restarts")
+    assert actions(made) == ["check"] and len(model.requests) == 2
+    resumed = await converse(tmp_path, spoken([CHECK, NEW, DONE]))
+    assert resumed.outcome == "done" and resumed.turns[:1] == made.turns
+
+
+async def test_half_characters_are_refused(tmp_path: Path) -> None:
+    made = await converse(tmp_path, [CHECK.replace("resolved", "\ud800", 1), CHECK, NEW, DONE])
+    assert actions(made) == ["malformed", "check", "edit", "done"]
+    assert "characters that aren't text" in observations(made)[0]
 
 
 async def test_a_check_that_passes_at_once_is_called_into_question(tmp_path: Path) -> None:

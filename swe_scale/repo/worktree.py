@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 
 from swe_scale.errors import PatchError, RepositoryError
-from swe_scale.patch import touched
+from swe_scale.patch import check_path, touched
 from swe_scale.repo.git import Answer, Git
 from swe_scale.repo.source import Source, find_commit
 
@@ -39,13 +39,19 @@ async def apply(store: Git, work_tree: Path, patch: str) -> None:
 
     if (checked := await ask("--check")).code:
         raise PatchError(f"the patch doesn't apply to {work_tree}: {checked.reason}")
+    for path in (paths := touched(patch)):
+        check_path(path)
     folder = Path(tempfile.mkdtemp(dir=store.home.parent, prefix="worktree-"))
     # Cut short, git would leave files removed: it removes all the old ones before it writes the new.
     with anyio.CancelScope(shield=True):
-        copies = _Copies(work_tree, folder, touched(patch))
+        copies = _Copies(work_tree, folder, paths)
         await anyio.to_thread.run_sync(copies.make)
-        if (written := await ask()).code:
-            await anyio.to_thread.run_sync(copies.put_back)
+        written = None
+        try:
+            written = await ask()
+        finally:
+            if written is None or written.code:
+                await anyio.to_thread.run_sync(copies.put_back)
         await anyio.to_thread.run_sync(shutil.rmtree, folder)
     if written.code:
         raise PatchError(f"the patch can't be written to {work_tree}, which is as before: {written.reason}")

@@ -145,10 +145,7 @@ class DockerBackend:
             EnvironmentFailure: there is no such image.
             SandboxError: the service failed.
         """
-        return str((await self._base(self._base_name(recipe))).id)
-
-    def _base_name(self, recipe: Recipe) -> str:
-        return recipe.image or self._engine.config.base_image
+        return str((await self._base(recipe.image or self._engine.config.base_image)).id)
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""
@@ -180,7 +177,7 @@ class DockerBackend:
             ) from error
 
     async def _build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
-        name = self._base_name(recipe)
+        name = recipe.image or self._engine.config.base_image
         base = (await self._base(name)).attrs["Config"]
         workdir = recipe.workdir or WORK
         if volume := _volume(base, workdir):

@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,6 @@ from main_job import (
     ALSO_RIGHT,
     RIGHT,
     Desk,
-    agent_replies,
     assert_clean,
     complaint,
     git,
@@ -235,22 +233,3 @@ def test_wherever_the_answer_goes(desk: Desk, server: ScriptedServer) -> None:
     desk.environment["PYTHONIOENCODING"] = "ascii"
     assert_clean(desk.solve(*command), 0)
     assert git(desk.repository, "status", "--porcelain") == ""
-
-
-def test_told_to_end_it_cleans_up_also_where_ctrl_c_is_ignored(desk: Desk) -> None:
-    written = agent_replies(1, "sleep 600")
-    with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as server:
-        command = desk.command(
-            "run", "issue.md", "--repo", "repo", "--sandbox", "local", "--strategy", "agent=1",
-            "--name", "run", *options(server.base_url),
-        )  # fmt: skip
-        process = subprocess.Popen(
-            ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *command], cwd=desk.folder, env=desk.variables(),
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        server.wait_until(lambda: len(server.calls) >= 2)
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "swe-scale resume run" in errors and "Traceback" not in errors
-    assert not list((desk.folder / "cache" / "swe-scale" / "forks").iterdir()), "a sandbox was left behind"

@@ -240,7 +240,7 @@ def test_an_environment_that_cannot_be_built_shows_command_and_output(desk: Desk
 
 
 def test_two_runs_of_one_name_at_once(desk: Desk) -> None:
-    with serve(delay=1.0) as server:
+    with serve(delay=6.0) as server:
         command = desk.command(
             "run", str(desk.issue), "--repo", str(desk.repository), "--sandbox", "local", "--samples", "1",
             "--name", "one", *endpoint(server.base_url),

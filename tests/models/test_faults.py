@@ -1,7 +1,8 @@
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -11,13 +12,17 @@ from chat_protocol import Fault, error, plain
 from chat_script import ANY
 from scripted_server import ScriptedServer
 
-from swe_scale.config import OpenAIEndpoint
-from swe_scale.errors import ContextExceeded, ModelError
+from swe_scale.config import Budget, OpenAIEndpoint
+from swe_scale.errors import BudgetExceeded, ContextExceeded, Interrupted, ModelError
+from swe_scale.events import Events
+from swe_scale.ledger import Ledger
 from swe_scale.models import open_model
 from swe_scale.models.endpoint import Endpoint
 from swe_scale.models.faults import Unavailable, refused, translate
 from swe_scale.records import Message, Request, Sampling
-from swe_scale.retry import without_waiting
+from swe_scale.retry import retrying, without_waiting
+from swe_scale.store import Key, Steps
+from swe_scale.store.sqlite import open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +42,8 @@ async def call(server: ScriptedServer, **fields: Any) -> str:
         step=STEP, model="scripted", messages=(Message(role="user", content="?"),), sampling=Sampling()
     )
     async with open_model(config) as model:
-        return (await model.complete(request)).text
+        # As the ledger does, with a reservation for each.
+        return (await retrying(0, Interrupted)(model.complete, request)).text
 
 
 HALF = plain('{"choices": [{"message": {"content": "fi')
@@ -154,11 +160,57 @@ async def test_a_reply_that_does_not_come_ends_the_call(server: ScriptedServer) 
     assert server.count("dropped") == {STEP: 1}
 
 
-async def test_an_earlier_try_may_have_been_charged(server: ScriptedServer) -> None:
-    server.faults[STEP] = [Fault(close=True), error(400, "no")]
-    with pytest.raises(ModelError, match="400") as caught:
-        await call(server)
-    assert caught.value.charged
+@pytest.fixture
+async def steps(tmp_path: Path) -> AsyncIterator[Steps]:
+    async with open_store(tmp_path / "run") as store:
+        yield Steps(store)
+
+
+LONGEST = Sampling(max_tokens=100)
+BOUND = 1100
+"""Tokens of a prompt and a reply, at most."""
+
+
+async def paid(server: ScriptedServer, steps: Steps, budget: Budget) -> Ledger:
+    """Ask once, and return the books."""
+    ledger = Ledger(steps, budget, {}, Events(), "pkg-12")
+    request = Request(step=STEP, model="scripted", messages=(), sampling=LONGEST)
+    config = OpenAIEndpoint(base_url=server.base_url, model="scripted", retries=2)
+    async with open_model(config) as model:
+        with suppress(ModelError, BudgetExceeded):
+            await ledger.complete(Key(STEP, "d"), request, BOUND - 100, lambda: model.complete(request))
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("faults", "bounds", "sent"),
+    [
+        ([CUT], 1, 2),
+        ([error(504), HALF], 2, 3),
+        ([error(429), CUT, error(503)], 1, 4),
+        ([CUT, error(400, "no")], 1, 2),
+        ([CUT, CUT, CUT], 3, 3),
+    ],
+)
+async def test_each_try_that_may_be_charged_is_booked(
+    server: ScriptedServer, steps: Steps, faults: list[Fault], bounds: int, sent: int
+) -> None:
+    server.faults[STEP] = faults
+    ledger = await paid(server, steps, Budget())
+    reply = 1 if sent > len(faults) else 0
+    assert sum(server.count("fault").values()) == len(faults) and len(server.calls) == sent
+    assert ledger.spent.calls == bounds + reply
+    assert (ledger.spent.tokens - bounds * BOUND > 0) == bool(reply)
+    rows = steps.store.entries()
+    assert sum(row.usage.tokens for row in rows) == ledger.spent.tokens and all(row.settled for row in rows)
+    assert ledger.by_stage["turn"] == ledger.spent
+
+
+async def test_no_try_is_made_that_the_budget_can_not_bear(server: ScriptedServer, steps: Steps) -> None:
+    server.faults[STEP] = [CUT, CUT]
+    ledger = await paid(server, steps, Budget(tokens=2 * BOUND - 1))
+    assert server.count("fault") == {STEP: 1}
+    assert ledger.spent.tokens == BOUND
 
 
 def test_a_wish_to_wait_is_read() -> None:

@@ -1,10 +1,17 @@
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
+from swe_scale.sandbox import cgroup
 from swe_scale.sandbox.cgroup import Group, Groups
+from swe_scale.sandbox.namespaces import _grouped
+from swe_scale.sandbox.owner import owner
 
 
 def unified(mount: Path, handed: dict[str, str]) -> None:
@@ -78,3 +85,82 @@ def test_a_refusal_is_reported(tmp_path: Path) -> None:
     groups = Groups({"memory": tmp_path / "absent", "pids": tmp_path / "absent"}, unified=True)
     with pytest.raises(SandboxError, match="can't be set up"):
         groups.create(Limits())
+
+
+@pytest.fixture
+def kernels() -> Groups:
+    """Where the kernel lets this process make groups."""
+    groups = Groups.find()
+    if groups is None:
+        pytest.skip("no control group can be made here")
+    return groups
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Group], subprocess.Popen[bytes]]]:
+    """Start a process that doesn't end by itself, in a group."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(group: Group) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(["sleep", "600"])
+        started.append(process)
+        for entrance in group.entrances:
+            entrance.write_text(str(process.pid))
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def left(groups: Groups) -> list[Path]:
+    return [one for parent in set(groups.parents.values()) for one in parent.glob(f"swe-scale-{owner()}-*")]
+
+
+def test_a_group_is_given_back_with_what_runs_in_it(
+    kernels: Groups, start: Callable[[Group], subprocess.Popen[bytes]]
+) -> None:
+    group = kernels.create(Limits())
+    process = start(group)
+    assert group.remove() and left(kernels) == []
+    assert process.wait() == -9
+    assert group.remove()
+
+
+@pytest.mark.anyio
+async def test_what_enters_after_its_starter_was_cancelled_is_ended(
+    kernels: Groups, start: Callable[[Group], subprocess.Popen[bytes]]
+) -> None:
+    with anyio.CancelScope() as scope:
+        async with _grouped(kernels, Limits()) as group:
+            assert group is not None
+            scope.cancel()
+            process = start(group)
+            await anyio.sleep_forever()
+    assert process.wait() == -9 and left(kernels) == []
+
+
+def test_a_group_that_stays_busy_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroup, "PATIENCE", 0.02)
+    (tmp_path / "group" / "within").mkdir(parents=True)
+    assert not Group((tmp_path / "group",)).remove()
+    (tmp_path / "group" / "within").rmdir()
+    assert Group((tmp_path / "group",)).remove() and not (tmp_path / "group").exists()
+
+
+def test_groups_of_dead_processes_are_removed(kernels: Groups) -> None:
+    code = (
+        "from swe_scale.config import Limits\nfrom swe_scale.sandbox.cgroup import Groups\n"
+        "groups = Groups.find()\nprint(*groups.create(Limits()).folders, sep='\\n')"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    folders = [Path(line) for line in made.splitlines()]
+    own = kernels.create(Limits())
+    try:
+        assert folders and all(folder.is_dir() for folder in folders)
+        kernels.remove_left_over()
+        assert not any(folder.exists() for folder in folders)
+        assert all(folder.is_dir() for folder in own.folders)
+    finally:
+        own.remove()
