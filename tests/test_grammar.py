@@ -194,8 +194,9 @@ def test_a_command_that_is_none(reply: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize("read", [parse, command_of])
-@pytest.mark.parametrize("half", ["\ud800", "\udfff", "\udc80"])
-def test_halves_of_characters_are_no_text(read: Callable[[str], object], half: str) -> None:
+@pytest.mark.parametrize("code", [0xD800, 0xDC80, 0xDFFF])
+def test_halves_of_characters_are_no_text(read: Callable[[str], object], code: int) -> None:
+    half = chr(code)
     reply = f'<create path="a">\n{half}\n</create>\n```bash\necho {half}\n```\n'
     with pytest.raises(Malformed, match="characters that aren't text"):
         read(reply)

@@ -1,8 +1,9 @@
 """No budget is exceeded, whatever calls cost and however many are in flight."""
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -92,7 +93,7 @@ async def test_a_budget_is_never_exceeded(steps: Steps, budget: Budget, seed: in
     assert written.model_dump() == pytest.approx(ledger.spent.model_dump())
 
 
-async def all_at_once(one: Callable[[int], Awaitable[None]]) -> None:
+async def all_at_once(one: Callable[[int], Coroutine[Any, Any, None]]) -> None:
     async with anyio.create_task_group() as group:
         for number in range(50):
             group.start_soon(one, number)

@@ -46,14 +46,15 @@ async def apply(store: Git, work_tree: Path, patch: str) -> None:
     with anyio.CancelScope(shield=True):
         copies = _Copies(work_tree, folder, paths)
         await anyio.to_thread.run_sync(copies.make)
-        written = None
+        complete = False
         try:
             written = await ask()
+            complete = written.code == 0
         finally:
-            if written is None or written.code:
+            if not complete:
                 await anyio.to_thread.run_sync(copies.put_back)
         await anyio.to_thread.run_sync(shutil.rmtree, folder)
-    if written.code:
+    if not complete:
         raise PatchError(f"the patch can't be written to {work_tree}, which is as before: {written.reason}")
 
 

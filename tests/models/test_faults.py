@@ -195,7 +195,7 @@ async def paid(server: ScriptedServer, steps: Steps, budget: Budget) -> Ledger:
 async def test_each_try_that_may_be_charged_is_booked(
     server: ScriptedServer, steps: Steps, faults: list[Fault], bounds: int, sent: int
 ) -> None:
-    server.faults[STEP] = faults
+    server.faults[STEP] = list(faults)
     ledger = await paid(server, steps, Budget())
     reply = 1 if sent > len(faults) else 0
     assert sum(server.count("fault").values()) == len(faults) and len(server.calls) == sent
