@@ -20,7 +20,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets"),
     ("config", "prompts", "patch", "retry", "events", "locks"),
     ("store",),
-    ("ledger", "statistics"),
+    ("ledger", "clock", "statistics"),
     ("repo",),
     ("trees",),
     ("sandbox", "models"),
