@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import anyio
 import pytest
+from own_loop import run_async
 
 from swe_scale import assets
 from swe_scale.config import Local
@@ -35,7 +35,7 @@ def solve_demo(work: Path, order: Sequence[int] | None = None) -> Solution:
         replies = moved
     folder = work / "demo"
     folder.mkdir()
-    return anyio.run(run_demo, folder, Local(), Events(), replies)
+    return run_async(run_demo, folder, Local(), Events(), replies)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def forms_of(solution: Solution, work: Path) -> Mapping[str, str]:
             for one in solution.candidates
         }
 
-    return anyio.run(read)
+    return run_async(read)
 
 
 def renumbered(made: Sequence[Trajectory]) -> list[Trajectory]:

@@ -19,6 +19,7 @@ import anyio.to_thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from own_loop import run_async
 
 from swe_scale.errors import ModelError, StoreError, UsageError
 from swe_scale.records import Completion, Usage
@@ -447,4 +448,4 @@ def test_in_any_order_each_key_is_made_once(asked: list[tuple[int, int]]) -> Non
             {Key(str(path), str(inputs)) for path, inputs in asked}, key=str
         )
 
-    anyio.run(main)
+    run_async(main)

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import anyio
 from rich.console import Console
@@ -106,21 +105,30 @@ def _writing() -> Iterator[None]:
 
 def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:
     """Run a command; on Ctrl-C, or when told to end, clean up and say how to go on."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _as_ctrl_c)
+
+    async def guarded() -> int:
+        code = INTERRUPTED
+        async with anyio.create_task_group() as group:
+            group.start_soon(_until_told_to_end, group.cancel_scope)
+            code = await act()
+            group.cancel_scope.cancel()
+        return code
+
     try:
         with unwrapped():
-            return anyio.run(act)
+            code = anyio.run(guarded)
     except KeyboardInterrupt:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         again = f", what was finished is kept; go on with: swe-scale resume {naming.name}"
         print(f"swe-scale: interrupted{again if naming.name else ''}", file=sys.stderr)
-        return INTERRUPTED
+    return code
 
 
-def _as_ctrl_c(_: int, frame: FrameType | None) -> None:
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler):
-        # Ctrl-C is ignored, as in a shell's background jobs, but this was no Ctrl-C.
-        raise KeyboardInterrupt
-    handler(signal.SIGINT, frame)
+async def _until_told_to_end(scope: anyio.CancelScope) -> None:
+    # What is ignored, as by nohup, stays so.
+    heeded = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    with anyio.open_signal_receiver(*heeded) as told:
+        async for _ in told:
+            scope.cancel()
+            return
