@@ -74,7 +74,18 @@ class Ledger:
             usage = reply.usage.model_copy(update={"usd": money(reply.usage, price), "calls": 1})
             return reply.model_copy(update={"usage": usage})
 
-        return await retrying(0, Interrupted)(self._try, key, bound, priced)
+        try:
+            return await self._try(key, bound, priced)
+        except Interrupted as error:
+            broken: list[Interrupted] = [error]
+
+        async def again() -> Completion:
+            # The first try's failure is the policy's to judge; a call that goes well doesn't pay for it.
+            if broken:
+                raise broken.pop()
+            return await self._try(key, bound, priced)
+
+        return await retrying(0, Interrupted)(again)
 
     async def _try(self, key: Key, bound: Usage, call: Callable[[], Awaitable[Completion]]) -> Completion:
         """Make the call once, if its bound fits, and book what it cost."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import anyio
 
-from swe_scale.config import Bubblewrap, Limits, cache_folder
+from swe_scale.config import Bubblewrap, Limits
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
@@ -18,11 +18,9 @@ from swe_scale.sandbox.host import (
     HostSandbox,
     Prepared,
     copied,
-    prepare,
-    prepared_tree,
-    recorded,
     remove_left_over,
 )
+from swe_scale.sandbox.kept import HostBackend, prepare, prepared_tree
 from swe_scale.sandbox.namespaces import Inside, run_inside
 from swe_scale.sandbox.packages import host_packages, report_withheld
 from swe_scale.sandbox.preparation import (
@@ -36,7 +34,7 @@ from swe_scale.sandbox.preparation import (
     own_variables,
     set_up,
 )
-from swe_scale.sandbox.python import Interpreter, find_python
+from swe_scale.sandbox.python import Interpreter
 
 _HOME = "/home/user"
 _VENV_FOLDER = "venv"
@@ -114,29 +112,14 @@ class BubblewrapTemplate:
             yield BubblewrapSandbox(box, self._prepared, self._shown, self._groups)
 
 
-class BubblewrapBackend:
+class BubblewrapBackend(HostBackend):
     """Namespaces on this host."""
 
     name = "bubblewrap"
 
     def __init__(self, config: Bubblewrap, groups: Groups | None) -> None:
-        self._config = config
+        super().__init__(config.python)
         self._groups = groups
-
-    async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
-        """Return the interpreter that virtual environments are made from, and its version.
-
-        Raises:
-            EnvironmentFailure: it can't be run.
-        """
-        return (await anyio.to_thread.run_sync(find_python, self._config.python)).identity
-
-    def _root(self, digest: str) -> Path:
-        return cache_folder() / "environments" / self.name / digest
-
-    async def built(self, digest: str) -> Environment | None:
-        """Return what is kept under the cache folder; see the protocol."""
-        return recorded(self._root(digest))
 
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare the tree in a folder under the cache folder; see the protocol.
@@ -146,14 +129,14 @@ class BubblewrapBackend:
             SandboxError: the recipe wants an image or an impossible place, or bubblewrap failed.
         """
         workdir = _workdir(recipe)
-        python = await anyio.to_thread.run_sync(find_python, self._config.python)
+        python = await self.interpreter()
 
         async def make(root: Path) -> Environment:
             await self._set_up(recipe, Box(root), workdir, python)
             built = environment_of(recipe, digest, workdir, own_variables(recipe, PATH))
             return built.model_copy(update={"root": str(root)})
 
-        return await prepare(self._root(digest), tree, make)
+        return await prepare(self.root(digest), tree, make)
 
     async def _set_up(self, recipe: Recipe, box: Box, workdir: str, python: Interpreter) -> None:
         packages = host_packages(mounted=True)
@@ -181,7 +164,7 @@ class BubblewrapBackend:
         Raises:
             SandboxError: it is gone from this host.
         """
-        python = await anyio.to_thread.run_sync(find_python, self._config.python)
+        python = await self.interpreter()
         yield BubblewrapTemplate(prepared_tree(environment), python, self._groups)
 
 

@@ -1,8 +1,7 @@
 """Prepared trees and their copies as folders of this host, for the backends that need no service."""
 
-import shutil
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Environment, Execution
 from swe_scale.sandbox.owner import gone, owner
-from swe_scale.sandbox.preparation import locked
 from swe_scale.sandbox.tree import (
     MOST_ENTRIES,
     Listing,
@@ -24,9 +22,6 @@ from swe_scale.sandbox.tree import (
     remove_tree,
     write_files,
 )
-
-_RECORD = "environment.json"
-Make = Callable[[Path], Awaitable[Environment]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,58 +169,3 @@ def remove_left_over() -> None:
     for folder in forks.iterdir() if forks.is_dir() else ():
         if gone(folder.name.rpartition("-")[0]):
             remove_tree(folder)
-
-
-def recorded(root: Path) -> Environment | None:
-    """Return the environment that is complete in a folder; None where there is none."""
-    record = root / _RECORD
-    return Environment.model_validate_json(record.read_bytes()) if record.is_file() else None
-
-
-async def prepare(root: Path, tree: Path, make: Make) -> Environment:
-    """Return the environment in a folder, made first unless it is complete.
-
-    Args:
-        root: where it is kept: `tree/`, `home/`, and what `make` adds.
-        tree: the work tree to copy.
-        make: runs set-up and returns the record.
-
-    Raises:
-        EnvironmentFailure, SandboxError: as `make` does; nothing is kept then.
-    """
-    async with locked(root.with_name(f"{root.name}.lock")):
-        if (found := recorded(root)) is not None:
-            return found
-        complete = False
-        try:
-            await anyio.to_thread.run_sync(_lay_out, root, tree)
-            environment = await make(root)
-            part = (root / _RECORD).with_suffix(".part")
-            part.write_text(environment.model_dump_json(), encoding="utf-8")
-            part.replace(root / _RECORD)
-            complete = True
-        finally:
-            if not complete:
-                with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(remove_tree, root)
-        return environment
-
-
-def _lay_out(root: Path, tree: Path) -> None:
-    remove_tree(root)
-    (root / "home").mkdir(parents=True)
-    try:
-        shutil.copytree(tree, root / "tree", symlinks=True)
-    except (OSError, shutil.Error) as error:
-        raise SandboxError(f"{tree} can't be copied to {root}: {error}") from error
-
-
-def prepared_tree(environment: Environment) -> Prepared:
-    """Return what `prepare` made for an environment.
-
-    Raises:
-        SandboxError: it is no longer there.
-    """
-    if not environment.root or not (Path(environment.root) / _RECORD).is_file():
-        raise SandboxError(f"the environment {environment.digest} is gone from this host; build it again")
-    return Prepared(Path(environment.root), environment)

@@ -10,7 +10,7 @@ from secrets import token_hex
 
 import anyio
 
-from swe_scale.config import Limits, Local, cache_folder
+from swe_scale.config import Limits, Local
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
@@ -20,15 +20,12 @@ from swe_scale.sandbox.host import (
     HostSandbox,
     Prepared,
     copied,
-    prepare,
-    prepared_tree,
-    recorded,
     remove_left_over,
 )
+from swe_scale.sandbox.kept import HostBackend, prepare, prepared_tree
 from swe_scale.sandbox.packages import host_packages, report_withheld
 from swe_scale.sandbox.preparation import PATH, SETUP, environment_of, fixed_variables, own_variables, set_up
 from swe_scale.sandbox.process import Command, run_process
-from swe_scale.sandbox.python import find_python
 
 _MARK = "SWE_SCALE_CELL"
 """Variable by which a cell's processes are known, whatever they became children of."""
@@ -127,28 +124,10 @@ class LocalTemplate:
             yield LocalSandbox(box, self._prepared)
 
 
-class LocalBackend:
+class LocalBackend(HostBackend):
     """This host itself."""
 
     name = "local"
-
-    def __init__(self, config: Local) -> None:
-        self._config = config
-
-    async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
-        """Return the interpreter that virtual environments are made from, and its version.
-
-        Raises:
-            EnvironmentFailure: it can't be run.
-        """
-        return (await anyio.to_thread.run_sync(find_python, self._config.python)).identity
-
-    def _root(self, digest: str) -> Path:
-        return cache_folder() / "environments" / self.name / digest
-
-    async def built(self, digest: str) -> Environment | None:
-        """Return what is kept under the cache folder; see the protocol."""
-        return recorded(self._root(digest))
 
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare the tree in a folder under the cache folder; `recipe.workdir` has no meaning here.
@@ -162,7 +141,7 @@ class LocalBackend:
                 f"the local sandbox can't start from the image {recipe.image}; "
                 "use the docker sandbox, or name no image"
             )
-        python = await anyio.to_thread.run_sync(find_python, self._config.python)
+        python = await self.interpreter()
 
         async def make(root: Path) -> Environment:
             box, venv = Box(root), str(root / "venv")
@@ -177,7 +156,7 @@ class LocalBackend:
             built = environment_of(recipe, digest, str(box.tree), own)
             return built.model_copy(update={"root": str(root)})
 
-        return await prepare(self._root(digest), tree, make)
+        return await prepare(self.root(digest), tree, make)
 
     @asynccontextmanager
     async def open(self, environment: Environment) -> AsyncIterator[LocalTemplate]:
@@ -195,4 +174,4 @@ async def open_local(config: Local, run: str, events: Events) -> AsyncIterator[L
     events.emit("note", "the local sandbox isolates nothing: code runs as you, with your files and network")
     report_withheld(events, mounted=False)
     await anyio.to_thread.run_sync(remove_left_over)
-    yield LocalBackend(config)
+    yield LocalBackend(config.python)

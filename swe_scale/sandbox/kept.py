@@ -1,0 +1,102 @@
+"""Environments kept as folders of this host: built once, found again, for the backends without a service."""
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import anyio
+
+from swe_scale.config import cache_folder
+from swe_scale.errors import SandboxError
+from swe_scale.records import Environment
+from swe_scale.sandbox import Recipe
+from swe_scale.sandbox.host import Prepared
+from swe_scale.sandbox.preparation import locked
+from swe_scale.sandbox.python import Interpreter, find_python
+from swe_scale.sandbox.tree import remove_tree
+
+_RECORD = "environment.json"
+Make = Callable[[Path], Awaitable[Environment]]
+
+
+class HostBackend:
+    """What the backends share that keep environments under the cache folder."""
+
+    name: str
+
+    def __init__(self, python: str | None) -> None:
+        self._python = python
+
+    async def interpreter(self) -> Interpreter:
+        """Return the interpreter that virtual environments are made from.
+
+        Raises:
+            EnvironmentFailure: it can't be run.
+        """
+        return await anyio.to_thread.run_sync(find_python, self._python)
+
+    async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
+        """Return the interpreter and its version; see the protocol."""
+        return (await self.interpreter()).identity
+
+    def root(self, digest: str) -> Path:
+        """Return the folder of an environment."""
+        return cache_folder() / "environments" / self.name / digest
+
+    async def built(self, digest: str) -> Environment | None:
+        """Return what is complete under the cache folder; see the protocol."""
+        return _recorded(self.root(digest))
+
+
+def _recorded(root: Path) -> Environment | None:
+    record = root / _RECORD
+    return Environment.model_validate_json(record.read_bytes()) if record.is_file() else None
+
+
+async def prepare(root: Path, tree: Path, make: Make) -> Environment:
+    """Return the environment in a folder, made first unless it is complete.
+
+    Args:
+        root: where it is kept: `tree/`, `home/`, and what `make` adds.
+        tree: the work tree to copy.
+        make: runs set-up and returns the record.
+
+    Raises:
+        EnvironmentFailure, SandboxError: as `make` does; nothing is kept then.
+    """
+    async with locked(root.with_name(f"{root.name}.lock")):
+        if (found := _recorded(root)) is not None:
+            return found
+        complete = False
+        try:
+            await anyio.to_thread.run_sync(_lay_out, root, tree)
+            environment = await make(root)
+            part = (root / _RECORD).with_suffix(".part")
+            part.write_text(environment.model_dump_json(), encoding="utf-8")
+            part.replace(root / _RECORD)
+            complete = True
+        finally:
+            if not complete:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(remove_tree, root)
+        return environment
+
+
+def _lay_out(root: Path, tree: Path) -> None:
+    remove_tree(root)
+    (root / "home").mkdir(parents=True)
+    try:
+        shutil.copytree(tree, root / "tree", symlinks=True)
+    except (OSError, shutil.Error) as error:
+        raise SandboxError(f"{tree} can't be copied to {root}: {error}") from error
+
+
+def prepared_tree(environment: Environment) -> Prepared:
+    """Return what `prepare` made for an environment.
+
+    Raises:
+        SandboxError: it is no longer there.
+    """
+    if not environment.root or not (Path(environment.root) / _RECORD).is_file():
+        raise SandboxError(f"the environment {environment.digest} is gone from this host; build it again")
+    return Prepared(Path(environment.root), environment)
