@@ -119,6 +119,11 @@ def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:
             code = anyio.run(guarded)
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except BaseExceptionGroup as group:
+        # The reader of our output has left; whoever started the command knows what to do then.
+        if group.subgroup(BrokenPipeError) is not None:
+            raise BrokenPipeError from group
+        raise
     if code == INTERRUPTED:
         again = f", what was finished is kept; go on with: swe-scale resume {naming.name}"
         print(f"swe-scale: interrupted{again if naming.name else ''}", file=sys.stderr)
