@@ -84,7 +84,7 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
     async with means.backend.open(environment) as template:
         cells = Cells(
             issue.id, environment, template, means.steps, means.cache, events,
-            config.limits, means.slots, trees.changes,
+            config.limits, means.slots, trees,
         )  # fmt: skip
         setting = Setting(
             issue, context, trees, cells, ledger, means.models["trajectory"], events, config.turns,

@@ -25,6 +25,13 @@ class Trees:
     """Tree hash of the base commit."""
     _changes: OrderedDict[str, Changes] = field(default_factory=OrderedDict)
     _patches: dict[str, str] = field(default_factory=dict)
+    _paths: frozenset[str] | None = None
+
+    async def paths(self) -> frozenset[str]:
+        """Return the paths of the base."""
+        if self._paths is None:
+            self._paths = frozenset(entry.path for entry in await self.repository.files(self.base))
+        return self._paths
 
     async def changes(self, tree: str) -> Changes:
         """Return how a tree differs from the base.

@@ -182,9 +182,7 @@ async def open_desk(
             with VerdictCache(folder / "cache") as cache:
                 steps = CountedSteps(store)
                 slots = anyio.CapacityLimiter(2)
-                cells = Cells(
-                    ISSUE, environment, template, steps, cache, events, limits, slots, trees.changes
-                )
+                cells = Cells(ISSUE, environment, template, steps, cache, events, limits, slots, trees)
                 setting = Setting(
                     issue=issue(commit),
                     context=Context(files=(SHOWN,), tokens=20),

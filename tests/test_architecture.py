@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "assets"),
+    ("errors", "records", "assets", "flags"),
     ("config", "prompts", "patch", "retry", "events", "locks"),
     ("store",),
     ("ledger", "clock", "statistics"),

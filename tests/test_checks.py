@@ -10,9 +10,9 @@ import anyio
 import pytest
 from solving_kit import LOCAL, Desk, Spoken, open_desk, ran
 
-from swe_scale import checks
-from swe_scale.checks import Cells, judge
+from swe_scale.checks import Cells, judge, launching
 from swe_scale.checks.cache import VerdictCache
+from swe_scale.checks.controls import exiting
 from swe_scale.config import Bubblewrap, Limits, SandboxConfig
 from swe_scale.errors import SandboxError
 from swe_scale.records import BASE, Check, File, Verdict
@@ -314,10 +314,10 @@ async def test_no_verdict_outlives_the_way_it_was_come_by(
     check = Check.of("exit(42)", "reproduction")
     limits = Limits(seconds=60)
     assert await in_another_run(own_desk, tmp_path / "a", check, limits) == 1
-    checks._way.cache_clear()
-    monkeypatch.setattr(checks, name, getattr(checks, name) + " ")
+    launching.way.cache_clear()
+    monkeypatch.setattr(launching, name, getattr(launching, name) + " ")
     assert [await in_another_run(own_desk, tmp_path / place, check, limits) for place in "ab"] == [1, 0]
-    checks._way.cache_clear()
+    launching.way.cache_clear()
 
 
 async def test_a_cache_that_can_not_be_used_costs_only_time(tmp_path: Path) -> None:
@@ -367,3 +367,44 @@ async def test_each_cell_has_a_fresh_state(desk: Desk) -> None:
     check = Check.of(script, "reproduction")
     for repeat in range(2):
         assert (await desk.setting.cells.verdict(check, tree, repeat)).outcome == "pass"
+
+
+FIRST = b"import os; os._exit(0)\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "expected"),
+    [
+        ("a.py", b"x = 1\n", FIRST + b"x = 1\n"),
+        ("a.py", b'"""Why."""\nx = 1\n', b'"""Why."""\n' + FIRST + b"x = 1\n"),
+        (
+            "a.py",
+            b"from __future__ import annotations\nx = 1",
+            b"from __future__ import annotations\n" + FIRST + b"x = 1",
+        ),
+        ("tool", b"#!/usr/bin/python3\nx = 1\n", b"#!/usr/bin/python3\n" + FIRST + b"x = 1\n"),
+        ("a.py", b"no python at all (", FIRST + b"no python at all ("),
+        ("a.sh", b"true\n", b"exit 0\ntrue\n"),
+        ("tool", b"#!/bin/sh -e\ntrue\n", b"#!/bin/sh -e\nexit 0\ntrue\n"),
+        ("a.txt", b"sh\n", None),
+        ("tool", b"\x7fELF\n", None),
+    ],
+)
+def test_code_that_only_exits_keeps_its_text(path: str, data: bytes, expected: bytes | None) -> None:
+    file = File(mode="100644", data=data)
+    made = exiting({path: File(mode="100644", data=b"changed")}, {path: file})
+    assert {name: one and one.data for name, one in made.items()} == ({path: expected} if expected else {})
+    new = exiting({path: file, "gone.py": None}, {})
+    assert {name: one and one.data for name, one in new.items()} == ({path: expected} if expected else {})
+
+
+async def test_a_control_is_run_once_for_all_checks_of_a_candidate(own_desk: Desk) -> None:
+    cells, template = counted(own_desk)
+    changed = {"notes.txt": File(mode="100644", data=b"other\n")}
+    tree = await own_desk.trees.write(own_desk.trees.base, changed)
+    for number in range(3):
+        check = Check.of(f"exit(0)  # {number}", "reproduction")
+        assert (await cells.verdict(check, tree)).outcome == "pass"
+    assert template.forks == 4
+    assert (await cells.verdict(Check.of("exit(0)", "reproduction"), BASE)).outcome == "pass"
+    assert template.forks == 5

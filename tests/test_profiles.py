@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from swe_scale.flags import STEERING, TEST_EDITS
 from swe_scale.patch import is_test
 from swe_scale.profiles import (
     TestOutcome,
+    counted,
+    counted_by_runner,
     find_tests,
     parse_junit,
     parse_lines,
@@ -18,7 +21,7 @@ from swe_scale.profiles import (
     recognise,
     unittest_driver,
 )
-from swe_scale.records import File
+from swe_scale.records import Check, File
 
 (PYTHON,) = profiles()
 DRIVER = Path(str(unittest_driver.__file__))
@@ -80,6 +83,9 @@ BASE = frozenset(
         "pytest/__init__.py",
         "src/unittest/__init__.py",
         "json.py",
+        # Loaded in place of the project's own.
+        "pkg/__init__.py",
+        "lib/pkg.py",
     ],
 )
 def test_what_could_bend_a_report_is_set_aside(path: str) -> None:
@@ -94,6 +100,42 @@ def test_what_could_bend_a_report_is_set_aside(path: str) -> None:
 )
 def test_changes_of_the_product_count(path: str) -> None:
     assert PYTHON.set_aside({path: File(mode="100644", data=b"")}, BASE) == ()
+
+
+def left_out(check: Check, *paths: str, places: tuple[str, ...] = ()) -> set[str]:
+    """Return which of some changed paths don't count where a check runs."""
+    found = counted(check, {path: File(mode="100644", data=b"") for path in paths}, BASE, places)
+    return set(paths) - set(found.changes)
+
+
+def test_what_a_check_is_about_stays_where_it_starts_no_runner() -> None:
+    every = ("conftest.py", "sitecustomize.py", "setup.cfg", "tests/test_a.py", "src/pkg/a.py", "json.py")
+    plain = Check.of("import pkg\nexit(0)\n", "reproduction")
+    steering = {"conftest.py", "sitecustomize.py", "json.py"}
+    assert left_out(plain, *every) == steering
+    for runs in (
+        Check.of("import pytest", "reproduction"),
+        Check.of("import subprocess", "reproduction"),
+        Check.of("make test", "reproduction", language="sh"),
+    ):
+        assert left_out(runs, *every) == steering | {"setup.cfg", "tests/test_a.py"}
+
+
+def test_flags_say_what_was_left_out() -> None:
+    runs = Check.of("import pytest", "reproduction")
+    wanted = {"tests/test_a.py": (TEST_EDITS,), "setup.cfg": (STEERING,), "conftest.py": (STEERING,)}
+    for path, flags in wanted.items():
+        changes = {path: File(mode="100644", data=b"")}
+        assert counted(runs, changes, BASE).flags == counted_by_runner(changes, BASE).flags == flags
+    assert counted(runs, {"src/pkg/a.py": None}, BASE).flags == ()
+
+
+def test_no_program_is_taken_from_a_candidate_that_the_search_path_leads_to() -> None:
+    check = Check.of("exit(0)", "reproduction")
+    paths = ("bin/python3", "bin/new", "python", "tools/python")
+    assert left_out(check, *paths) == set()
+    assert left_out(check, *paths, places=("bin",)) == {"bin/python3", "bin/new"}
+    assert left_out(check, *paths, places=(".",)) == {"python"}
 
 
 SUITE = '<?xml version="1.0"?><testsuites><testsuite name="pytest">{}</testsuite></testsuites>'

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from solving_kit import candidate, check_by, verdict
 
+from swe_scale.flags import BLIND, CHEATS
 from swe_scale.ranking import FINALISTS, Evidence, Outcomes, Ranking, authors_of, confidence, rank
 from swe_scale.records import BASE, Candidate, Check, Execution, Outcome, Verdict
 
@@ -321,3 +322,23 @@ def test_what_a_ranking_promises(given: Evidence) -> None:
     assert found.contested[0] == found.ranked[0].candidate
     assert set(found.contested[1:]) <= found.supported
     assert all(0 <= one.posterior <= 1 and 0 <= one.votes <= one.of for one in found.ranked)
+
+
+def test_a_check_that_sees_no_missing_code_has_no_vote() -> None:
+    blind = verdict("b", K1, "error").model_copy(update={"flags": (BLIND,)})
+    said = [*voting(K1, a="pass"), blind]
+    assert Outcomes(voting(K1, a="pass")).reproduces(K1.id) and not Outcomes(said).reproduces(K1.id)
+    found = rank(evidence([A, B], [K1], said))
+    assert {one.of for one in found.ranked} == {0} and not any(one.votes for one in found.ranked)
+
+
+@pytest.mark.parametrize("flag", sorted(CHEATS))
+def test_who_was_caught_comes_last_and_is_not_proposed(flag: str) -> None:
+    caught = verdict("a", K2, "error").model_copy(update={"flags": (flag,)})
+    said = [*voting(K2, b="fail", c="fail"), *voting(K3, a="pass", b="pass", c="fail")]
+    before, after = (
+        rank(evidence([A, B, C], [K2, K3], said)),
+        rank(evidence([A, B, C], [K2, K3], [*said, caught])),
+    )
+    assert "a" in before.supported and order(before)[-1] != "a"
+    assert "a" not in after.supported and order(after)[-1] == "a"

@@ -21,6 +21,7 @@ from swe_scale.regression import (
     regression_check,
     stable,
 )
+from swe_scale.regression.canary import Canary, contradicts
 from swe_scale.sandbox import Recipe, Template, open_backend
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +99,7 @@ RAN = Execution(exit_code=0, output="")
 
 ADD = ("tests/test_calc.py::test_add[1]", "tests/test_calc.py::test_add[2]")
 PASSING = (*ADD, "tests/test_calc.py::TestHalf::test_even", "tests/test_more.py::test_zero")
-BEFORE = Report(outcomes=dict.fromkeys(PASSING, "passed"), execution=RAN, complete=True)
+BEFORE = Report(outcomes=dict.fromkeys(PASSING, "passed"), execution=RAN, complete=True, watch="kept")
 
 
 def test_only_what_passes_twice_counts() -> None:
@@ -307,6 +308,45 @@ async def test_only_what_breaks_twice_is_broken(
     suite = await bench.suite({"calc.py": PRODUCT, "test_flaky.py": flaky})
     told = (await judged(suite, {"new.py": file("")}))["test_flaky.py"]
     assert (told.outcome, told.broken, len(counted.read_text())) == (outcome, broken, runs)
+
+
+@pytest.mark.parametrize(
+    ("own", "failing", "watch"),
+    [
+        ("passed failed failed", True, "kept"),
+        ("passed failed failed", False, "broken"),
+        ("passed passed failed", True, "broken"),
+        ("passed failed passed", True, "broken"),
+        ("failed failed failed", True, "broken"),
+        ("passed", True, "broken"),
+        ("", True, "broken"),
+    ],
+)
+def test_tests_of_ours_show_a_lie(own: str, failing: bool, watch: str) -> None:
+    canary = Canary("tests/test_calc.py")
+    names = ("test_kept", "test_broken", "test_unequal")
+    said = {
+        f"{canary.path}::{canary.name}::{name}": one for name, one in zip(names, own.split(), strict=False)
+    }
+    heard = canary.heard({**BEFORE.outcomes, **said}, failing)  # type: ignore[dict-item]
+    assert (heard.outcomes, heard.watch) == (BEFORE.outcomes, watch)
+    assert Canary("tests/test_calc.py").path != canary.path
+    assert canary.heard({}, failing).watch == "off"
+
+
+@pytest.mark.parametrize(
+    ("output", "report", "lie"),
+    [
+        ("2 failed, 1 passed in 0.1s", b"<failure/><failure/>", False),
+        ("1 failed, 1 error in 0.1s", b"<failure/><error/>", False),
+        ("2 failed, 1 passed in 0.1s", b"<failure/>", True),
+        ("5 failed\n1 passed in 0.1s", b"", True),
+        ("nothing told", b"", False),
+        ("1 failed" + "x" * 9999, b"", False),
+    ],
+)
+def test_a_report_that_holds_less_than_was_printed_is_a_lie(output: str, report: bytes, lie: bool) -> None:
+    assert contradicts(output, report) is lie
 
 
 def test_what_either_run_heard_of_is_not_unheard() -> None:

@@ -1,94 +1,38 @@
 """Runs a check on a tree, each time in a fresh sandbox, and reads what it says."""
 
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import anyio
 
 from swe_scale.checks.cache import VerdictCache
+from swe_scale.checks.controls import exiting, name_of, starts_processes
+from swe_scale.checks.launching import JUDGE, RESOLVED, UNRESOLVED, execute, judge, way
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
-from swe_scale.records import BASE, Changes, Check, Environment, Execution, File, Outcome, Verdict, digest
-from swe_scale.sandbox import Sandbox, Template
+from swe_scale.flags import BLIND, FORGED
+from swe_scale.profiles import counted
+from swe_scale.records import BASE, Changes, Check, Environment, Execution, Verdict, digest
+from swe_scale.sandbox import Template
 from swe_scale.store import Key, Steps
+from swe_scale.trees import Trees
 
 __all__ = ["JUDGE", "RESOLVED", "UNRESOLVED", "Cells", "execute", "judge"]
 
-RESOLVED = 0
-UNRESOLVED = 42
-"""Exit code of a check that says: the issue is not resolved. Interpreters and tools don't use it."""
-
-JUDGE = "1"
-"""Version of what `judge` makes of an execution. Another one lets no earlier verdict count."""
-
 _TRIES = 3
 _BOXES = 8
-_SHELL_LAUNCHER = 'read -r nonce; sh "$0" </dev/null; code=$?; [ $code -ne 0 ] || echo "$nonce"; exit $code'
-_FIND_PYTHON = 'exec "$(command -v python || command -v python3 || echo python3)" -I "$0" "$1"'
-
-
-@lru_cache(maxsize=1)
-def _launcher() -> bytes:
-    return Path(__file__).with_name("launcher.py").read_bytes()
-
-
-@lru_cache(maxsize=1)
-def _way() -> str:
-    """Return a digest of how a check is started and judged."""
-    return digest(_launcher(), _SHELL_LAUNCHER, _FIND_PYTHON, JUDGE)
-
-
-def _command(check: Check, folder: str) -> Sequence[str]:
-    if check.language == "sh":
-        return ("sh", "-c", _SHELL_LAUNCHER, f"{folder}/check.sh")
-    return ("sh", "-c", _FIND_PYTHON, f"{folder}/launcher.py", f"{folder}/check.py")
-
-
-def _files(check: Check) -> Changes:
-    script = File(mode="100644", data=check.script.encode("utf-8", "surrogatepass"))
-    if check.language == "sh":
-        return {"check.sh": script}
-    return {"check.py": script, "launcher.py": File(mode="100644", data=_launcher())}
-
-
-def judge(check: Check, execution: Execution, vouched: bool) -> tuple[Outcome, tuple[str, ...]]:
-    """Return what an execution of a check says, and the guards that spoke.
-
-    Args:
-        check: which convention its exit codes follow.
-        execution: its run.
-        vouched: whether the launcher's nonce was seen, which it prints only after the script's own end.
-    """
-    if execution.timed_out:
-        return "timeout", ()
-    if execution.exit_code == RESOLVED:
-        return ("pass", ()) if vouched else ("error", ("exit-not-its-own",))
-    if execution.exit_code == UNRESOLVED or check.foreign:
-        return "fail", ()
-    return "error", ()
-
-
-async def execute(sandbox: Sandbox, check: Check, limits: Limits) -> tuple[Execution, bool]:
-    """Run a check in a sandbox as it stands; return the run, and whether it ended by itself with 0.
-
-    Raises:
-        SandboxError: the backend failed.
-    """
-    folder = f"{sandbox.scratch}/check"
-    await sandbox.write(folder, _files(check))
-    nonce = secrets.token_hex(16)
-    ran = await sandbox.run(_command(check, folder), limits=limits, stdin=nonce.encode() + b"\n")
-    vouched = nonce in ran.output
-    return ran.model_copy(update={"output": ran.output.replace(nonce, "").rstrip("\n")}), vouched
 
 
 @dataclass(slots=True)
 class Cells:
-    """Gives the verdict of any check on any tree of one issue, run at most once."""
+    """Gives the verdict of any check on any tree of one issue, run at most once.
+
+    A pass of a candidate is believed after two control experiments. The first of its passing checks is run
+    again, made to say 42 at its own end (`forged` if it passes all the same: then all its passes are
+    `error`). And a check that may start processes is run on the base, with the code that the candidate
+    changes made to exit with 0 (`blind` if it passes there).
+    """
 
     issue: str
     environment: Environment
@@ -99,8 +43,7 @@ class Cells:
     limits: Limits
     slots: anyio.CapacityLimiter
     """How many sandboxes may be open at a time, over all issues."""
-    changes: Callable[[str], Awaitable[Changes]]
-    """Returns how a tree, named by its hash, differs from the base."""
+    trees: Trees
     boxes: anyio.CapacityLimiter = field(init=False)
     """How many sandboxes the issue's agents may keep between their commands; whoever waits has no slot."""
 
@@ -115,10 +58,7 @@ class Cells:
             SandboxError: the backend no longer works at all.
         """
         # A verdict depends on how it was come by, too: another version's launcher may judge otherwise.
-        key = Key(
-            f"{self.issue}/cell/{candidate}/{check.id}/{repeat}",
-            digest(self.environment.digest, self.limits.model_dump_json(), _way()),
-        )
+        key = self._key("cell", candidate, check.id, repeat)
         try:
             return await self.steps.once(key, Verdict, lambda: self._find(key, check, candidate, repeat))
         except SandboxError as error:
@@ -133,26 +73,72 @@ class Cells:
         kept = self.cache.get(f"{candidate}/{check.id}/{repeat}/{key.digest}")
         if kept is not None:
             return kept
-        verdict = await self._run(check, candidate, repeat)
+        changes = await self.trees.changes(candidate)
+        verdict = await self._run(check, candidate, changes, repeat)
+        if verdict.outcome == "pass" and candidate != BASE:
+            verdict = await self._controlled(check, verdict, changes)
         self.cache.put(f"{candidate}/{check.id}/{repeat}/{key.digest}", verdict)
-        self.events.emit("verdict", f"{check.id[:8]} on {candidate[:8]}: {verdict.outcome}", key.path)
+        said = ", ".join((verdict.outcome, *verdict.flags))
+        self.events.emit("verdict", f"{check.id[:8]} on {candidate[:8]}: {said}", key.path)
         return verdict
 
-    async def _run(self, check: Check, candidate: str, repeat: int) -> Verdict:
-        changes = {} if candidate == BASE else await self.changes(candidate)
+    async def _controlled(self, check: Check, verdict: Verdict, changes: Changes) -> Verdict:
+        twin = await self.steps.once(
+            self._key("control", verdict.candidate),
+            Verdict,
+            lambda: self._run(check, verdict.candidate, changes, resolved=UNRESOLVED),
+        )
+        flag = FORGED if twin.outcome == "pass" else BLIND if await self._blind(check, changes) else ""
+        if not flag:
+            return verdict
+        return verdict.model_copy(update={"outcome": "error", "flags": (*verdict.flags, flag)})
+
+    async def _blind(self, check: Check, changes: Changes) -> bool:
+        if not starts_processes(check):
+            return False
+        ended = exiting(changes, await self.trees.files(self.trees.base, changes))
+        if not ended:
+            return False
+        name = name_of(ended)
+        ran = await self.steps.once(
+            self._key("control", name, check.id), Verdict, lambda: self._run(check, name, ended)
+        )
+        return ran.outcome == "pass"
+
+    def _key(self, kind: str, *parts: object) -> Key:
+        return Key(
+            "/".join((self.issue, kind, *map(str, parts))),
+            digest(self.environment.digest, self.limits.model_dump_json(), way()),
+        )
+
+    async def _run(
+        self, check: Check, candidate: str, changes: Changes, repeat: int = 0, resolved: int = RESOLVED
+    ) -> Verdict:
+        left = counted(check, changes, await self.trees.paths(), self._places())
         for tried in range(1, _TRIES + 1):
             try:
                 async with self.slots, self.template.fork(self.limits) as sandbox:
-                    await sandbox.write(sandbox.workdir, changes)
-                    ran, vouched = await execute(sandbox, check, self.limits)
+                    await sandbox.write(sandbox.workdir, left.changes)
+                    ran, vouched = await execute(sandbox, check, self.limits, resolved)
                 break
             except SandboxError:
                 if tried == _TRIES:
                     raise
         outcome, flags = judge(check, ran, vouched)
         return Verdict(
-            candidate=candidate, check=check.id, repeat=repeat, outcome=outcome, flags=flags, execution=ran
+            candidate=candidate,
+            check=check.id,
+            repeat=repeat,
+            outcome=outcome,
+            flags=(*left.flags, *flags),
+            execution=ran,
         )
+
+    def _places(self) -> list[str]:
+        """Return the folders of the work tree in which programs are searched."""
+        root = PurePosixPath(self.environment.workdir)
+        places = (root / place for place in self.environment.variables.get("PATH", "").split(":"))
+        return [str(place.relative_to(root)) for place in places if place.is_relative_to(root)]
 
     async def alive(self) -> bool:
         """Return whether a fresh sandbox still runs a command."""

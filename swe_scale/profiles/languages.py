@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -35,10 +35,16 @@ class Profile(Record):
     test_files: tuple[str, ...]
     """Those that a runner can be given."""
     steering: tuple[str, ...]
-    """Files that steer the runner or stand in for a source."""
+    """Files that steer a runner or the interpreter, or stand in for a source."""
     steering_folders: tuple[str, ...]
+    settings: tuple[str, ...]
+    """Files of the project that steer a runner, too."""
+    starters: tuple[str, ...]
+    """Words in a check by which it may start a runner or another process."""
+    programs: tuple[str, ...]
+    """Programs that are not taken from a candidate."""
     shadowing: tuple[str, ...]
-    """Modules that, new at a source root, would be loaded in place of what the runner imports."""
+    """Modules that, new at a source root, would be loaded in place of what is installed."""
     runners: Mapping[str, Runner]
 
     def is_test_file(self, path: str) -> bool:
@@ -46,11 +52,35 @@ class Profile(Record):
         return _any(PurePosixPath(path).name, self.test_files)
 
     def steers(self, path: str) -> bool:
-        """Return whether the path could change what a runner reports without changing the product."""
+        """Return whether the path could change what is reported without changing the product."""
         *folders, name = PurePosixPath(path).parts or ("",)
         return _any(name, self.steering) or any(
             _any(part, self.steering_folders) for part in (*folders, name)
         )
+
+    def hijacks(self, path: str, base: frozenset[str]) -> bool:
+        """Return whether a changed path would be loaded in place of what an interpreter should load.
+
+        That is what steers it; a module of an installed one's name that isn't there at the base; and a
+        module that is at the base, put into a source root that comes before its own.
+        """
+        if self.steers(path):
+            return True
+        module = _module_of(self.source_roots, path)
+        name = module.rpartition("/")[2]
+        known = _modules(self.source_roots, base)
+        if not name or module in known:
+            return False
+        elsewhere = (name if root == "." else f"{root}/{name}" for root in self.source_roots)
+        return name in self.shadowing or (_importable(path) and not known.isdisjoint(elsewhere))
+
+    def replaces(self, name: str) -> bool:
+        """Return whether a program of this name is one by which code is run."""
+        return _any(name, self.programs)
+
+    def starts(self, script: str) -> bool:
+        """Return whether a check may start a test runner or another process, by the words in it."""
+        return any(word in script for word in self.starters)
 
     def set_aside(self, changes: Changes, base: frozenset[str]) -> tuple[str, ...]:
         """Return the changed paths that must not count when the repository's own tests run.
@@ -66,24 +96,32 @@ class Profile(Record):
         return tuple(path for path in sorted(changes) if self._spoils(path, base))
 
     def _spoils(self, path: str, base: frozenset[str]) -> bool:
-        if self._kept(path):
+        if self._kept(path) or self.hijacks(path, base):
             return True
         if any(str(parent) in base and self._kept(str(parent)) for parent in PurePosixPath(path).parents):
             return True
-        module = self._module_of(path)
-        if module.rpartition("/")[2] in self.shadowing:
-            return all(self._module_of(known) != module for known in base)
         return path not in base and any(known.startswith(f"{path}/") and self._kept(known) for known in base)
 
     def _kept(self, path: str) -> bool:
-        return is_test(path) or self.is_test_file(path) or self.steers(path)
+        name = PurePosixPath(path).name
+        return is_test(path) or self.is_test_file(path) or self.steers(path) or _any(name, self.settings)
 
-    def _module_of(self, path: str) -> str:
-        # The root and the top-level name under which a path is imported, for instance `src/pkg`.
-        parts = PurePosixPath(path).parts
-        if len(parts) > 1 and parts[0] in self.source_roots:
-            return f"{parts[0]}/{parts[1].partition('.')[0]}"
-        return parts[0].partition(".")[0] if parts else ""
+
+def _importable(path: str) -> bool:
+    return path.endswith((".py", ".so"))
+
+
+def _module_of(source_roots: tuple[str, ...], path: str) -> str:
+    # The root and the top-level name under which a path is imported, for instance `src/pkg`.
+    parts = PurePosixPath(path).parts
+    if len(parts) > 1 and parts[0] in source_roots:
+        return f"{parts[0]}/{parts[1].partition('.')[0]}"
+    return parts[0].partition(".")[0] if parts else ""
+
+
+@lru_cache(maxsize=8)
+def _modules(source_roots: tuple[str, ...], base: frozenset[str]) -> frozenset[str]:
+    return frozenset(_module_of(source_roots, path) for path in base if _importable(path))
 
 
 @cache

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from swe_scale.flags import BLIND, CHEATS
 from swe_scale.records import BASE, Candidate, Check, Outcome, Verdict
 
 
@@ -25,8 +26,16 @@ class Outcomes:
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self._cells: dict[tuple[str, str], set[Outcome]] = defaultdict(set)
+        self._blind: set[str] = set()
+        caught: set[str] = set()
         for verdict in verdicts:
             self._cells[verdict.candidate, verdict.check].add(verdict.outcome)
+            if BLIND in verdict.flags:
+                self._blind.add(verdict.check)
+            if CHEATS.intersection(verdict.flags):
+                caught.add(verdict.candidate)
+        self.caught = frozenset(caught)
+        """Candidates that were found to forge what is said of them."""
 
     def of(self, candidate: str, check: str) -> Outcome | None:
         """Return what a check says of a candidate; None where it wasn't run."""
@@ -34,8 +43,11 @@ class Outcomes:
         return max(found, key=self._ORDER.index) if found else None
 
     def reproduces(self, check: str) -> bool:
-        """Return whether a check fails on the untouched code, each time that it was run there."""
-        return self._cells.get((BASE, check), set()) - {"infra"} == {"fail"}
+        """Return whether a check fails on the untouched code, each time that it was run there.
+
+        A blind one reproduces nothing: code that is not there satisfies it.
+        """
+        return check not in self._blind and self._cells.get((BASE, check), set()) - {"infra"} == {"fail"}
 
 
 def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:

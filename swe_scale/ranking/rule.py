@@ -45,7 +45,8 @@ def rank(evidence: Evidence) -> Ranking:
     vote at all. Ties go to patches that keep the repository's tests (but for those that most trajectories
     break: they may state what the issue wants changed), then to the normal form that most trajectories
     chose, then to what may be proposed at all, then to the patch most like the others (medoid by token
-    overlap of changed lines).
+    overlap of changed lines). A candidate that was caught forging what is said of it comes last and can't
+    be proposed.
     """
     if not evidence.candidates:
         return Ranking((), (), frozenset())
@@ -74,14 +75,17 @@ def rank(evidence: Evidence) -> Ranking:
     supported = frozenset(
         one.id
         for one in evidence.candidates
-        if voices[one.id].backers
-        or _resembles_another(one, evidence.candidates)
-        or _keeps_alone(one.id, evidence.candidates, broken)
+        if one.id not in outcomes.caught
+        and (
+            voices[one.id].backers
+            or _resembles_another(one, evidence.candidates)
+            or _keeps_alone(one.id, evidence.candidates, broken)
+        )
     )
     ranked.sort(
         key=lambda one: (
-            -_share(one), _lost(one), -one.similar, one.candidate not in supported, -one.agreement,
-            one.candidate,
+            one.candidate in outcomes.caught, -_share(one), _lost(one), -one.similar,
+            one.candidate not in supported, -one.agreement, one.candidate,
         )
     )  # fmt: skip
     finalists = _finalists(ranked, evidence.forms, len(_trajectories(evidence)), supported)

@@ -12,7 +12,7 @@ from swe_scale.patch import touched
 from swe_scale.records import Candidate, Check, Verdict, digest
 from swe_scale.regression.near import find_near
 from swe_scale.regression.running import Report
-from swe_scale.regression.suite import Suite
+from swe_scale.regression.suite import Suite, way
 from swe_scale.store import Key
 from swe_scale.trees import Trees
 
@@ -51,7 +51,7 @@ class Neighbours:
         if suite is None:
             return (), ()
         inputs = digest(
-            self.cells.environment.digest, suite.command, *suite.tests, suite.limits.model_dump_json()
+            way(), self.cells.environment.digest, suite.command, *suite.tests, suite.limits.model_dump_json()
         )
         before = await self._before(suite, inputs)
         if before is None:
@@ -74,9 +74,8 @@ class Neighbours:
         tests = await find_near(self.trees.repository, self.trees.base, changed)
         if not tests:
             return None
-        paths = frozenset(entry.path for entry in await self.trees.repository.files(self.trees.base))
         limits = self.cells.limits.model_copy(update={"seconds": self.seconds})
-        return Suite(self.cells.template, command, paths, tests, limits)
+        return Suite(self.cells.template, command, await self.trees.paths(), tests, limits)
 
     async def _before(self, suite: Suite, inputs: str) -> Report | None:
         key = Key(f"{self.cells.issue}/regression/base", inputs)
@@ -90,6 +89,11 @@ class Neighbours:
             )
             self.cells.events.emit("note", text, key.path)
             return None
+        if before.watch != "kept":
+            text = (
+                "no tests of ours can run beside the repository's: nothing shows whether its report is true"
+            )
+            self.cells.events.emit("note", text, key.path)
         passed = len(before.outcomes)
         self.cells.events.emit("note", f"{passed} tests near the change pass on the untouched code", key.path)
         return before

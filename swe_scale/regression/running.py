@@ -9,6 +9,7 @@ from importlib import resources
 from swe_scale.config import Limits
 from swe_scale.profiles import Runner, TestOutcome, parse_junit, parse_lines, profiles
 from swe_scale.records import Execution, File, Record
+from swe_scale.regression.canary import Canary, Watch, contradicts
 from swe_scale.sandbox import Sandbox
 
 _LARGEST = 16 << 20
@@ -26,13 +27,17 @@ class Report(Record):
     execution: Execution
     complete: bool
     """Whether the runner came to its own end and told of every test."""
+    watch: Watch = "off"
+    """Whether it told the truth of tests of ours."""
 
     def of(self, path: str) -> dict[str, TestOutcome]:
         """Return the outcomes of one test file's tests."""
         return {test: outcome for test, outcome in self.outcomes.items() if test.partition("::")[0] == path}
 
 
-async def run_tests(sandbox: Sandbox, command: str, tests: Sequence[str], limits: Limits) -> Report:
+async def run_tests(
+    sandbox: Sandbox, command: str, tests: Sequence[str], limits: Limits, watched: bool = False
+) -> Report:
     """Run test files together and return what became of each test.
 
     A command that runs pytest or `-m unittest` is made to write a report. Of any other command only
@@ -43,17 +48,36 @@ async def run_tests(sandbox: Sandbox, command: str, tests: Sequence[str], limits
         command: shell line; `{tests}` stands for the files, which otherwise come last.
         tests: paths of test files, relative to the work tree.
         limits: of all of it; its seconds are those of all files together.
+        watched: whether tests of ours run beside them where a report is written, to show whether it is true.
 
     Raises:
         SandboxError: the backend failed.
     """
     line = command if "{tests}" in command else f"{command} {{tests}}"
     runners = {name: runner for profile in profiles() for name, runner in profile.runners.items()}
-    if _PYTEST.search(line):
-        return await _with_junit(sandbox, line, tests, runners["pytest"], limits)
-    if _UNITTEST.search(line):
-        return await _with_driver(sandbox, line, tests, runners["unittest"], limits)
-    return await _by_exit_code(sandbox, line, tests, limits)
+    run, name = (
+        (_with_junit, "pytest") if _PYTEST.search(line)
+        else (_with_driver, "unittest") if _UNITTEST.search(line)
+        else (None, "")
+    )  # fmt: skip
+    if run is None:
+        return await _by_exit_code(sandbox, line, tests, limits)
+    if not watched:
+        return await run(sandbox, line, tests, runners[name], limits)
+    canary = Canary(tests[-1])
+    await sandbox.write(sandbox.workdir, {canary.path: canary.file})
+    report = await run(sandbox, line, (*tests, canary.path), runners[name], limits)
+    return _without(report, canary)
+
+
+def _without(report: Report, canary: Canary) -> Report:
+    code = report.execution.exit_code
+    heard = canary.heard(report.outcomes, failing=code != 0)
+    # A runner that didn't come to its end never got to our tests: that is a crash, and no lie.
+    watch = heard.watch if report.complete and report.watch != "broken" else report.watch
+    only_ours = watch == "kept" and not {"failed", "error"} & set(heard.outcomes.values())
+    ran = report.execution.model_copy(update={"exit_code": 0}) if only_ours else report.execution
+    return report.model_copy(update={"outcomes": heard.outcomes, "watch": watch, "execution": ran})
 
 
 async def _with_junit(
@@ -62,9 +86,13 @@ async def _with_junit(
     report = f"{sandbox.scratch}/{secrets.token_hex(8)}.xml"
     flags = runner.flags.format(report=shlex.quote(report), root=shlex.quote(sandbox.workdir))
     ran = await _run(sandbox, line.replace("{tests}", f"{flags} {shlex.join(tests)}"), limits)
-    outcomes = parse_junit(await _read(sandbox, report), tests)
+    written = await _read(sandbox, report)
+    outcomes = parse_junit(written, tests)
     finished = outcomes is not None and ran.exit_code in runner.finished
-    return Report(outcomes=outcomes or {}, execution=ran, complete=finished)
+    forged = finished and contradicts(ran.output, written)
+    return Report(
+        outcomes=outcomes or {}, execution=ran, complete=finished, watch="broken" if forged else "off"
+    )
 
 
 async def _with_driver(

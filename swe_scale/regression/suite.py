@@ -4,21 +4,33 @@ from dataclasses import dataclass
 
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
-from swe_scale.patch import is_test
-from swe_scale.profiles import profiles
-from swe_scale.records import Changes, Check, Execution, Outcome, Verdict
+from swe_scale.flags import CRASHED, STEERING, TAMPERED, TEST_EDITS, UNWATCHED
+from swe_scale.profiles import counted_by_runner, profiles
+from swe_scale.records import Changes, Check, Execution, Outcome, Verdict, digest
 from swe_scale.regression.running import Report, run_tests
 from swe_scale.sandbox import Template
 
-CRASHED = "runner-crashed"
-"""Flag: the runner ended before it told of every test that is due."""
-TEST_EDITS = "test-edits-ignored"
-"""Flag: the candidate changes tests; the untouched ones were run."""
-STEERING = "steering-ignored"
-"""Flag: the candidate changes what steers the runner, or would be loaded in its place; it was left out."""
+__all__ = [
+    "CRASHED",
+    "STEERING",
+    "TEST_EDITS",
+    "Suite",
+    "again",
+    "compare",
+    "regression_check",
+    "stable",
+    "way",
+]
 
+_JUDGE = "2"
+"""Version of what is made of a run."""
 _OUTPUT = 8_000
 """Characters of output kept where something broke."""
+
+
+def way() -> str:
+    """Return a digest of how the tests are run and judged; another one lets no earlier verdict count."""
+    return digest(_JUDGE, *(profile.model_dump_json() for profile in profiles()))
 
 
 def regression_check(path: str) -> Check:
@@ -33,7 +45,14 @@ def stable(first: Report, second: Report) -> Report:
         for test, outcome in first.outcomes.items()
         if outcome == "passed" and second.outcomes.get(test) == "passed"
     }
-    return first.model_copy(update={"outcomes": passed, "complete": first.complete and second.complete})
+    watched = first.watch == second.watch == "kept"
+    return first.model_copy(
+        update={
+            "outcomes": passed,
+            "complete": first.complete and second.complete,
+            "watch": "kept" if watched else "off",
+        }
+    )
 
 
 def compare(before: Report, after: Report) -> tuple[str, ...]:
@@ -54,7 +73,10 @@ def again(first: Report, second: Report) -> Report:
     """
     passed = {test: outcome for test, outcome in second.outcomes.items() if outcome == "passed"}
     outcomes = {**second.outcomes, **first.outcomes, **passed}
-    return first.model_copy(update={"outcomes": outcomes, "complete": first.complete or second.complete})
+    watch = "broken" if "broken" in (first.watch, second.watch) else first.watch
+    return first.model_copy(
+        update={"outcomes": outcomes, "complete": first.complete or second.complete, "watch": watch}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,26 +93,35 @@ class Suite:
     limits: Limits
     """Of one run of all of them."""
 
-    async def run(self, changes: Changes) -> Report:
+    async def run(self, changes: Changes, watched: bool = False) -> Report:
         """Run the tests on a fresh copy of the tree with these changes, those that must not count left out.
+
+        Args:
+            changes: how it differs from the base.
+            watched: whether tests of ours run beside them.
 
         Raises:
             SandboxError: the backend failed.
         """
-        ignored = self._set_aside(changes)
-        counted = {path: file for path, file in changes.items() if path not in ignored}
+        counted = counted_by_runner(changes, self.base).changes
         async with self.template.fork(self.limits) as sandbox:
             await sandbox.write(sandbox.workdir, counted)
-            return await run_tests(sandbox, self.command, self.tests, self.limits)
+            return await run_tests(sandbox, self.command, self.tests, self.limits, watched)
 
     async def before(self) -> Report:
         """Return what stably passes on the untouched tree, by two runs; nothing where the runner fails there.
 
+        Where tests of ours can't run beside the repository's, they are left out from here on.
+
         Raises:
             SandboxError: the backend failed.
         """
-        first = await self.run({})
-        return stable(first, await self.run({})) if first.outcomes else first
+        first = await self.run({}, watched=True)
+        if first.watch != "kept":
+            first = (await self.run({})).model_copy(update={"watch": "off"})
+        if not first.outcomes:
+            return first
+        return stable(first, await self.run({}, watched=first.watch == "kept"))
 
     def checks(self, before: Report) -> tuple[Check, ...]:
         """Return one check per test file of which something passes on the untouched tree."""
@@ -104,8 +135,9 @@ class Suite:
 
         `fail`: tests broke, or, flagged as a crash, the runner ended before it told of them.
         `timeout`: tests had not run at the deadline; they count as broken. `infra`: the backend
-        failed, which says nothing. `error` never arises: a broken runner is the candidate's doing,
-        since the same one came to its end on the untouched tree.
+        failed, which says nothing. `error`: the report can't be true, so every test that is due counts
+        as broken. A broken runner is the candidate's doing, since the same one came to its end on the
+        untouched tree.
 
         Args:
             candidate: its id.
@@ -115,23 +147,36 @@ class Suite:
         checks = self.checks(before)
         if not checks:
             return ()
+        watched = before.watch == "kept"
         try:
-            after = await self.run(changes)
-            if compare(before, after) and not after.execution.timed_out:
-                after = again(after, await self.run(changes))
+            after = await self.run(changes, watched)
+            if compare(before, after) and after.watch != "broken" and not after.execution.timed_out:
+                after = again(after, await self.run(changes, watched))
         except SandboxError as error:
             lost = Execution(exit_code=None, output=str(error))
             return tuple(
                 Verdict(candidate=candidate, check=check.id, outcome="infra", execution=lost)
                 for check in checks
             )
-        flags = self._flags(changes)
+        flags = counted_by_runner(changes, self.base).flags
+        if not watched:
+            after = after.model_copy(update={"watch": "off"})
+            flags = (*flags, UNWATCHED)
         return tuple(self._verdict(candidate, check, before, after, flags) for check in checks)
 
     def _verdict(
         self, candidate: str, check: Check, before: Report, after: Report, flags: tuple[str, ...]
     ) -> Verdict:
         due = before.model_copy(update={"outcomes": before.of(check.script)})
+        if after.watch == "broken":
+            return Verdict(
+                candidate=candidate,
+                check=check.id,
+                outcome="error",
+                flags=(*flags, TAMPERED),
+                broken=tuple(sorted(due.outcomes)),
+                execution=after.execution,
+            )
         broken = compare(due, after)
         unheard = [test for test in broken if test not in after.outcomes]
         timed_out = bool(unheard) and after.execution.timed_out
@@ -146,12 +191,3 @@ class Suite:
             broken=broken,
             execution=after.execution.model_copy(update={"output": output}),
         )
-
-    def _set_aside(self, changes: Changes) -> frozenset[str]:
-        return frozenset(path for profile in profiles() for path in profile.set_aside(changes, self.base))
-
-    def _flags(self, changes: Changes) -> tuple[str, ...]:
-        ignored = self._set_aside(changes)
-        steering = {path for path in ignored for profile in profiles() if profile.steers(path)}
-        tests = frozenset(path for path in ignored - steering if is_test(path))
-        return (*((TEST_EDITS,) if tests else ()), *((STEERING,) if ignored - tests else ()))

@@ -148,7 +148,7 @@ async def open_stage(folder: Path) -> AsyncIterator[Stage]:
             events=events,
             limits=Limits(),
             slots=anyio.CapacityLimiter(2),
-            changes=trees.changes,
+            trees=trees,
         )
         price = Price(prompt=1.0, completion=4.0)
         ledger = Ledger(steps, Budget(usd=1e6), {InstantModel.name: price}, events, "bench-1")
