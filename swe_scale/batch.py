@@ -121,7 +121,9 @@ async def open_session(
     """
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(folder))
-        backend = await stack.enter_async_context(open_backend(config.sandbox, folder.name, events))
+        backend = await stack.enter_async_context(
+            open_backend(config.sandbox, folder.name, events, config.network)
+        )
         kept = stack.enter_context(VerdictCache(cache or cache_folder()))
         slots = anyio.CapacityLimiter(config.cells)
         yield Session(folder, config, Steps(store), backend, models, kept, events, slots)

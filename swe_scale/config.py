@@ -1,6 +1,7 @@
 """What the user sets: the configuration file, and the settings of one run made from it and the options."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,8 +66,20 @@ class Docker(Config):
     """The service's socket. None: as the environment says."""
     runtime: str | None = None
     """An OCI runtime other than the service's default, for instance `runsc`."""
+    mode: Literal["fork", "strict"] = "fork"
+    """`fork`: cells take turns in containers, each in namespaces of its own. `strict`: a container each."""
+    warm: int = Field(default=2, ge=1)
+    """Containers that `strict` starts ahead of need."""
+    as_root: bool = False
+    """Run commands as the image's root, without its powers, even where an ordinary user would do."""
+    allow_unbounded: bool = False
+    """Go on where the kernel can't hold a limit."""
     base_image: str = "python:3.11"
     """The image in which a repository's environment is built when none is named."""
+    timeout: float = Field(default=120.0, gt=0)
+    """Seconds that the service may take for one small call, such as to start a container."""
+    pull_timeout: float = Field(default=600.0, gt=0)
+    """Seconds that a pull may go on without a word from the service before it is tried again."""
 
 
 class Bubblewrap(Config):
@@ -75,6 +88,8 @@ class Bubblewrap(Config):
     kind: Literal["bubblewrap"] = "bubblewrap"
     python: str | None = None
     """Interpreter for the environment. None: the one that runs swe-scale."""
+    allow_unbounded: bool = False
+    """Go on where the kernel can't hold a limit."""
 
 
 class Local(Config):
@@ -85,6 +100,27 @@ class Local(Config):
 
 
 SandboxConfig = Annotated[Docker | Bubblewrap | Local, Field(discriminator="kind")]
+
+
+_HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
+
+
+class Network(Config):
+    """What set-up may reach; solving reaches nothing."""
+
+    mode: Literal["none", "setup-only", "full"] = "setup-only"
+    """`none`: nothing. `setup-only`: the registries of this machine's package clients, and `setup_hosts`.
+    `full`: everything that this machine reaches, by `--network full` alone."""
+    setup_hosts: tuple[str, ...] = ()
+    """Further public hosts for set-up: `host` (ports 80 and 443), `host:port`, or `*.domain`."""
+
+    @field_validator("setup_hosts")
+    @classmethod
+    def _plain_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is not a host; write host, host:port or *.domain")
+        return value
 
 
 class Limits(Config):
@@ -139,10 +175,18 @@ class UserConfig(Config):
     stages: Mapping[Stage, str] = {}
     """Which named endpoint a stage uses."""
     sandbox: SandboxConfig | None = None
+    network: Network = Network()
     limits: Limits = Limits()
     prices: Mapping[str, Price] = {}
     """By the model's name as the endpoint knows it."""
     github: GitHubConfig = GitHubConfig()
+
+    @field_validator("network")
+    @classmethod
+    def _guarded(cls, value: Network) -> Network:
+        if value.mode == "full":
+            raise ValueError("the whole network is given by the option --network full alone")
+        return value
 
 
 class RunConfig(Config):
@@ -150,6 +194,7 @@ class RunConfig(Config):
 
     models: Mapping[Stage, ModelConfig]
     sandbox: SandboxConfig
+    network: Network = Network()
     strategies: Mapping[str, int]
     """Trajectories per strategy, in this order."""
     turns: int = Field(ge=1)

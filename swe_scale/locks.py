@@ -1,9 +1,11 @@
 """Lets one task at a time, of this process or another, do what must not be done twice."""
 
 import fcntl
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 import anyio
 
@@ -19,11 +21,25 @@ async def locked(path: Path) -> AsyncIterator[None]:
         OSError: the file can't be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await anyio.sleep(_PAUSE)
+    while True:
+        if (handle := _taken(path)) is not None:
+            break
+        await anyio.sleep(_PAUSE)
+    with handle:
         yield
+
+
+def _taken(path: Path) -> IO[bytes] | None:
+    handle = path.open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever clears stale files away may have taken this one while it was waited for.
+        if path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
+            return handle
+        handle.close()
+    except (BlockingIOError, FileNotFoundError):
+        handle.close()
+    except OSError:
+        handle.close()
+        raise
+    return None

@@ -57,6 +57,8 @@ class Environment(Record):
     """Host folder that holds the prepared tree (`tree/`) and what set-up installed."""
     workdir: str
     """Absolute path of the work tree inside the sandbox."""
+    user: int = 0
+    """User and group as whom commands run in a container; 0 is the image's root, without its powers."""
     setup: tuple[str, ...] = ()
     """Shell lines that were run once, with the network, to prepare it."""
     test_command: str | None = None

@@ -106,6 +106,16 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
     assert "sk-1" not in str(caught.value)
 
 
+def test_the_whole_network_is_not_given_by_a_file(tmp_path: Path) -> None:
+    hosts = 'setup_hosts = ["a.example.org", "*.b.example.org:8443", "[2001:db8::1]:80"]\n'
+    config = load_user_config(write(tmp_path, f'[network]\nmode = "none"\n{hosts}'))
+    assert config.network.mode == "none" and len(config.network.setup_hosts) == 3
+    with pytest.raises(UsageError, match="the whole network is given by the option --network full alone"):
+        load_user_config(write(tmp_path, '[network]\nmode = "full"\n'))
+    with pytest.raises(UsageError, match=r"'https://a\.example\.org' is not a host; write host, host:port"):
+        load_user_config(write(tmp_path, '[network]\nsetup_hosts = ["https://a.example.org"]\n'))
+
+
 def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read: No such file"):
         load_user_config(tmp_path / "absent")

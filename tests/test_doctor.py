@@ -13,6 +13,7 @@ import pytest
 from swe_scale.config import Bubblewrap, Docker, Local, OpenAIEndpoint, ScriptedReplies, UserConfig
 from swe_scale.doctor import Finding, Report, examine, kernel, programs, render, services, storage
 from swe_scale.doctor.endpoint import endpoint
+from swe_scale.sandbox import helper
 from swe_scale.sandbox.cgroup import Groups
 
 pytestmark = pytest.mark.anyio
@@ -162,10 +163,18 @@ def test_control_groups() -> None:
     assert (whole.status, whole.text) == ("ok", "version 1: cpu, memory, pids can be bounded")
 
 
-def test_overlay_leaves_nothing_mounted() -> None:
-    before = Path("/proc/self/mountinfo").read_text()
-    assert "user namespace" in kernel.overlay().text
-    assert Path("/proc/self/mountinfo").read_text() == before
+@pytest.mark.bubblewrap
+def test_a_cell_is_made_and_nothing_left() -> None:
+    before = Path("/proc/mounts").read_text()
+    assert "take" in kernel.cells().text
+    assert Path("/proc/mounts").read_text() == before
+
+
+def test_a_missing_compiler_is_said_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "_COMPILERS", ())
+    found = kernel.cells()
+    assert "no C compiler" in found.text or "bubblewrap" in found.text
+    assert found.status == "ok" or "gcc" in found.fix
 
 
 def test_a_service_and_its_hardening(tmp_path: Path) -> None:

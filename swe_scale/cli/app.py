@@ -23,6 +23,7 @@ app = typer.Typer(
 Name = Annotated[
     str | None, typer.Option(help="Run folder below runs/. The same name goes on where it stopped.")
 ]
+Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
@@ -123,6 +124,55 @@ def doctor(
     from swe_scale.cli.doctor import run_doctor
 
     _finish(lambda: run_doctor(config, base_url, model, json=json))
+
+
+images = typer.Typer(
+    no_args_is_help=True, help="What environments are made of: images, and folders of this host."
+)
+app.add_typer(images, name="images")
+
+
+@images.command("list", cls=Command)
+def list_images(config: Config = None, json: Json = False) -> None:
+    """List what is kept, least recently used first: size, when made and used, in use by whom."""
+    from swe_scale.cli.images import list_images
+
+    _finish(lambda: list_images(config, json=json))
+
+
+@images.command("build", cls=Command)
+def build_image(config: Config = None, json: Json = False) -> None:
+    """Get the configured base image, and add what environments need and it lacks."""
+    from swe_scale.cli.images import build_image
+
+    _finish(lambda: build_image(config, json=json))
+
+
+@images.command("prune", cls=Command)
+def prune_images(
+    keep_free: Annotated[str, typer.Option(metavar="SIZE", help="Space to have free, such as 50GB.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, say what would be.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Remove what was used least recently, never what is in use, until so much of the disk is free."""
+    from swe_scale.cli.images import prune_images
+
+    _finish(lambda: prune_images(config, keep_free, dry=dry_run, json=json))
+
+
+@app.command(cls=Command)
+def clean(
+    name: Annotated[str | None, typer.Option(help="Only what this run left.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Also what living runs of yours use.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Break runs that are going on.")] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Remove what runs that died left behind: containers, copies, processes, locks."""
+    from swe_scale.cli.clean import Wish, run_clean
+
+    _finish(lambda: run_clean(Wish(name=name, all=all_, force=force), config, json=json))
 
 
 def _finish(action: Callable[[], int]) -> NoReturn:

@@ -89,6 +89,22 @@ class SolveOptions:
             rich_help_panel=_SANDBOX,
         ),
     ] = None
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|setup-only|full",
+            help="What set-up may reach. [default: setup-only, which is the package registries]",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = None
+    allow_unbounded: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unbounded",
+            help="Go on where a sandbox's memory, CPUs or disk can't be limited.",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = False
     cells: Annotated[
         int | None,
         typer.Option(min=1, help="Sandboxes at a time. [default: the CPUs]", rich_help_panel=_SANDBOX),

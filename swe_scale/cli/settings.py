@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from typing import get_args
 
 from swe_scale.cli.options import SolveOptions
 from swe_scale.config import (
@@ -12,6 +13,7 @@ from swe_scale.config import (
     Limits,
     Local,
     ModelConfig,
+    Network,
     OpenAIEndpoint,
     RunConfig,
     SandboxConfig,
@@ -75,6 +77,13 @@ def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
     Raises:
         UsageError: it is unknown, or none works.
     """
+    found = _sandbox_of(options, user)
+    if options.allow_unbounded and not isinstance(found, Local):
+        return found.model_copy(update={"allow_unbounded": True})
+    return found
+
+
+def _sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
     match options.sandbox:
         case None if user.sandbox is not None:
             return user.sandbox
@@ -91,6 +100,19 @@ def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
         case "local":
             return Local()
     raise UsageError(f"there is no sandbox {options.sandbox!r}; known are docker, bubblewrap, local.")
+
+
+def network_of(options: SolveOptions, user: UserConfig) -> Network:
+    """Return what set-up may reach: as the option says, else as configured.
+
+    Raises:
+        UsageError: there is no such mode.
+    """
+    if options.network is None:
+        return user.network
+    if options.network not in (known := get_args(Network.model_fields["mode"].annotation)):
+        raise UsageError(f"--network {options.network!r}: known are {', '.join(known)}.")
+    return Network.model_validate({**user.network.model_dump(), "mode": options.network})
 
 
 def strategies_of(options: SolveOptions) -> dict[str, int]:
@@ -162,6 +184,7 @@ def run_config(
     return RunConfig(
         models=models,
         sandbox=sandbox_of(options, user),
+        network=network_of(options, user),
         strategies=strategies_of(options),
         turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
         context_tokens=files,

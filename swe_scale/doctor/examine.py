@@ -54,7 +54,7 @@ def _machine(user: UserConfig) -> dict[str, _Probe]:
         "user namespaces": kernel.user_namespaces,
         "apparmor": kernel.apparmor,
         "control groups": lambda: kernel.control_groups(Groups.find()),
-        "overlay": kernel.overlay,
+        "cells": kernel.cells,
         "run folder": partial(storage.folder, "run folder", here, "start runs on a larger disk"),
         "cache folder": partial(
             storage.folder, "cache folder", cache, "point XDG_CACHE_HOME to a larger local disk"

@@ -11,6 +11,7 @@ from swe_scale.profiles import Profile, find_tests, recognise
 from swe_scale.records import Environment, digest
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend, Recipe
+from swe_scale.sandbox.owner import owner
 
 
 def recipe_for(options: Options, project: Project, events: Events) -> Recipe:
@@ -80,7 +81,7 @@ async def prepare(
     identity = digest(*start, recipe.model_dump_json(), tree, tag or "")
     if (found := await backend.built(identity)) is not None:
         return found
-    with tempfile.TemporaryDirectory(prefix="swe-scale-") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"swe-scale-{owner()}-") as folder:
         exported = Path(folder) / "tree"
         await repository.export(tree, exported, tag)
         return await backend.build(recipe, exported, identity)

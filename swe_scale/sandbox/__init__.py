@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from swe_scale.config import Bubblewrap, Docker, Limits, Local, SandboxConfig
+from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
 from swe_scale.events import Events
 from swe_scale.records import Changes, Environment, Execution, Record
 
@@ -20,7 +20,7 @@ class Recipe(Record):
     workdir: str | None = None
     """Absolute path of the work tree inside. None: the backend's choice."""
     setup: tuple[str, ...] = ()
-    """Shell lines, run in the work tree with the network, each in a fresh `sh -ec`."""
+    """Shell lines, run in the work tree with what network is allowed, each in a fresh `sh -ec`."""
     test: str | None = None
     """Shell line that runs test files; `{tests}` stands for their paths."""
     profile: str | None = None
@@ -131,24 +131,28 @@ class Backend(Protocol):
         ...
 
 
-def open_backend(config: SandboxConfig, run: str, events: Events) -> AbstractAsyncContextManager[Backend]:
+def open_backend(
+    config: SandboxConfig, run: str, events: Events, network: Network | None = None
+) -> AbstractAsyncContextManager[Backend]:
     """Return the backend of a configuration; what it started is gone when the context ends.
 
     Args:
         config: which backend, and its settings.
         run: name of the run, put on every container as a label.
-        events: where fallbacks are reported, once.
+        events: where fallbacks are reported, once, and the hosts that set-up asked for.
+        network: what set-up may reach. None: the registries of this machine's package clients.
     """
+    reach = network or Network()
     match config:
         case Docker():
             from swe_scale.sandbox.docker import open_docker
 
-            return open_docker(config, run, events)
+            return open_docker(config, run, events, reach)
         case Bubblewrap():
             from swe_scale.sandbox.bubblewrap import open_bubblewrap
 
-            return open_bubblewrap(config, run, events)
+            return open_bubblewrap(config, run, events, reach)
         case Local():
             from swe_scale.sandbox.local import open_local
 
-            return open_local(config, run, events)
+            return open_local(config, run, events, reach)

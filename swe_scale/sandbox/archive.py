@@ -134,15 +134,16 @@ def read_member(chunks: Iterable[bytes]) -> File | None:
         return _file(archive, member)
 
 
-def _member(name: str, mode: int, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+def _member(name: str, mode: int, kind: bytes = tarfile.REGTYPE, user: int = 0) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.mode = mode
     member.type = kind
+    member.uid = member.gid = user
     return member
 
 
-def pack(files: Mapping[str, File], folder: str) -> bytes:
-    """Return an archive of files below an absolute folder.
+def pack(files: Mapping[str, File], folder: str, user: int = 0) -> bytes:
+    """Return an archive of files below an absolute folder, which belong to a user.
 
     Every folder between is an entry too, so that a link in its place is replaced and not followed.
     """
@@ -154,14 +155,14 @@ def pack(files: Mapping[str, File], folder: str) -> bytes:
             for parent in reversed(PurePosixPath(path).parents[:-1]):
                 if str(parent) not in made:
                     made.add(str(parent))
-                    archive.addfile(_member(f"{top}/{parent}", 0o755, tarfile.DIRTYPE))
+                    archive.addfile(_member(f"{top}/{parent}", 0o755, tarfile.DIRTYPE, user))
             name = f"{top}/{path}"
             if file.mode == "120000":
-                link = _member(name, 0o777, tarfile.SYMTYPE)
+                link = _member(name, 0o777, tarfile.SYMTYPE, user)
                 link.linkname = os.fsdecode(file.data)
                 archive.addfile(link)
             else:
-                plain = _member(name, 0o755 if file.mode == "100755" else 0o644)
+                plain = _member(name, 0o755 if file.mode == "100755" else 0o644, user=user)
                 plain.size = len(file.data)
                 archive.addfile(plain, io.BytesIO(file.data))
     return out.getvalue()

@@ -1,31 +1,34 @@
 """Isolation by namespaces of this host: no service, no image, nothing of the host but its programs."""
 
+import platform
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import anyio
-
-from swe_scale.config import Bubblewrap, Limits
+from swe_scale.config import Bubblewrap, Network
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
-from swe_scale.sandbox import Recipe
+from swe_scale.sandbox import Recipe, Template
+from swe_scale.sandbox.bounding import TOGETHER, require_bounds
+from swe_scale.sandbox.boxed import BoxTemplate
+from swe_scale.sandbox.bwrap import Rooms
 from swe_scale.sandbox.cgroup import Groups
+from swe_scale.sandbox.cleaning import tidied
+from swe_scale.sandbox.copies import HOME, VENV_FOLDER, CopyingTemplate, places, programs
+from swe_scale.sandbox.helper import provide
 from swe_scale.sandbox.host import (
     Box,
-    HostSandbox,
     Prepared,
-    copied,
-    remove_left_over,
 )
 from swe_scale.sandbox.kept import HostBackend, prepare, prepared_tree
 from swe_scale.sandbox.namespaces import Inside, run_inside
+from swe_scale.sandbox.network import Way, open_way
 from swe_scale.sandbox.packages import host_packages, report_withheld
+from swe_scale.sandbox.pool import pooled
 from swe_scale.sandbox.preparation import (
     PATH,
-    SCRATCH,
     SETUP,
     VENV,
     WORK,
@@ -36,19 +39,17 @@ from swe_scale.sandbox.preparation import (
 )
 from swe_scale.sandbox.python import Interpreter
 
-_HOME = "/home/user"
-_VENV_FOLDER = "venv"
 _TAKEN = {"", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "scratch", "tmp", "usr"}
 
 
-def _places(box: Box, workdir: str) -> dict[str, Path]:
-    return {workdir: box.tree, SCRATCH: box.scratch, _HOME: box.home, "/tmp": box.temporary}  # noqa: S108
-
-
-def _programs(root: Path, python: Interpreter) -> dict[str, Path]:
-    venv = root / _VENV_FOLDER
-    shown = {VENV: venv} if venv.is_dir() else {}
-    return shown if python.prefix.is_relative_to("/usr") else {str(python.prefix): python.prefix, **shown}
+def _divided(prepared: Prepared, python: Interpreter) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return what cells may change and what they may only see, each as path inside to host folder."""
+    box = Box(prepared.root)
+    shown = programs(prepared.root, python)
+    changed = {prepared.environment.workdir: box.tree, HOME: box.home}
+    if VENV in shown:
+        changed[VENV] = shown.pop(VENV)
+    return changed, shown
 
 
 def _workdir(recipe: Recipe) -> str:
@@ -62,64 +63,18 @@ def _workdir(recipe: Recipe) -> str:
     return workdir
 
 
-class BubblewrapSandbox(HostSandbox):
-    """A copy whose commands run as an unprivileged user in namespaces of their own."""
-
-    scratch = SCRATCH
-
-    def __init__(
-        self, box: Box, prepared: Prepared, shown: Mapping[str, Path], groups: Groups | None
-    ) -> None:
-        self.workdir = prepared.environment.workdir
-        self._places = _places(box, self.workdir)
-        self._shown = shown
-        self._groups = groups
-        super().__init__(box, prepared, self._places)
-
-    async def run(
-        self,
-        command: Sequence[str],
-        *,
-        limits: Limits,
-        stdin: bytes = b"",
-        variables: Mapping[str, str] | None = None,
-    ) -> Execution:
-        """Run a command in the work tree; whatever it leaves running ends with it. See the protocol."""
-        inside = Inside(
-            folder=self.box.folder,
-            workdir=self.workdir,
-            bound=self._places,
-            shown=self._shown,
-            variables=fixed_variables(_HOME)
-            | dict(self.prepared.environment.variables)
-            | dict(variables or {}),
-        )
-        return await run_inside(inside, command, limits, self._groups, stdin)
-
-
-class BubblewrapTemplate:
-    """A prepared tree under the cache folder."""
-
-    def __init__(self, prepared: Prepared, python: Interpreter, groups: Groups | None) -> None:
-        self._prepared = prepared
-        self._shown = _programs(prepared.root, python)
-        self._groups = groups
-
-    @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[BubblewrapSandbox]:  # noqa: ARG002
-        """Return a copy of the tree; limits are held per command, so none are needed here."""
-        async with copied(self._prepared) as box:
-            yield BubblewrapSandbox(box, self._prepared, self._shown, self._groups)
-
-
 class BubblewrapBackend(HostBackend):
     """Namespaces on this host."""
 
     name = "bubblewrap"
 
-    def __init__(self, config: Bubblewrap, groups: Groups | None) -> None:
+    def __init__(self, config: Bubblewrap, groups: Groups | None, events: Events, network: Network) -> None:
         super().__init__(config.python)
+        self._config = config
+        self._network = network
         self._groups = groups
+        self._events = events
+        self._said = False
 
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare the tree in a folder under the cache folder; see the protocol.
@@ -132,62 +87,101 @@ class BubblewrapBackend(HostBackend):
         python = await self.interpreter()
 
         async def make(root: Path) -> Environment:
-            await self._set_up(recipe, Box(root), workdir, python)
+            async with open_way(self._network, self._events) as way:
+                await self._set_up(recipe, Box(root), (workdir, python), way)
             built = environment_of(recipe, digest, workdir, own_variables(recipe, PATH))
             return built.model_copy(update={"root": str(root)})
 
         return await prepare(self.root(digest), tree, make)
 
-    async def _set_up(self, recipe: Recipe, box: Box, workdir: str, python: Interpreter) -> None:
-        packages = host_packages(mounted=True)
-        for folder in (box.scratch, box.temporary, box.folder / _VENV_FOLDER):
+    async def _set_up(self, recipe: Recipe, box: Box, place: tuple[str, Interpreter], way: Way) -> None:
+        workdir, python = place
+        direct = self._network.mode == "full"
+        packages = host_packages(mounted=True, direct=direct)
+        for folder in (box.scratch, box.temporary, box.folder / VENV_FOLDER):
             folder.mkdir()
         inside = Inside(
             folder=box.folder,
             workdir=workdir,
-            bound=_places(box, workdir) | {VENV: box.folder / _VENV_FOLDER},
-            shown=_programs(box.folder, python)
-            | {place: Path(source) for place, source in packages.mounts.items()},
-            variables=fixed_variables(_HOME) | dict(packages.variables) | own_variables(recipe, PATH),
+            bound=places(box, workdir) | {VENV: box.folder / VENV_FOLDER},
+            shown=programs(box.folder, python)
+            | {place: Path(source) for place, source in packages.mounts.items()}
+            | dict(way.shown),
+            variables=fixed_variables(HOME)
+            | dict(packages.variables)
+            | dict(way.variables)
+            | own_variables(recipe, PATH),
             preparing=True,
+            network=direct,
         )
 
         async def run(command: Sequence[str]) -> Execution:
-            return await run_inside(inside, command, SETUP)
+            return await run_inside(inside, (*way.by_python(python.executable), *command), SETUP)
 
         await set_up(recipe, run, (python.executable, "-m", "venv", VENV))
 
     @asynccontextmanager
-    async def open(self, environment: Environment) -> AsyncIterator[BubblewrapTemplate]:
-        """Return the template of a built environment.
+    async def _opened(self, environment: Environment) -> AsyncIterator[Template]:
+        prepared, python = prepared_tree(environment), await self.interpreter()
+        try:
+            program = await provide(platform.machine())
+        except SandboxError as error:
+            self._say(error)
+        else:
+            rooms = Rooms(program, *_divided(prepared, python), self._groups)
+            settings = fixed_variables(HOME)
+            async with pooled(rooms.make, ahead=0) as pool:
+                template = BoxTemplate(environment, pool, rooms.plan(), settings)
+                if await self._works(template):
+                    yield template
+                    return
+        mend = "see the note on why trees are copied"
+        require_bounds([TOGETHER], mend, self._events, allowed=self._config.allow_unbounded)
+        yield CopyingTemplate(prepared, python, self._groups)
 
-        Raises:
-            SandboxError: it is gone from this host.
-        """
-        python = await self.interpreter()
-        yield BubblewrapTemplate(prepared_tree(environment), python, self._groups)
+    async def _works(self, template: BoxTemplate) -> bool:
+        try:
+            async with template.fork():
+                return True
+        except SandboxError as error:
+            self._say(error)
+            return False
+
+    def _say(self, error: SandboxError) -> None:
+        if not self._said:
+            self._said = True
+            self._events.emit("note", f"the tree is copied for each sandbox, which takes longer: {error}")
+
+
+def _unbounded(groups: Groups | None) -> list[str]:
+    if groups is None:
+        return ["the memory of all processes together", "CPUs"]
+    return [] if "cpu" in groups.parents else ["CPUs"]
 
 
 @asynccontextmanager
-async def open_bubblewrap(config: Bubblewrap, run: str, events: Events) -> AsyncIterator[BubblewrapBackend]:  # noqa: ARG001
+async def open_bubblewrap(
+    config: Bubblewrap,
+    run: str,
+    events: Events,
+    network: Network,
+) -> AsyncIterator[BubblewrapBackend]:
     """Return the backend; says once which limits this host can't hold.
 
     Raises:
-        SandboxError: bubblewrap isn't installed.
+        SandboxError: bubblewrap isn't installed, or a limit can't be held and the user doesn't allow that.
     """
     if shutil.which("bwrap", path=PATH) is None:
         raise SandboxError(
             "bubblewrap isn't installed; install it (apt-get install bubblewrap) or use Docker"
         )
     groups = Groups.find()
-    if groups is None:
-        events.emit(
-            "note",
-            "no control group can be made here: memory is bound per process and CPUs are not; "
-            "run in a delegated group, for instance `systemd-run --user --scope -p Delegate=yes swe-scale …`",
-        )
-    else:
-        await anyio.to_thread.run_sync(groups.remove_left_over)
-    report_withheld(events, mounted=True)
-    await anyio.to_thread.run_sync(remove_left_over)
-    yield BubblewrapBackend(config, groups)
+    require_bounds(
+        _unbounded(groups),
+        "make control groups writable, for instance `systemd-run --user --scope -p Delegate=yes swe-scale …`",
+        events,
+        allowed=config.allow_unbounded,
+    )
+    report_withheld(events, mounted=True, direct=network.mode == "full")
+    async with tidied(run, events):
+        yield BubblewrapBackend(config, groups, events, network)

@@ -22,11 +22,14 @@ _CHUNK = 256
 class Cell:
     """A running container whose first process idles."""
 
-    def __init__(self, engine: Engine, container: Any, workdir: str, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, engine: Engine, container: Any, workdir: str, variables: Mapping[str, str], user: int = 0
+    ) -> None:
         self.engine = engine
         self.container = container
         self._workdir = workdir
         self._variables = variables
+        self._user = user
         self._turn = anyio.Lock()
         self._counts: Mapping[str, int] = {}
 
@@ -56,7 +59,7 @@ class Cell:
                 await self.put("/", {given[1:]: File(mode="100644", data=stdin)})
             wrapped = ("sh", "-c", script("cell"), "sh", given, *command)
             return await self._run(
-                Exec(wrapped, self._workdir, {**self._variables, **(variables or {})}), limits
+                Exec(wrapped, self._workdir, {**self._variables, **(variables or {})}, self._user), limits
             )
 
     async def _run(self, what: Exec, limits: Limits) -> Execution:
@@ -128,10 +131,10 @@ class Cell:
             chunk = deleted[start : start + _CHUNK]
             await self._delete(folder, chunk)
         if kept := {path: file for path, file in paths.items() if file}:
-            await self.engine.put(self.container, pack(kept, folder))
+            await self.engine.put(self.container, pack(kept, folder, self._user))
 
     async def _delete(self, folder: str, paths: Sequence[str]) -> None:
         said = Output(1024)
         command = ("sh", "-c", script("delete"), "sh", folder, *paths)
-        if await self.engine.follow(self.container, Exec(command, "/"), (said, said)):
+        if await self.engine.follow(self.container, Exec(command, "/", user=self._user), (said, said)):
             raise SandboxError(f"files can't be deleted in the sandbox: {said.text.strip()}")

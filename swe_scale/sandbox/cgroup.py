@@ -6,13 +6,13 @@ import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.records import Limit
-from swe_scale.sandbox.owner import gone, owner
+from swe_scale.sandbox.owner import owner
 
 MOUNT = Path("/sys/fs/cgroup")
 PERIOD = 100_000
@@ -20,7 +20,8 @@ PERIOD = 100_000
 PATIENCE = 5.0
 """Seconds for which a group may take to become empty."""
 _PAUSE = 0.005
-_NAME = "swe-scale-"
+GROUP_NAME = "swe-scale-"
+"""How groups are named, before their owner."""
 
 
 def _count(file: Path, name: str) -> int:
@@ -46,6 +47,8 @@ class Group:
     """The control group of one run: one folder, or one per controller in the first version."""
 
     folders: tuple[Path, ...]
+    shown: Mapping[str, Path] = field(default_factory=dict)
+    """Where the folders with the counters are to appear inside."""
 
     @property
     def entrances(self) -> tuple[Path, ...]:
@@ -124,9 +127,9 @@ class Groups:
         Raises:
             SandboxError: the kernel refuses.
         """
-        name = f"{_NAME}{owner()}-{secrets.token_hex(6)}"
+        name = f"{GROUP_NAME}{owner()}-{secrets.token_hex(6)}"
         folders = {controller: parent / name for controller, parent in self.parents.items()}
-        group = Group(tuple(dict.fromkeys(folders.values())))
+        group = Group(tuple(dict.fromkeys(folders.values())), self._shown(folders))
         try:
             for folder in group.folders:
                 folder.mkdir()
@@ -138,12 +141,10 @@ class Groups:
             raise SandboxError(f"the control group {name} can't be set up: {error}") from error
         return group
 
-    def remove_left_over(self) -> None:
-        """Remove the groups of processes that are dead, with what may still run in them."""
-        for parent in set(self.parents.values()):
-            for folder in parent.glob(f"{_NAME}*"):
-                if gone(folder.name.removeprefix(_NAME).rpartition("-")[0]):
-                    Group((folder,)).remove()
+    def _shown(self, folders: Mapping[str, Path]) -> dict[str, Path]:
+        if self.unified:
+            return {str(MOUNT): folders["memory"]}
+        return {str(MOUNT / controller): folders[controller] for controller in ("memory", "pids")}
 
     def _bound(self, controller: str, folder: Path, limits: Limits) -> None:
         quota = max(1000, int(limits.cpus * PERIOD))

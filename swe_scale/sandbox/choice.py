@@ -34,7 +34,7 @@ def why_not_docker(base_url: str | None = None, seconds: float = 2.0) -> str | N
         with contextlib.closing(client):
             client.version(api_version=False)
     except (DockerException, RequestException, OSError, ValueError) as error:
-        return _plain(error)
+        return plain_reason(error)
     return None
 
 
@@ -86,7 +86,7 @@ def choose_sandbox() -> SandboxConfig:
     )
 
 
-def _plain(error: Exception) -> str:
+def plain_reason(error: Exception) -> str:
     """Return the reason at the bottom of a chain of wrapped errors, in a few words."""
     reason: BaseException = error
     while reason.__cause__ or reason.__context__:

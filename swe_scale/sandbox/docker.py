@@ -1,29 +1,36 @@
-"""Isolation by containers of a Docker or Podman service, one per copy.
+"""Isolation by containers of a Docker or Podman service.
 
-Commands run as root of the container with every capability dropped and no way to gain one: images are
-made by root, and an unprivileged user could write neither their work tree nor what set-up installed.
-Set-up runs on the service's default network, solving on none.
+Cells are namespaces in containers that live on, or containers of their own; what the kernel, the service
+or a missing compiler refuses is said once, and the next best way is taken.
 """
 
+import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import anyio
-from docker.types import Mount, Ulimit
+from docker.types import Mount
 
-from swe_scale.config import Docker, Limits, cache_folder
+from swe_scale.config import Docker, Network, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.events import Events
-from swe_scale.records import Changes, Environment, Execution, File
-from swe_scale.sandbox import Recipe
-from swe_scale.sandbox.archive import Listing, archive_difference, list_archive, pack_folder, read_member
+from swe_scale.records import Environment, Execution
+from swe_scale.sandbox import Recipe, Template
+from swe_scale.sandbox.archive import pack_folder
+from swe_scale.sandbox.bounding import TOGETHER, require_bounds
+from swe_scale.sandbox.boxed import BoxTemplate
+from swe_scale.sandbox.boxes import Boxes
 from swe_scale.sandbox.cell import Cell
+from swe_scale.sandbox.cleaning import tidied
+from swe_scale.sandbox.container import ContainerTemplate
 from swe_scale.sandbox.engine import OWNER, RUN, Engine, script
+from swe_scale.sandbox.images import Starts
+from swe_scale.sandbox.network.container import before_commands, open_container_way
 from swe_scale.sandbox.packages import Packages, host_packages, report_withheld
+from swe_scale.sandbox.pool import pooled
 from swe_scale.sandbox.preparation import (
     PATH,
     SCRATCH,
@@ -36,98 +43,13 @@ from swe_scale.sandbox.preparation import (
     own_variables,
     set_up,
 )
+from swe_scale.sandbox.usage import used
 
-_HOME = "/root"
+USER = 1000
+_HOMES = {0: "/root", USER: "/home/user"}
+_ROOTS_OWN = re.compile(r"/root\b")
 _LABEL = "swe-scale.environment"
 _REPOSITORY = "swe-scale/environment"
-_IDLE = 4
-"""Processes of our own in a container: the idle one, its sleep, a command's shell."""
-_PERIOD = 100_000
-
-
-class DockerSandbox:
-    """A container without network."""
-
-    scratch = SCRATCH
-
-    def __init__(self, cell: Cell, template: "DockerTemplate") -> None:
-        self.workdir = template.environment.workdir
-        self._cell = cell
-        self._template = template
-
-    async def run(
-        self,
-        command: Sequence[str],
-        *,
-        limits: Limits,
-        stdin: bytes = b"",
-        variables: Mapping[str, str] | None = None,
-    ) -> Execution:
-        """Run a command in the work tree; only `seconds` and `output` are held here, see `fork`."""
-        return await self._cell.run(command, limits, stdin=stdin, variables=variables)
-
-    async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
-        """Return up to `limit` bytes of a plain file; None where there is none, or one of over 64 MiB."""
-        file = await self._entry(path) if path.startswith("/") else None
-        return file.data[:limit] if file else None
-
-    async def _entry(self, path: str) -> File | None:
-        return await self._cell.engine.archive(self._cell.container, path, read_member)
-
-    async def write(self, folder: str, files: Changes) -> None:
-        """Put files below a folder; whatever else is in the way is replaced. See the protocol."""
-        await self._cell.put(folder, files)
-
-    async def snapshot(self) -> Changes:
-        """Return how the work tree differs from the image's; see the protocol."""
-        before = await self._template.listing()
-        compare = partial(archive_difference, before=before, workdir=self.workdir)
-        found = await self._cell.engine.archive(self._cell.container, self.workdir, compare)
-        if found is None:
-            return dict.fromkeys(before)
-        linked = {path: await self._entry(f"{self.workdir}/{path}") for path in found.linked}
-        return {**found.changes, **linked}
-
-
-class DockerTemplate:
-    """An image that holds the prepared tree."""
-
-    def __init__(self, engine: Engine, environment: Environment) -> None:
-        self.environment = environment
-        self._engine = engine
-        self._listing: Listing | None = None
-        self._reading = anyio.Lock()
-
-    async def listing(self) -> Listing:
-        """Return what the prepared work tree holds; read once."""
-        async with self._reading:
-            if self._listing is None:
-                async with self._engine.container(str(self.environment.image), started=False) as container:
-                    place = self.environment.workdir
-                    self._listing = await self._engine.archive(container, place, list_archive) or {}
-            return self._listing
-
-    @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[DockerSandbox]:
-        """Return a container of its own; memory, CPUs, processes and file size are bound for all of it."""
-        bound = limits or Limits()
-        options: dict[str, Any] = {
-            "network_mode": "none",
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "mem_limit": bound.memory,
-            "memswap_limit": bound.memory,
-            "pids_limit": bound.pids + _IDLE,
-            "cpu_period": _PERIOD,
-            "cpu_quota": max(1000, int(bound.cpus * _PERIOD)),
-            "ulimits": [
-                Ulimit(name="fsize", soft=bound.disk, hard=bound.disk),
-                Ulimit(name="core", soft=0, hard=0),
-            ],
-        }
-        variables = fixed_variables(_HOME) | dict(self.environment.variables)
-        async with self._engine.container(str(self.environment.image), **options) as container:
-            yield DockerSandbox(Cell(self._engine, container, self.environment.workdir, variables), self)
 
 
 class DockerBackend:
@@ -135,17 +57,21 @@ class DockerBackend:
 
     name = "docker"
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, events: Events, network: Network) -> None:
         self._engine = engine
+        self._network = network
+        self._events = events
+        self._said: set[str] = set()
+        self._starts = Starts(engine, events)
 
     async def identity(self, recipe: Recipe) -> str:
-        """Return the id of the image to start from, which is pulled where it isn't here; tags move.
+        """Return what names the image to start from, which is pulled where it isn't here; tags move.
 
         Raises:
             EnvironmentFailure: there is no such image.
             SandboxError: the service failed.
         """
-        return str((await self._base(recipe.image or self._engine.config.base_image)).id)
+        return await self._starts.identity(recipe.image)
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""
@@ -164,21 +90,9 @@ class DockerBackend:
         async with locked(cache_folder() / "environments" / self.name / f"{digest}.lock"):
             return await self.built(digest) or await self._build(recipe, tree, digest)
 
-    async def _base(self, name: str) -> Any:
-        found = await self._engine.image(name)
-        if found is not None:
-            return found
-        try:
-            return await self._engine.pull(name)
-        except SandboxError as error:
-            raise EnvironmentFailure(
-                f"the image {name} isn't here and can't be pulled: {error}\n"
-                f"Try `docker pull {name}`, or name another image in `[environment]` or as `base_image`."
-            ) from error
-
     async def _build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
-        name = recipe.image or self._engine.config.base_image
-        base = (await self._base(name)).attrs["Config"]
+        start = await self._starts.find(recipe.image)
+        name, base = recipe.image or self._engine.config.base_image, start.attrs["Config"]
         workdir = recipe.workdir or WORK
         if volume := _volume(base, workdir):
             raise EnvironmentFailure(
@@ -186,39 +100,104 @@ class DockerBackend:
             )
         settings = dict(setting.partition("=")[::2] for setting in base.get("Env") or ())
         own = own_variables(recipe, settings.get("PATH") or PATH)
-        packages = host_packages(mounted=True) if self._engine.local else Packages({}, {})
-        mounts = [Mount(inside, host, "bind", read_only=True) for inside, host in packages.mounts.items()]
-        variables = fixed_variables(_HOME) | dict(packages.variables) | own
+        local = self._engine.local
+        packages = host_packages(mounted=True, direct=self._direct) if local else Packages({}, {})
+        user = self._user(base)
+        home = _HOMES[user]
+        variables = fixed_variables(home) | dict(packages.variables) | own
         environment = environment_of(recipe, digest, workdir, own)
-        environment = environment.model_copy(update={"image": f"{_REPOSITORY}:{digest}"})
-        async with self._engine.container(name, mounts=mounts) as container:
-            await self._place(Cell(self._engine, container, "/", variables), tree, workdir)
-            cell = Cell(self._engine, container, workdir, variables)
-            await set_up(recipe, partial(cell.run, limits=SETUP), ("python3", "-m", "venv", VENV))
+        environment = environment.model_copy(update={"image": f"{_REPOSITORY}:{digest}", "user": user})
+        async with (
+            open_container_way(self._network, recipe, self._events, local=local) as way,
+            self._container(str(start.id), {**packages.mounts, **way.shown}) as container,
+        ):
+            outside = Cell(self._engine, container, "/", variables)
+            await self._prepare(outside, "layout", str(user), home, SCRATCH, "/tmp", "/var/tmp")  # noqa: S108
+            await self._place(outside, tree, workdir)
+            cell = Cell(self._engine, container, workdir, variables | dict(way.variables))
+            before = await before_commands(way, cell, start.attrs["Architecture"])
+
+            async def run(command: Sequence[str]) -> Execution:
+                return await cell.run((*before, *command), SETUP)
+
+            await set_up(recipe, run, ("python3", "-m", "venv", VENV))
+            if user:
+                await self._prepare(outside, "own", str(user), workdir, home, VENV)
             labels = {_LABEL: environment.model_dump_json(), OWNER: "", RUN: ""}
-            await self._engine.call(lambda: container.commit(_REPOSITORY, digest, conf={"Labels": labels}))
+            await self._engine.commit(container, _REPOSITORY, digest, labels)
         return environment
+
+    @property
+    def _direct(self) -> bool:
+        return self._network.mode == "full"
+
+    def _container(self, image: str, shown: Mapping[str, str | Path]) -> AbstractAsyncContextManager[Any]:
+        """Return the container in which an image is set up, with places of this host shown in it."""
+        mounts = [Mount(inside, str(host), "bind", read_only=True) for inside, host in shown.items()]
+        reach: dict[str, Any] = {} if self._direct else {"network_mode": "none"}
+        return self._engine.container(image, mounts=mounts, **reach)
+
+    def _user(self, base: Mapping[str, Any]) -> int:
+        """Return who commands run as: root only where the image keeps what they need in root's own home."""
+        own = any(_ROOTS_OWN.search(setting) for setting in base.get("Env") or ())
+        return 0 if own or self._engine.config.as_root else USER
+
+    async def _prepare(self, cell: Cell, name: str, *arguments: str) -> None:
+        ran = await cell.run(("sh", "-c", script(name), "sh", *arguments), SETUP)
+        if ran.exit_code != 0:
+            raise EnvironmentFailure(f"the image can't be prepared: {ran.output.strip()[-300:]}")
 
     async def _place(self, cell: Cell, tree: Path, workdir: str) -> None:
         """Put the work tree in; of one that the image has already, what isn't tracked stays."""
-        cleared = await cell.run(("sh", "-c", script("replace"), "sh", workdir, SCRATCH), SETUP)
-        if cleared.exit_code != 0:
-            raise EnvironmentFailure(f"{workdir} can't be prepared in the image: {cleared.output.strip()}")
+        await self._prepare(cell, "replace", workdir, SCRATCH)
         with tempfile.TemporaryFile() as packed:
             await anyio.to_thread.run_sync(pack_folder, tree, packed, workdir)
             packed.seek(0)
             await self._engine.put(cell.container, packed)
 
     @asynccontextmanager
-    async def open(self, environment: Environment) -> AsyncIterator[DockerTemplate]:
+    async def open(self, environment: Environment) -> AsyncIterator[Template]:
         """Return the template of a built environment.
 
         Raises:
-            SandboxError: the service no longer has its image.
+            SandboxError: the service no longer has its image, or a limit can't be held and the user
+                doesn't allow that.
         """
-        if environment.image is None or await self._engine.image(environment.image) is None:
+        async with used(self.name, environment.digest), self._opened(environment) as template:
+            yield template
+
+    @asynccontextmanager
+    async def _opened(self, environment: Environment) -> AsyncIterator[Template]:
+        image = await self._engine.image(environment.image) if environment.image else None
+        if image is None:
             raise SandboxError(f"the image of environment {environment.digest} is gone; build it again")
-        yield DockerTemplate(self._engine, environment)
+        home = _HOMES[environment.user]
+        settings = dict(setting.partition("=")[::2] for setting in image.attrs["Config"].get("Env") or ())
+        settings |= fixed_variables(home)
+        strict = self._engine.config.mode == "strict"
+        for boxes in (Boxes(self._engine, environment, home, plain) for plain in (False, True)):
+            ahead = self._engine.config.warm if strict or boxes.plain else 0
+            async with pooled(boxes.make, ahead=ahead) as pool:
+                template = BoxTemplate(environment, pool, boxes.plan(), settings)
+                if await self._works(template, boxes.plain):
+                    yield template
+                    return
+        mend = "see the note on why cells are slow"
+        require_bounds([TOGETHER], mend, self._events, allowed=self._engine.config.allow_unbounded)
+        yield ContainerTemplate(self._engine, environment, settings | dict(environment.variables))
+
+    async def _works(self, template: BoxTemplate, plain: bool) -> bool:
+        """Return whether cells can be made this way; what keeps them from it is said once."""
+        try:
+            async with template.fork():
+                return True
+        except SandboxError as error:
+            way = "a container each" if not plain else "a container each, by the service's own commands"
+            text = f"cells are slower than they could be, {way}: {error}"
+            if text not in self._said:
+                self._said.add(text)
+                self._events.emit("note", text)
+            return False
 
 
 def _volume(config: Mapping[str, Any], workdir: str) -> str | None:
@@ -227,23 +206,27 @@ def _volume(config: Mapping[str, Any], workdir: str) -> str | None:
 
 
 @asynccontextmanager
-async def open_docker(config: Docker, run: str, events: Events) -> AsyncIterator[DockerBackend]:
+async def open_docker(
+    config: Docker, run: str, events: Events, network: Network
+) -> AsyncIterator[DockerBackend]:
     """Return the backend; containers of dead processes are removed first.
 
     Raises:
-        SandboxError: no service answers.
+        SandboxError: no service answers, or it can't hold a limit and the user doesn't allow that.
     """
     engine = Engine(config, run)
     try:
         await engine.connect()
-        await engine.remove_left_over()
+        mend = "mount the kernel's control groups where the service runs"
+        require_bounds(await engine.unbounded(), mend, events, allowed=config.allow_unbounded)
         if engine.local:
-            report_withheld(events, mounted=True)
+            report_withheld(events, mounted=True, direct=network.mode == "full")
         else:
             events.emit(
                 "note", "the container service is remote: set-up doesn't get this host's package settings"
             )
-        yield DockerBackend(engine)
+        async with tidied(run, events, engine):
+            yield DockerBackend(engine, events, network)
     finally:
         with anyio.CancelScope(shield=True):
             await engine.close()

@@ -4,25 +4,32 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from secrets import token_hex
+from time import monotonic, sleep
 from typing import IO, Any, TypeVar
 
 import anyio
 import docker
-from docker.errors import DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils.socket import frames_iter
-from requests.exceptions import RequestException
+from requests.exceptions import RequestException, Timeout
 
 from swe_scale import assets
 from swe_scale.config import Docker
 from swe_scale.errors import SandboxError
-from swe_scale.sandbox.owner import gone, owner
+from swe_scale.sandbox.choice import plain_reason
+from swe_scale.sandbox.owner import owner
 from swe_scale.sandbox.process import Output
 
 T = TypeVar("T")
 OWNER = "swe-scale.owner"
 RUN = "swe-scale.run"
-_SECONDS = 600
-"""For one answer of the service."""
+_CONFLICT = 409
+_PAUSE = 0.05
+_REMOVAL = 30.0
+"""Seconds that the service may take to remove a container."""
+_MAKE_ROOM = "Make room where it keeps its data, for instance with `swe-scale images prune --keep-free 20GB`"
+_PATIENCE = 3600
+"""Seconds for an answer that takes as long as there is to copy."""
 
 
 def script(name: str) -> str:
@@ -37,6 +44,7 @@ class Exec:
     command: Sequence[str]
     workdir: str
     variables: Mapping[str, str] = field(default_factory=dict)
+    user: int = 0
 
 
 class Engine:
@@ -46,6 +54,7 @@ class Engine:
         self.config = config
         self._run = run
         self._client: Any = None
+        self._patient: Any = None
         self._calls = anyio.CapacityLimiter(16)
         # As many as there are sandboxes; a stream that waits must not keep a kill from being sent.
         self._streams = anyio.CapacityLimiter(4096)
@@ -68,23 +77,40 @@ class Engine:
             self._client = await self.call(self._connected)
         except SandboxError as error:
             where = self.config.base_url or "the usual socket"
+            reason = plain_reason(error)
+            mend = "let this user use it" if reason.endswith("closed to this user") else "start Docker"
             raise SandboxError(
-                f"{error}\nNo container service answers at {where}: start Docker, "
+                f"the container service failed: {reason}\nNo container service answers at {where}: {mend}, "
                 "set `base_url`, or use the bubblewrap sandbox"
             ) from error
+        self._patient = self._opened(timeout=_PATIENCE, version=self._client.api.api_version)
 
     def _connected(self) -> Any:
-        url = self.config.base_url
-        # Every sandbox may hold a connection of its own, and a large image takes minutes to commit.
-        options: dict[str, Any] = {"timeout": _SECONDS, "max_pool_size": 64}
-        client = docker.DockerClient(url, **options) if url else docker.from_env(**options)
+        client = self._opened(timeout=self.config.timeout)
         client.ping()
         return client
 
+    def _opened(self, **options: Any) -> Any:
+        # Every sandbox may hold a connection of its own.
+        options["max_pool_size"] = 64
+        url = self.config.base_url
+        return docker.DockerClient(url, **options) if url else docker.from_env(**options)
+
+    async def unbounded(self) -> list[str]:
+        """Return what the service says it can't bound."""
+        facts = await self.call(self._client.info)
+        names = {"MemoryLimit": "memory", "PidsLimit": "processes", "CpuCfsQuota": "CPUs"}
+        return [name for key, name in names.items() if not facts.get(key)]
+
     async def close(self) -> None:
         """Let go of the service."""
-        if self._client is not None:
-            await self.call(self._client.close)
+        for client in filter(None, (self._client, self._patient)):
+            await self.call(client.close)
+
+    @property
+    def api(self) -> Any:
+        """The connected service's own calls; they block, so make them in `call`."""
+        return self._client.api
 
     @property
     def local(self) -> bool:
@@ -102,20 +128,14 @@ class Engine:
 
         return await self.call(find)
 
-    async def pull(self, name: str) -> Any:
-        """Return an image from its registry."""
-        repository, colon, tag = name.rpartition(":")
-        if not colon or "/" in tag:
-            repository, tag = name, "latest"
-        return await self.call(lambda: self._client.images.pull(repository, tag=tag))
-
     @asynccontextmanager
-    async def container(self, image: str, *, started: bool = True, **options: Any) -> AsyncIterator[Any]:
+    async def container(
+        self, image: str, *, started: bool = True, user: int = 0, **options: Any
+    ) -> AsyncIterator[Any]:
         """Return a container that idles; it is removed when the context ends, however it ends."""
-        name = f"swe-scale-{token_hex(8)}"
-        labels = {RUN: self._run, OWNER: owner()}
         command = ["sh", "-c", script("idle")]
-        fixed = {"name": name, "labels": labels, "entrypoint": [], "user": "0:0", "hostname": "sandbox"}
+        fixed = self.identity() | {"user": f"{user}:{user}"}
+        name = fixed["name"]
         try:
             container = await self.call(
                 lambda: self._client.containers.create(
@@ -127,21 +147,34 @@ class Engine:
             yield container
         finally:
             with anyio.CancelScope(shield=True):
-                await self.call(self._remove, name)
+                await self.remove(name)
+
+    def identity(self) -> dict[str, Any]:
+        """Return the options that every container of ours gets, with a name of its own."""
+        labels = {RUN: self._run, OWNER: owner()}
+        return {
+            "name": f"swe-scale-{token_hex(8)}",
+            "labels": labels,
+            "entrypoint": [],
+            "hostname": "sandbox",
+        }
+
+    async def remove(self, name: str) -> None:
+        """Kill a container and remove it with all that it wrote; one that is gone is no error."""
+        await self.call(self._remove, name)
 
     def _remove(self, name: str) -> None:
-        try:
-            self._client.api.remove_container(name, force=True, v=True)
-        except NotFound:
-            return
-
-    async def remove_left_over(self) -> None:
-        """Remove the containers of processes that are dead."""
-        for container in await self.call(
-            lambda: self._client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-        ):
-            if gone(container.labels.get(OWNER, "")):
-                await self.call(self._remove, container.id)
+        until = monotonic() + _REMOVAL
+        while monotonic() < until:
+            try:
+                self._client.api.remove_container(name, force=True, v=True)
+            except NotFound:
+                return
+            except APIError as error:
+                # It is being removed already; it is gone when it isn't found.
+                if error.status_code != _CONFLICT:
+                    raise
+                sleep(_PAUSE)
 
     async def follow(self, container: Any, what: Exec, outputs: tuple[Output, Output]) -> int | None:
         """Run a command to its end, adding to `outputs` as it speaks; return its exit code.
@@ -156,7 +189,7 @@ class Engine:
                 list(what.command),
                 workdir=what.workdir,
                 environment=dict(what.variables),
-                user="0:0",
+                user=f"{what.user}:{what.user}",
             )["Id"]
             with closing(api.exec_start(made, socket=True)) as stream:
                 try:
@@ -173,7 +206,12 @@ class Engine:
     async def put(self, container: Any, archive: bytes | IO[bytes]) -> None:
         """Unpack an archive inside, with the container's root as its root."""
         # Anywhere else the service refuses symbolic links that lead out of the folder.
-        await self.call(container.put_archive, "/", archive)
+        await self.call(self._patient.api.put_archive, container.id, "/", archive)
+
+    async def commit(self, container: Any, repository: str, tag: str, labels: Mapping[str, str]) -> None:
+        """Keep a container's files as an image."""
+        conf = {"Labels": dict(labels)}
+        await self.call(lambda: self._patient.api.commit(container.id, repository, tag, conf=conf))
 
     async def archive(self, container: Any, path: str, use: Callable[[Iterable[bytes]], T]) -> T | None:
         """Return what a function makes of the archive of a path inside; None where there is no such path."""
@@ -193,6 +231,12 @@ class Engine:
 def _translated(function: Callable[..., T], *arguments: Any) -> T:
     try:
         return function(*arguments)
+    except Timeout as error:
+        raise SandboxError(
+            "the container service didn't answer in time; `timeout` under [sandbox] is how long it may take"
+        ) from error
     except (DockerException, RequestException, OSError) as error:
-        said = getattr(error, "explanation", None) or error
-        raise SandboxError(f"the container service failed: {said}") from error
+        said = str(getattr(error, "explanation", None) or error)
+        full = any(words in said for words in ("no space left on device", "disk quota exceeded"))
+        mend = f"\n{_MAKE_ROOM}" if full else ""
+        raise SandboxError(f"the container service failed: {said}{mend}") from error

@@ -12,7 +12,7 @@ import anyio
 from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Environment, Execution
-from swe_scale.sandbox.owner import gone, owner
+from swe_scale.sandbox.owner import owner
 from swe_scale.sandbox.tree import (
     MOST_ENTRIES,
     Listing,
@@ -161,11 +161,3 @@ async def copied(prepared: Prepared) -> AsyncIterator[Box]:
 def _make(box: Box) -> None:
     for folder in (box.folder, box.scratch, box.temporary):
         folder.mkdir(parents=True, mode=0o700)
-
-
-def remove_left_over() -> None:
-    """Delete the copies of processes that are dead."""
-    forks = cache_folder() / "forks"
-    for folder in forks.iterdir() if forks.is_dir() else ():
-        if gone(folder.name.rpartition("-")[0]):
-            remove_tree(folder)

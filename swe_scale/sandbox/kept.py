@@ -1,7 +1,9 @@
 """Environments kept as folders of this host: built once, found again, for the backends without a service."""
 
 import shutil
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import anyio
@@ -9,17 +11,19 @@ import anyio
 from swe_scale.config import cache_folder
 from swe_scale.errors import SandboxError
 from swe_scale.records import Environment
-from swe_scale.sandbox import Recipe
+from swe_scale.sandbox import Recipe, Template
 from swe_scale.sandbox.host import Prepared
 from swe_scale.sandbox.preparation import locked
 from swe_scale.sandbox.python import Interpreter, find_python
 from swe_scale.sandbox.tree import remove_tree
+from swe_scale.sandbox.usage import used
 
-_RECORD = "environment.json"
+RECORD = "environment.json"
+"""File that is there once an environment is complete."""
 Make = Callable[[Path], Awaitable[Environment]]
 
 
-class HostBackend:
+class HostBackend(ABC):
     """What the backends share that keep environments under the cache folder."""
 
     name: str
@@ -47,9 +51,22 @@ class HostBackend:
         """Return what is complete under the cache folder; see the protocol."""
         return _recorded(self.root(digest))
 
+    @asynccontextmanager
+    async def open(self, environment: Environment) -> AsyncIterator[Template]:
+        """Return the template of a built environment, which stays as long as the context lasts.
+
+        Raises:
+            SandboxError: it is gone from this host.
+        """
+        async with used(self.name, environment.digest), self._opened(environment) as template:
+            yield template
+
+    @abstractmethod
+    def _opened(self, environment: Environment) -> AbstractAsyncContextManager[Template]: ...
+
 
 def _recorded(root: Path) -> Environment | None:
-    record = root / _RECORD
+    record = root / RECORD
     return Environment.model_validate_json(record.read_bytes()) if record.is_file() else None
 
 
@@ -71,9 +88,9 @@ async def prepare(root: Path, tree: Path, make: Make) -> Environment:
         try:
             await anyio.to_thread.run_sync(_lay_out, root, tree)
             environment = await make(root)
-            part = (root / _RECORD).with_suffix(".part")
+            part = (root / RECORD).with_suffix(".part")
             part.write_text(environment.model_dump_json(), encoding="utf-8")
-            part.replace(root / _RECORD)
+            part.replace(root / RECORD)
             complete = True
         finally:
             if not complete:
@@ -97,6 +114,6 @@ def prepared_tree(environment: Environment) -> Prepared:
     Raises:
         SandboxError: it is no longer there.
     """
-    if not environment.root or not (Path(environment.root) / _RECORD).is_file():
+    if not environment.root or not (Path(environment.root) / RECORD).is_file():
         raise SandboxError(f"the environment {environment.digest} is gone from this host; build it again")
     return Prepared(Path(environment.root), environment)

@@ -8,27 +8,24 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
-import anyio
-
-from swe_scale.config import Limits, Local
+from swe_scale.config import Limits, Local, Network
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
 from swe_scale.sandbox import Recipe
+from swe_scale.sandbox.cleaning import tidied
 from swe_scale.sandbox.host import (
     Box,
     HostSandbox,
     Prepared,
     copied,
-    remove_left_over,
 )
 from swe_scale.sandbox.kept import HostBackend, prepare, prepared_tree
+from swe_scale.sandbox.owner import CELL_MARK, owner
 from swe_scale.sandbox.packages import host_packages, report_withheld
 from swe_scale.sandbox.preparation import PATH, SETUP, environment_of, fixed_variables, own_variables, set_up
 from swe_scale.sandbox.process import Command, run_process
 
-_MARK = "SWE_SCALE_CELL"
-"""Variable by which a cell's processes are known, whatever they became children of."""
 _PASSES = 200
 
 
@@ -45,7 +42,7 @@ def _marked(process: Path, wanted: bytes) -> bool | None:
 
 
 def _killer(mark: str) -> Callable[[], None]:
-    wanted = f"{_MARK}={mark}".encode()
+    wanted = f"{CELL_MARK}={mark}".encode()
     started = time.time()
 
     def kill() -> None:
@@ -70,8 +67,8 @@ def _killer(mark: str) -> Callable[[], None]:
 async def _run(
     box: Box, command: Sequence[str], limits: Limits, variables: Mapping[str, str], stdin: bytes = b""
 ) -> Execution:
-    mark = token_hex(8)
-    temporary = {"TMPDIR": str(box.temporary), _MARK: mark}
+    mark = f"{owner()}-{token_hex(8)}"
+    temporary = {"TMPDIR": str(box.temporary), CELL_MARK: mark}
     arguments = ("sh", "-c", 'exec "$@"', "sh", *command)
     return await run_process(
         Command(arguments, box.tree, {**variables, **temporary}, stdin), limits, _killer(mark)
@@ -159,19 +156,28 @@ class LocalBackend(HostBackend):
         return await prepare(self.root(digest), tree, make)
 
     @asynccontextmanager
-    async def open(self, environment: Environment) -> AsyncIterator[LocalTemplate]:
-        """Return the template of a built environment.
-
-        Raises:
-            SandboxError: it is gone from this host.
-        """
+    async def _opened(self, environment: Environment) -> AsyncIterator[LocalTemplate]:
         yield LocalTemplate(prepared_tree(environment))
 
 
 @asynccontextmanager
-async def open_local(config: Local, run: str, events: Events) -> AsyncIterator[LocalBackend]:  # noqa: ARG001
-    """Return the backend; says once that it isolates nothing."""
+async def open_local(
+    config: Local,
+    run: str,
+    events: Events,
+    network: Network,
+) -> AsyncIterator[LocalBackend]:
+    """Return the backend; says once that it isolates nothing.
+
+    Raises:
+        SandboxError: set-up is to have no network.
+    """
+    if network.mode == "none":
+        raise SandboxError(
+            "the local sandbox can't keep set-up from the network; use docker or bubblewrap, "
+            "or leave out --network none"
+        )
     events.emit("note", "the local sandbox isolates nothing: code runs as you, with your files and network")
     report_withheld(events, mounted=False)
-    await anyio.to_thread.run_sync(remove_left_over)
-    yield LocalBackend(config.python)
+    async with tidied(run, events):
+        yield LocalBackend(config.python)

@@ -40,6 +40,11 @@ _APART = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "
 _USER = ("--uid", "1000", "--gid", "1000", "--hostname", "sandbox")
 
 
+def apart() -> Iterator[str]:
+    """Return the options of `bwrap` that leave nothing of the host but its programs."""
+    yield from (*_APART, *_USER, *_system())
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """What a command sees: the host's programs, its own folders, and where they appear."""
@@ -53,12 +58,14 @@ class Inside:
     """Path inside to host file or folder that can't."""
     variables: Mapping[str, str]
     preparing: bool = False
-    """Whether this is set-up: with the network, and bound by time only."""
+    """Whether this is set-up: bound by time only."""
+    network: bool = False
+    """Whether it shares this host's network."""
 
     def arguments(self) -> Iterator[str]:
         """Return the options of `bwrap`."""
-        yield from (*_APART, *_USER, *_system())
-        if self.preparing:
+        yield from apart()
+        if self.network:
             yield from ("--share-net", "--ro-bind-try", str(_RESOLVER.resolve()), str(_RESOLVER))
         for inside, outside in self.shown.items():
             yield from ("--ro-bind", str(outside), inside)
@@ -99,7 +106,13 @@ async def _grouped(groups: Groups | None, limits: Limits) -> AsyncIterator[Group
             await anyio.to_thread.run_sync(group.remove)
 
 
-def _bounds(limits: Limits, *, grouped: bool) -> Iterator[str]:
+def per_process(limits: Limits, *, grouped: bool) -> Iterator[str]:
+    """Return the beginning of a command that binds each of its processes.
+
+    Args:
+        limits: of which the file size is always held, memory and processes only where nothing else does.
+        grouped: whether a control group does.
+    """
     program = shutil.which("prlimit", path=PATH)
     if program is None:
         return
@@ -129,7 +142,7 @@ async def run_inside(
             str(status),
             *map(str, group.entrances if group else ()),
             *("--", "bwrap", "--json-status-fd", "3", *inside.arguments(), "--"),
-            *(() if inside.preparing else _bounds(limits, grouped=group is not None)),
+            *(() if inside.preparing else per_process(limits, grouped=group is not None)),
             *("sh", "-c", 'exec "$@"', "sh", *command),
         )
         start = Command(arguments, inside.folder, {"PATH": PATH}, stdin)

@@ -34,9 +34,12 @@ _PASSED = {
     "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE",
     "UV_DEFAULT_INDEX",
+    "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS",
+    "UV_INDEX",
     "UV_INDEX_URL",
 } | {f"PIP_{key.upper().replace('-', '_')}" for key in _PIP}
+_PROXIES = {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "PIP_PROXY"}
 _MOUNTED = "/run/swe-scale"
 """Folder inside in which files of the host appear during set-up."""
 _USER = re.compile(r"(?:(?<=://)|(?<![^\s]))[^/?#\s]*@")
@@ -101,7 +104,7 @@ def _tells(word: str) -> bool:
         return True
 
 
-def _public(value: str) -> str:
+def public(value: str) -> str:
     """Return a setting without passwords, and without files that hold any."""
     words = (_USER.sub("", word) for word in value.split(" "))
     return " ".join(word for word in words if not _tells(word))
@@ -122,28 +125,36 @@ def _shown(name: str, value: str, mounts: dict[str, str]) -> str:
     return " ".join(words)
 
 
-def host_packages(*, mounted: bool) -> Packages:
+def host_settings() -> dict[str, str]:
+    """Return the settings of this host's package clients as they are: they may hold passwords."""
+    found = _pip_settings(list(_pip_files()))
+    return found | {name: value for name, value in os.environ.items() if name.upper() in _PASSED}
+
+
+def host_packages(*, mounted: bool, direct: bool = True) -> Packages:
     """Return the settings of this host's package clients, without passwords: set-up runs hostile code.
 
     Args:
         mounted: whether set-up runs apart from the host's files, so that those named must be shown to it.
+        direct: whether set-up has the host's network, so that it needs the host's proxies.
     """
-    variables = _pip_settings(list(_pip_files()))
-    variables |= {name: value for name, value in os.environ.items() if name.upper() in _PASSED}
+    variables = host_settings()
+    if not direct:
+        variables = {name: value for name, value in variables.items() if name.upper() not in _PROXIES}
     variables |= {"PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
-    public = {name: _public(value) for name, value in variables.items()}
-    withheld = tuple(sorted(name for name, value in public.items() if value != variables[name]))
-    public = {name: value for name, value in public.items() if value}
+    shown = {name: public(value) for name, value in variables.items()}
+    withheld = tuple(sorted(name for name, value in shown.items() if value != variables[name]))
+    shown = {name: value for name, value in shown.items() if value}
     if not mounted:
-        return Packages(public, {}, withheld)
+        return Packages(shown, {}, withheld)
     mounts: dict[str, str] = {}
-    shown = {name: _shown(name, value, mounts) for name, value in public.items()}
+    shown = {name: _shown(name, value, mounts) for name, value in shown.items()}
     return Packages(shown, mounts, withheld)
 
 
-def report_withheld(events: Events, *, mounted: bool) -> None:
+def report_withheld(events: Events, *, mounted: bool, direct: bool = True) -> None:
     """Say which settings set-up gets without their passwords, if any; arguments as of `host_packages`."""
-    names = host_packages(mounted=mounted).withheld
+    names = host_packages(mounted=mounted, direct=direct).withheld
     if names:
         events.emit(
             "note",

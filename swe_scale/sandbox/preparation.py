@@ -7,6 +7,7 @@ from pathlib import Path
 from swe_scale import locks
 from swe_scale.config import Limits
 from swe_scale.errors import EnvironmentFailure, SandboxError
+from swe_scale.events import printable
 from swe_scale.records import Environment, Execution
 from swe_scale.sandbox import Recipe
 
@@ -17,6 +18,8 @@ WORK = "/work"
 SETUP = Limits(seconds=3600.0, memory=1 << 40, cpus=1024.0, pids=1 << 20, disk=1 << 40)
 """Limits of one set-up line; only the time is meant to bite."""
 _SHOWN = 20
+_WIDTH = 400
+"""Characters that are shown of a line."""
 
 Run = Callable[[Sequence[str]], Awaitable[Execution]]
 
@@ -71,7 +74,7 @@ async def set_up(recipe: Recipe, run: Run, venv: tuple[str, ...]) -> None:
 
     Args:
         recipe: the lines, and whether a virtual environment comes first.
-        run: runs one command in the work tree, with the network.
+        run: runs one command in the work tree, with what network is allowed.
         venv: the command that makes the virtual environment.
 
     Raises:
@@ -92,5 +95,6 @@ async def _step(name: str, command: Sequence[str], run: Run) -> None:
         if execution.timed_out
         else f"failed with exit code {execution.exit_code}"
     )
-    last = "\n".join(execution.output.splitlines()[-_SHOWN:])
+    lines = printable(execution.output).splitlines()[-_SHOWN:]
+    last = "\n".join(line if len(line) <= _WIDTH else f"{line[:_WIDTH]} …" for line in lines)
     raise EnvironmentFailure(f"the set-up command `{name}` {ended}; the end of its output:\n{last}".rstrip())

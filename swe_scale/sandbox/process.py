@@ -27,6 +27,13 @@ class Output:
         self._tail = bytearray()
         self._cut = 0
 
+    @classmethod
+    def of(cls, head: bytes, cut: int, tail: bytes) -> "Output":
+        """Return a stream of which somebody else kept head and tail."""
+        output = cls(2 * max(len(head), len(tail)))
+        output._head, output._tail, output._cut = bytearray(head), bytearray(tail), cut
+        return output
+
     def add(self, chunk: bytes) -> None:
         """Take the next bytes."""
         room = self._most[0] - len(self._head)

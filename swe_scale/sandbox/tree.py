@@ -14,7 +14,8 @@ MOST_ENTRIES = 20_000
 """Changed entries that one snapshot may have."""
 MOST_BYTES = 64 * 1024**2
 """Bytes that the changed entries of one snapshot may have together."""
-_DERIVED = {"__pycache__", ".pytest_cache", ".swe-scale"}
+DERIVED = frozenset({"__pycache__", ".pytest_cache", ".swe-scale"})
+"""Names of entries that Python and its tools make; never part of a change."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Listing = Mapping[str, os.stat_result]
@@ -23,7 +24,7 @@ Listing = Mapping[str, os.stat_result]
 
 def ignored(name: str) -> bool:
     """Return whether an entry of this name is never part of a change: git's own, or derived by Python."""
-    return name == ".git" or name in _DERIVED or name.endswith(".pyc")
+    return name == ".git" or name in DERIVED or name.endswith(".pyc")
 
 
 def too_large(workdir: str) -> TooLarge:

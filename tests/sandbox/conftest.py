@@ -1,5 +1,6 @@
 """The three backends, each with one environment that is built once."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,11 +13,14 @@ import docker
 import pytest
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
+from sandbox_kit import BACKENDS
 
 from swe_scale.config import Bubblewrap, Docker, Local, SandboxConfig
+from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment
-from swe_scale.sandbox import Recipe, Sandbox, Template, open_backend
+from swe_scale.sandbox import Recipe, Sandbox, Template, boxes, bubblewrap, open_backend
+from swe_scale.sandbox.boxes import profile
 
 IMAGE = os.environ.get("SWE_SCALE_TEST_IMAGE", "swe-scale-test/debian:bookworm")
 SETUP = (
@@ -56,11 +60,15 @@ def without_bubblewrap() -> str:
     return "" if tried.returncode == 0 else "no user namespaces here"
 
 
-BACKENDS = [
-    pytest.param("docker", marks=pytest.mark.docker),
-    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
-    pytest.param("local"),
-]
+async def no_compiler(machine: str, elsewhere: object = None) -> Path:
+    raise SandboxError("no C compiler was found")
+
+
+def without_namespaces() -> str:
+    """The profile of a service that keeps containers from making namespaces."""
+    found = json.loads(profile())
+    found["syscalls"][0]["names"].remove("unshare")
+    return json.dumps(found)
 
 
 def write_tree(folder: Path) -> Path:
@@ -81,6 +89,8 @@ def write_tree(folder: Path) -> Path:
 def remove_image(environment: Environment) -> None:
     if environment.image:
         client = docker.from_env()
+        for image in client.images.list(filters={"label": f"{boxes.BOX}={environment.digest}"}):
+            client.images.remove(image.id, force=True)
         client.images.remove(environment.image, force=True)
         client.close()
 
@@ -100,11 +110,21 @@ def bubblewrap_config() -> Bubblewrap:
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
-def config(request: pytest.FixtureRequest) -> SandboxConfig:
-    if request.param == "local":
-        return Local()
-    found: SandboxConfig = request.getfixturevalue(f"{request.param}_config")
-    return found
+def config(request: pytest.FixtureRequest) -> Iterator[SandboxConfig]:
+    kind, _, way = str(request.param).partition("-")
+    found: SandboxConfig = Local() if kind == "local" else request.getfixturevalue(f"{kind}_config")
+    with pytest.MonkeyPatch.context() as patch:
+        if way == "strict":
+            found = found.model_copy(update={"mode": "strict"})
+        elif way == "plain":
+            patch.setattr(boxes, "profile", without_namespaces)
+        elif way == "exec":
+            patch.setattr(boxes.helper, "provide", no_compiler)
+        elif way == "copies":
+            patch.setattr(bubblewrap, "provide", no_compiler)
+        if way in ("exec", "copies"):
+            found = found.model_copy(update={"allow_unbounded": True})
+        yield found
 
 
 @pytest.fixture
@@ -132,16 +152,29 @@ def events() -> Events:
 
 
 @pytest.fixture(scope="session")
-async def environment(
-    anyio_backend: str, config: SandboxConfig, tree: Path, shared_cache: Path
-) -> AsyncIterator[Environment]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(shared_cache))
-        async with open_backend(config, "tests", Events()) as backend:
-            recipe = Recipe(setup=SETUP, python=True, test="true {tests}")
-            built = await backend.build(recipe, tree, token_hex(8))
+def environments() -> Iterator[dict[str, Environment]]:
+    """Those that are built already, by the kind of the sandbox."""
+    built: dict[str, Environment] = {}
     yield built
-    remove_image(built)
+    for environment in built.values():
+        remove_image(environment)
+
+
+@pytest.fixture(scope="session")
+async def environment(
+    anyio_backend: str,
+    config: SandboxConfig,
+    tree: Path,
+    shared_cache: Path,
+    environments: dict[str, Environment],
+) -> Environment:
+    if config.kind not in environments:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(shared_cache))
+            async with open_backend(config, "tests", Events()) as backend:
+                recipe = Recipe(setup=SETUP, python=True, test="true {tests}")
+                environments[config.kind] = await backend.build(recipe, tree, token_hex(8))
+    return environments[config.kind]
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.sandbox import cgroup
 from swe_scale.sandbox.cgroup import Group, Groups
+from swe_scale.sandbox.cleaning import Scope, clean
 from swe_scale.sandbox.namespaces import _grouped
 from swe_scale.sandbox.owner import owner
 
@@ -159,7 +160,7 @@ def test_groups_of_dead_processes_are_removed(kernels: Groups) -> None:
     own = kernels.create(Limits())
     try:
         assert folders and all(folder.is_dir() for folder in folders)
-        kernels.remove_left_over()
+        anyio.run(clean, None, Scope())
         assert not any(folder.exists() for folder in folders)
         assert all(folder.is_dir() for folder in own.folders)
     finally:

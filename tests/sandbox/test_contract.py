@@ -1,16 +1,18 @@
 """What every backend promises, asked of each of them."""
 
 import os
+import secrets
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
 import anyio
 import docker
 import pytest
+from sandbox_kit import ISOLATING
 
 from swe_scale.config import Docker, Limits, Local, SandboxConfig, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
@@ -20,15 +22,14 @@ from swe_scale.sandbox import Recipe, Sandbox, Template, open_backend
 
 pytestmark = pytest.mark.anyio
 LIMITS = Limits(seconds=60)
-isolating = pytest.mark.parametrize(
-    "config",
-    [
-        pytest.param("docker", marks=pytest.mark.docker),
-        pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
-    ],
-    indirect=True,
-)
+isolating = pytest.mark.parametrize("config", ISOLATING, indirect=True)
 Forget = Callable[[Environment], None]
+
+
+@asynccontextmanager
+async def opened(config: SandboxConfig, environment: Environment, events: Events) -> AsyncIterator[Template]:
+    async with open_backend(config, "tests", events) as backend, backend.open(environment) as template:
+        yield template
 
 
 async def sh(sandbox: Sandbox, line: str, limits: Limits = LIMITS, stdin: bytes = b"") -> Execution:
@@ -49,15 +50,18 @@ def running(mark: str) -> list[str]:
     return found
 
 
-def left_behind(config: SandboxConfig) -> list[str]:
-    """Containers, copies and control groups of this process."""
+def left_behind(config: SandboxConfig, pid: int | None = None) -> list[str]:
+    """Containers, copies and control groups of a process, by default of this one."""
+    pid = pid or os.getpid()
     forks = cache_folder() / "forks"
-    found = [str(path) for path in forks.iterdir()] if forks.is_dir() else []
-    found += map(str, Path("/sys/fs/cgroup").glob(f"**/swe-scale-{os.getpid()}-*"))
+    found = [str(path) for path in forks.glob(f"*-{pid}-*")] if forks.is_dir() else []
+    found += map(str, Path("/sys/fs/cgroup").glob(f"**/swe-scale-*-{pid}-*"))
     if isinstance(config, Docker):
         client = docker.from_env()
-        containers = client.containers.list(all=True, filters={"label": "swe-scale.run=tests"})
-        found += [each.name for each in containers if f"-{os.getpid()}-" in each.labels["swe-scale.owner"]]
+        containers = client.containers.list(
+            all=True, filters={"label": "swe-scale.owner"}, ignore_removed=True
+        )
+        found += [each.name for each in containers if f"-{pid}-" in each.labels["swe-scale.owner"]]
         client.close()
     return found
 
@@ -225,17 +229,6 @@ async def test_the_network_is_out_of_reach(sandbox: Sandbox, config: SandboxConf
             assert execution.output == expected
 
 
-async def test_set_up_has_the_network(config: SandboxConfig, tree: Path, forget: Forget) -> None:
-    with listening() as (address, port):
-        (script := tree / "connect.py").write_text(CONNECT)
-        try:
-            recipe = Recipe(setup=(f"python3 connect.py {address} {port} >reached; grep -x reached reached",))
-            async with open_backend(config, "tests", Events()) as backend:
-                forget(await backend.build(recipe, tree, token_hex(8)))
-        finally:
-            script.unlink()
-
-
 STUBBORN = (
     "import os,signal,sys,time\n"
     "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -270,26 +263,27 @@ async def test_nothing_outlives_its_command(sandbox: Sandbox) -> None:
     assert running(mark) == []
 
 
-async def test_cancellation_leaves_nothing_behind(template: Template, config: SandboxConfig) -> None:
+async def test_cancellation_leaves_nothing_behind(config: SandboxConfig, environment: Environment) -> None:
     mark = token_hex(8)
 
-    async def work() -> None:
+    async def work(template: Template) -> None:
         async with template.fork() as sandbox:
             await sandbox.run(["python", "-c", STUBBORN, mark, "300"], limits=LIMITS)
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(work)
-        # No event tells that a program inside has come up.
-        while not running(mark):  # noqa: ASYNC110
-            await anyio.sleep(0.05)
-        tasks.cancel_scope.cancel()
-    assert running(mark) == []
+    async with opened(config, environment, Events()) as template:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work, template)
+            # No event tells that a program inside has come up.
+            while not running(mark):  # noqa: ASYNC110
+                await anyio.sleep(0.05)
+            tasks.cancel_scope.cancel()
+        assert running(mark) == []
     assert left_behind(config) == []
 
 
-async def test_an_error_leaves_nothing_behind(template: Template, config: SandboxConfig) -> None:
+async def test_an_error_leaves_nothing_behind(config: SandboxConfig, environment: Environment) -> None:
     async def work() -> None:
-        async with template.fork() as sandbox:
+        async with opened(config, environment, Events()) as template, template.fork() as sandbox:
             await sh(sandbox, "mkdir closed && touch closed/file && chmod 0 closed")
             raise ZeroDivisionError
 
@@ -299,16 +293,19 @@ async def test_an_error_leaves_nothing_behind(template: Template, config: Sandbo
 
 
 async def test_cancellation_at_any_moment_of_a_fork_leaves_nothing(
-    template: Template, config: SandboxConfig
+    config: SandboxConfig, environment: Environment
 ) -> None:
-    async def work() -> None:
-        async with template.fork() as sandbox:
-            await sh(sandbox, "true")
-
-    for step in range(12):
-        with anyio.move_on_after(step * 0.02):
-            await work()
+    async with opened(config, environment, Events()) as template:
+        for step in range(24):
+            with anyio.move_on_after(step * 0.01):
+                async with template.fork() as sandbox:
+                    await sh(sandbox, "true")
     assert left_behind(config) == []
+    for step in range(12):
+        with anyio.move_on_after(step * 0.04):
+            async with opened(config, environment, Events()) as template, template.fork() as sandbox:
+                await sh(sandbox, "true")
+        assert left_behind(config) == []
 
 
 async def test_long_output_keeps_head_and_tail(sandbox: Sandbox) -> None:
@@ -484,50 +481,49 @@ async def test_writing_never_follows_planted_links(sandbox: Sandbox, tmp_path: P
     assert await sandbox.read(f"{sandbox.workdir}/d/file") == b"written"
 
 
-async def test_many_forks_at_once(template: Template, config: SandboxConfig) -> None:
+async def test_many_forks_at_once(config: SandboxConfig, environment: Environment) -> None:
     found: dict[int, str] = {}
 
-    async def work(number: int) -> None:
+    async def work(template: Template, number: int) -> None:
         async with template.fork() as sandbox:
             await sh(sandbox, f"echo {number} >demo.py")
             found[number] = (await sh(sandbox, "cat demo.py")).output
 
-    async with anyio.create_task_group() as tasks:
+    async with opened(config, environment, Events()) as template, anyio.create_task_group() as tasks:
         for number in range(8):
-            tasks.start_soon(work, number)
+            tasks.start_soon(work, template, number)
     assert found == {number: f"{number}\n" for number in range(8)}
     assert left_behind(config) == []
 
 
-async def test_what_a_dead_process_left_is_removed(
-    config: SandboxConfig, environment: Environment, tmp_path: Path
-) -> None:
-    program = (
-        "import sys, os, anyio\n"
-        "from pydantic import TypeAdapter\n"
-        "from swe_scale.config import SandboxConfig\n"
-        "from swe_scale.events import Events\n"
-        "from swe_scale.records import Environment\n"
-        "from swe_scale.sandbox import open_backend\n"
-        "config = TypeAdapter(SandboxConfig).validate_json(sys.argv[1])\n"
-        "environment = Environment.model_validate_json(sys.argv[2])\n"
-        "async def main():\n"
-        "    async with open_backend(config, sys.argv[3], Events()) as backend:\n"
-        "        async with backend.open(environment) as template, template.fork(): os._exit(0)\n"
-        "anyio.run(main)\n"
-    )
-    run = token_hex(8)
-    given = [config.model_dump_json(), environment.model_dump_json(), run]
-    await anyio.run_process([sys.executable, "-c", program, *given])
-    client = docker.from_env() if isinstance(config, Docker) else None
+HELD = (
+    "import sys, os, anyio\n"
+    "from pydantic import TypeAdapter\n"
+    "from swe_scale.config import Limits, SandboxConfig\n"
+    "from swe_scale.events import Events\n"
+    "from swe_scale.records import Environment\n"
+    "from swe_scale.sandbox import open_backend\n"
+    "config = TypeAdapter(SandboxConfig).validate_json(sys.argv[1])\n"
+    "environment = Environment.model_validate_json(sys.argv[2])\n"
+    "async def die():\n"
+    "    await anyio.sleep(2)\n"
+    "    os.kill(os.getpid(), 9)\n"
+    "async def main():\n"
+    "    async with open_backend(config, 'dead', Events()) as it, it.open(environment) as template:\n"
+    "        async with anyio.create_task_group() as tasks, template.fork() as sandbox:\n"
+    "            tasks.start_soon(die)\n"
+    "            await sandbox.run(['sleep', sys.argv[3]], limits=Limits())\n"
+    "anyio.run(main)\n"
+)
 
-    def left() -> int:
-        if client:
-            return len(client.containers.list(all=True, filters={"label": f"swe-scale.run={run}"}))
-        return len(list((cache_folder() / "forks").iterdir()))
 
-    assert left() == 1
+async def test_what_a_killed_process_left_is_removed(config: SandboxConfig, environment: Environment) -> None:
+    mark = f"30{secrets.randbelow(10**9):09}"
+    given = [config.model_dump_json(), environment.model_dump_json(), mark]
+    process = await anyio.open_process([sys.executable, "-c", HELD, *given])
+    assert await process.wait() == -9
     async with open_backend(config, "tests", Events()):
-        assert left() == 0
-    if client:
-        client.close()
+        assert left_behind(config, process.pid) == []
+    # A copy without isolation is known by its folder only; its processes have nobody to end them.
+    assert isinstance(config, Local) or running(mark) == []
+    await anyio.run_process(["pkill", "-f", mark], check=False)

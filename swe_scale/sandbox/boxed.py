@@ -1,0 +1,116 @@
+"""Sandboxes whose every copy is a cell of a box, whatever kind of box that is."""
+
+import stat
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import anyio
+
+from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
+from swe_scale.records import Changes, Environment, Execution, File
+from swe_scale.sandbox.box import Box, Entry, Plan, Size
+from swe_scale.sandbox.pool import Pool
+from swe_scale.sandbox.preparation import SCRATCH
+from swe_scale.sandbox.tree import DERIVED, MOST_BYTES, MOST_ENTRIES, too_large
+
+_SKIPPED = ((".git", *sorted(DERIVED)), (".pyc",))
+_PREPARED_ENTRIES = 100 * MOST_ENTRIES
+
+
+class BoxSandbox:
+    """A cell of a box."""
+
+    scratch = SCRATCH
+
+    def __init__(self, box: Box, since: int, template: "BoxTemplate") -> None:
+        self.workdir = template.environment.workdir
+        self._box = box
+        self._since = since
+        self._template = template
+
+    async def run(
+        self,
+        command: Sequence[str],
+        *,
+        limits: Limits,
+        stdin: bytes = b"",
+        variables: Mapping[str, str] | None = None,
+    ) -> Execution:
+        """Run a command in the work tree; memory, CPUs, processes and disk are bound as of `fork`."""
+        given = self._template.variables | dict(variables or {})
+        return await self._box.run(command, limits, folder=self.workdir, stdin=stdin, variables=given)
+
+    async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
+        """Return up to `limit` bytes of a plain file; no part of its path may be a link."""
+        return await self._box.read(path, limit) if path.startswith("/") else None
+
+    async def write(self, folder: str, files: Changes) -> None:
+        """Put files below a folder; see the protocol."""
+        await self._box.write(folder, files)
+
+    async def snapshot(self) -> Changes:
+        """Return how the work tree differs from the prepared one; see the protocol."""
+        before = await self._template.listing(self._box)
+        now = await self._box.listed(self.workdir, len(before) + MOST_ENTRIES, _SKIPPED, prepared=False)
+        changes: dict[str, File | None] = {path: None for path in before if path not in now}
+        total = 0
+        for path, entry in now.items():
+            known = before.get(path)
+            # The time of change can't be set back, so it tells even when the others are forged.
+            if known and entry.changed < self._since and known[:3] == entry[:3]:
+                continue
+            total += entry.size
+            if total > MOST_BYTES or len(changes) >= MOST_ENTRIES:
+                raise too_large(self.workdir)
+            file = await self._file(path, entry, prepared=False)
+            if known is None or file != await self._file(path, known, prepared=True):
+                changes[path] = file
+        return changes
+
+    async def _file(self, path: str, entry: Entry, *, prepared: bool) -> File:
+        if stat.S_ISLNK(entry.mode):
+            return File(mode="120000", data=entry.target)
+        place = self._template.prepared if prepared else self.workdir
+        data = await self._box.read(f"{place}/{path}", MOST_BYTES, prepared=prepared)
+        return File(mode="100755" if entry.mode & 0o100 else "100644", data=data or b"")
+
+
+@dataclass(slots=True)
+class BoxTemplate:
+    """A prepared tree that boxes show to their cells."""
+
+    environment: Environment
+    pool: Pool
+    plan: Plan
+    settings: Mapping[str, str]
+    """Environment variables of every command, but for those of the environment."""
+    _listing: Mapping[str, Entry] | None = None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables of every command."""
+        return dict(self.settings) | dict(self.environment.variables)
+
+    @property
+    def prepared(self) -> str:
+        """Where a box itself has the prepared work tree."""
+        return self.plan.copies[0] if self.plan.copies else self.environment.workdir
+
+    async def listing(self, box: Box) -> Mapping[str, Entry]:
+        """Return what the prepared work tree holds; read once."""
+        if self._listing is None:
+            self._listing = await box.listed(self.prepared, _PREPARED_ENTRIES, _SKIPPED, prepared=True)
+        return self._listing
+
+    @asynccontextmanager
+    async def fork(self, limits: Limits | None = None) -> AsyncIterator[BoxSandbox]:
+        """Return a cell of its own; memory, CPUs, processes and disk are bound for all of it."""
+        bound = limits or Limits()
+        async with self.pool.lease(Size.of(bound)) as box:
+            since = await box.begin(self.plan, bound.disk)
+            yield BoxSandbox(box, since, self)
+            # What the cell wrote takes memory until then; a box that fails here is not used again.
+            with suppress(SandboxError), anyio.CancelScope(shield=True):
+                await box.end()

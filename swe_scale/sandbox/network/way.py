@@ -1,0 +1,137 @@
+"""Opens the way out for commands in a sandbox without network, and says what a command needs to take it."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import anyio
+import anyio.to_thread
+
+from swe_scale.config import Network
+from swe_scale.errors import SandboxError, UsageError
+from swe_scale.events import Events
+from swe_scale.sandbox.network.allowed import Allowed, Entry, further_host
+from swe_scale.sandbox.network.authority import parse_authority
+from swe_scale.sandbox.network.clients import configured
+from swe_scale.sandbox.network.proxy import Proxy, serving
+from swe_scale.sandbox.network.upstream import HostProxy, Ways, host_proxies
+from swe_scale.sandbox.network.visits import Visits
+from swe_scale.sandbox.packages import host_settings
+
+INSIDE = "/run/swe-scale-network"
+"""Folder inside in which a way's files appear."""
+_RELAY = Path(__file__).with_name("relay.py")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a command inside needs to reach the proxy."""
+
+    shown: Mapping[str, Path] = field(default_factory=dict)
+    """Path inside to a folder of this host, to be shown read-only. Empty: there is no way out."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """For the command, beside those that the relay sets."""
+
+    def by_python(self, interpreter: str) -> tuple[str, ...]:
+        """Return what comes before the command, where there is Python 3.6 or newer inside."""
+        return self._before(interpreter, "-IS", f"{INSIDE}/relay.py")
+
+    def by_program(self, *relay: str) -> tuple[str, ...]:
+        """Return what comes before the command, where a relay that was compiled from C is inside."""
+        return self._before(*relay)
+
+    def show(self, program: Path, name: str) -> None:
+        """Put a program beside the socket, so that it appears in `INSIDE` even now.
+
+        Raises:
+            SandboxError: it can't be copied.
+        """
+        for folder in self.shown.values():
+            try:
+                shutil.copyfile(program, folder / name)
+                (folder / name).chmod(0o755)
+            except OSError as error:
+                raise SandboxError(f"{folder / name} can't be written: {error.strerror}") from error
+
+    def _before(self, *relay: str) -> tuple[str, ...]:
+        return (*relay, "0", f"{INSIDE}/socket", "--") if self.shown else ()
+
+
+@asynccontextmanager
+async def _open_way(ways: Ways, visits: Visits) -> AsyncIterator[Way]:
+    # What is on this host must be asked of the proxy: the loopback inside is another.
+    outer = {entry.host for entry in ways.allowed.entries if entry.inner}
+    own = ",".join(host for host in _LOOPBACK if host not in outer)
+    with tempfile.TemporaryDirectory(prefix="swe-scale-") as private:
+        # The outer folder keeps other users of this host away; whoever runs inside may be anyone.
+        folder = Path(private) / "network"
+        try:
+            folder.mkdir()
+            folder.chmod(0o755)
+            (folder / "relay.py").write_bytes(_RELAY.read_bytes())
+            (folder / "relay.py").chmod(0o644)
+        except OSError as error:
+            raise SandboxError(f"{folder} can't be written: {error.strerror}; set TMPDIR") from error
+        try:
+            async with serving(folder / "socket", Proxy(ways, visits)):
+                yield Way({INSIDE: folder}, {"NO_PROXY": own})
+        finally:
+            visits.report()
+
+
+@asynccontextmanager
+async def open_way(network: Network, events: Events) -> AsyncIterator[Way]:
+    """Return the way by which set-up reaches the registries of this machine's package clients.
+
+    Where set-up has no network, or the whole, it is the empty one.
+
+    Args:
+        network: which hosts may be reached besides.
+        events: told of every host that was asked for.
+
+    Raises:
+        UsageError: a further host is malformed.
+        EnvironmentFailure: this host's own proxy can't be used.
+        SandboxError: the proxy can't be started.
+    """
+    if network.mode != "setup-only":
+        yield Way()
+        return
+    further = tuple(map(further_host, network.setup_hosts))
+    settings = host_settings()
+    known = await anyio.to_thread.run_sync(configured, settings)
+    ways = Ways(Allowed((*known.entries, *further)), host_proxies(settings))
+    async with _open_way(ways, Visits(events, "set-up")) as way:
+        yield replace(way, variables={**known.variables, **way.variables})
+
+
+@asynccontextmanager
+async def open_endpoint(base_url: str, events: Events) -> AsyncIterator[Way]:
+    """Return the way by which an agent reaches its model endpoint, and nothing else.
+
+    The endpoint may be on this host or on a private network, since the user's configuration names it; it
+    has the same address inside.
+
+    Raises:
+        UsageError: the address isn't one.
+        EnvironmentFailure: this host's own proxy can't be used.
+        SandboxError: the proxy can't be started.
+    """
+    try:
+        parts = urlsplit(base_url)
+    except ValueError as error:
+        raise UsageError(f"{base_url!r} is no address: {error}") from error
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    authority = parse_authority(parts.netloc, usual) if usual else None
+    if authority is None:
+        raise UsageError(f"{base_url!r} is no address of a model endpoint; write http://host:port")
+    entry = Entry(authority.host, (authority.port,), inner=True)
+    allowed = Allowed((entry,), advice="an agent reaches its model endpoint alone")
+    proxies: Mapping[str, HostProxy] = host_proxies({})
+    async with _open_way(Ways(allowed, proxies), Visits(events, "the agent")) as way:
+        yield way

@@ -1,0 +1,100 @@
+"""Keeps boxes at hand, so that a cell need not wait for one to be made."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import anyio
+from anyio.abc import TaskGroup
+
+from swe_scale.errors import SandboxError
+from swe_scale.sandbox.box import Box, Size
+
+
+class Pool:
+    """Boxes of one template, by what they are held to."""
+
+    def __init__(self, make: Callable[[Size], Awaitable[Box]], tasks: TaskGroup, *, ahead: int) -> None:
+        """Make a pool.
+
+        Args:
+            make: returns a new box.
+            tasks: where boxes are made and ended out of anybody's way.
+            ahead: boxes that are made before they are asked for, each for one cell. 0: boxes are used
+                for one cell after the other.
+        """
+        self._make = make
+        self._tasks = tasks
+        self._ahead = ahead
+        self._ready: defaultdict[Size, list[Box]] = defaultdict(list)
+        self._coming: defaultdict[Size, int] = defaultdict(int)
+        self._open = True
+
+    @asynccontextmanager
+    async def lease(self, size: Size) -> AsyncIterator[Box]:
+        """Return a box that nobody else uses.
+
+        Raises:
+            SandboxError: none can be made.
+        """
+        box = self._ready[size].pop() if self._ready[size] else await self._make(size)
+        self._refill(size)
+        returned = False
+        try:
+            yield box
+            returned = self._open and not self._ahead and box.fit and not box.lost
+        finally:
+            if returned:
+                self._ready[size].append(box)
+            elif box.lost:
+                await _end(box)
+            else:
+                self._tasks.start_soon(_end, box)
+
+    def _refill(self, size: Size) -> None:
+        while self._open and len(self._ready[size]) + self._coming[size] < self._ahead:
+            self._coming[size] += 1
+            self._tasks.start_soon(self._add, size)
+
+    async def _add(self, size: Size) -> None:
+        try:
+            box = await self._make(size)
+        except SandboxError:
+            # Whoever asks next makes one in vain and is told why.
+            return
+        finally:
+            self._coming[size] -= 1
+        if self._open:
+            self._ready[size].append(box)
+        else:
+            await _end(box)
+
+    async def close(self) -> None:
+        """End all boxes that nobody uses; those in use end when they are given back."""
+        self._open = False
+        async with anyio.create_task_group() as tasks:
+            for boxes in self._ready.values():
+                while boxes:
+                    tasks.start_soon(_end, boxes.pop())
+
+
+@asynccontextmanager
+async def pooled(make: Callable[[Size], Awaitable[Box]], *, ahead: int) -> AsyncIterator[Pool]:
+    """Return a pool, whose boxes have all ended when the context does; arguments as of `Pool`."""
+    raised: BaseException | None = None
+    async with anyio.create_task_group() as tasks:
+        pool = Pool(make, tasks, ahead=ahead)
+        try:
+            yield pool
+        except BaseException as error:
+            raised = error
+        finally:
+            with anyio.CancelScope(shield=True):
+                await pool.close()
+    if raised is not None:
+        raise raised
+
+
+async def _end(box: Box) -> None:
+    with anyio.CancelScope(shield=True):
+        await box.close()
