@@ -13,4 +13,5 @@ for file in memory/memory.oom_control pids/pids.events memory.events pids.events
 		echo "${file##*/} $name $count" >&3
 	done <"/sys/fs/cgroup/$file"
 done
+echo "ended 0" >&3
 exit $status

@@ -253,7 +253,7 @@ class Counting:
         self.inner, self.failures, self.forks = inner, failures, 0
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[Sandbox]:
+    async def fork(self, limits: Limits | None = None, endpoint: str | None = None) -> AsyncIterator[Sandbox]:
         self.forks += 1
         if self.forks <= self.failures:
             raise SandboxError("the daemon is gone")

@@ -31,7 +31,7 @@ class Losing:
         self.inner, self.lost, self.forks = inner, lost, 0
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[Sandbox]:
+    async def fork(self, limits: Limits | None = None, endpoint: str | None = None) -> AsyncIterator[Sandbox]:
         self.forks += 1
         if self.forks in self.lost:
             raise SandboxError("the container is gone")

@@ -36,7 +36,7 @@ struct plan {
 	uint64_t plain, size, user, group;
 	char **overlaid; /* folders whose content a cell sees and may change, where they are there */
 	char **empty;	 /* folders that are empty for each cell, likewise */
-	char **copies;	 /* where a plain box finds the content of the overlaid ones; "" for none */
+	char **prepared; /* where their content is, if not in these folders themselves */
 };
 
 static int put_text(const char *path, const char *text)
@@ -100,28 +100,33 @@ static char *joined(const char *first, const char *second, const char *third)
 	return text;
 }
 
-/* In mount options a colon and a comma mean something, and a backslash takes that away. */
-static char *escaped(const char *path)
+/* Opens the folders that a cell may change, before any of them is hidden; -1 stands for one that isn't there. */
+static int *open_all(char *const *folders)
 {
-	char *text = allocate(strlen(path) * 2 + 1), *to = text;
+	int count = 0, *found;
 
-	for (; *path; path++) {
-		if (strchr(":,\\", *path))
-			*to++ = '\\';
-		*to++ = *path;
+	while (folders[count])
+		count++;
+	found = allocate((size_t)(count + 1) * sizeof *found);
+	for (count = 0; folders[count]; count++) {
+		found[count] = open(folders[count], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (found[count] < 0 && errno != ENOENT)
+			return NULL;
 	}
-	return text;
+	return found;
 }
 
-static int overlay(const char *folder, const char *store)
+/* Puts an overlay on a folder; `prepared` is open, since a folder above it may be hidden by now. */
+static int overlay(const char *folder, int prepared, const char *store)
 {
-	char *upper = joined(store, "/upper", ""), *work = joined(store, "/work", "");
-	char *lower = joined("lowerdir=", escaped(folder), ",upperdir=");
-	char *options = joined(lower, joined(upper, ",workdir=", work), ",userxattr");
+	char *upper = joined(store, "/upper", ""), *work = joined(store, "/work", ""), *options;
+	char lower[48];
 	struct stat status;
 
-	if (stat(folder, &status))
-		return errno == ENOENT ? 0 : -1;
+	snprintf(lower, sizeof lower, "lowerdir=/proc/self/fd/%d,upperdir=", prepared);
+	options = joined(lower, joined(upper, ",workdir=", work), ",userxattr");
+	if (fstat(prepared, &status))
+		return -1;
 	if (mkdir(store, 0700) || mkdir(upper, 0700) || mkdir(work, 0700))
 		return -1;
 	if (chmod(upper, status.st_mode & 07777))
@@ -150,7 +155,7 @@ static const char *build(const struct plan *plan)
 {
 	unsigned user = geteuid(), group = getegid();
 	char store[64];
-	int index, count = 0;
+	int index, count = 0, *prepared;
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET))
 		return "namespaces can't be made";
@@ -159,6 +164,9 @@ static const char *build(const struct plan *plan)
 		return "the user can't be mapped";
 	if (close_off())
 		return "the root can't be made read-only";
+	prepared = open_all(plan->prepared[0] ? plan->prepared : plan->overlaid);
+	if (!prepared)
+		return "a prepared folder can't be opened";
 	if (start_loopback())
 		return "the loopback interface can't be started";
 	if (mount_room(plan->size))
@@ -167,7 +175,7 @@ static const char *build(const struct plan *plan)
 		return "the tmpfs holds no user attributes";
 	for (index = 0; plan->overlaid[index]; index++) {
 		snprintf(store, sizeof store, "%s/%d", ROOM, count++);
-		if (overlay(plan->overlaid[index], store))
+		if (prepared[index] >= 0 && overlay(plan->overlaid[index], prepared[index], store))
 			return joined("an overlay can't be mounted on ", plan->overlaid[index], "");
 	}
 	for (index = 0; plan->empty[index]; index++) {
@@ -273,8 +281,8 @@ static void make_plain(const struct plan *plan)
 {
 	int index, count = 0;
 
-	for (index = 0; plan->overlaid[index] && plan->copies[index]; index++) {
-		if (*plan->copies[index] && copy_into(plan->copies[index], plan->overlaid[index])) {
+	for (index = 0; plan->overlaid[index] && plan->prepared[index]; index++) {
+		if (copy_into(plan->prepared[index], plan->overlaid[index])) {
 			send_error("the prepared files can't be copied to", plan->overlaid[index]);
 			return;
 		}
@@ -298,7 +306,7 @@ void begin_cell(struct reader *from)
 	plan.group = take_number(from);
 	plan.overlaid = take_texts(from);
 	plan.empty = take_texts(from);
-	plan.copies = take_texts(from);
+	plan.prepared = take_texts(from);
 	end_cell();
 	errno = EINVAL;
 	if (from->bad) {

@@ -14,13 +14,14 @@ from swe_scale.events import Events
 from swe_scale.flags import BLIND, FORGED
 from swe_scale.profiles import counted
 from swe_scale.records import BASE, Changes, Check, Environment, Execution, Verdict, digest
+from swe_scale.retry import retrying
 from swe_scale.sandbox import Template
 from swe_scale.store import Key, Steps
 from swe_scale.trees import Trees
 
 __all__ = ["JUDGE", "RESOLVED", "UNRESOLVED", "Cells", "execute", "judge"]
 
-_TRIES = 3
+_TRIES = 4
 _BOXES = 8
 
 
@@ -115,15 +116,11 @@ class Cells:
         self, check: Check, candidate: str, changes: Changes, repeat: int = 0, resolved: int = RESOLVED
     ) -> Verdict:
         left = counted(check, changes, await self.trees.paths(), self._places())
-        for tried in range(1, _TRIES + 1):
-            try:
-                async with self.slots, self.template.fork(self.limits) as sandbox:
-                    await sandbox.write(sandbox.workdir, left.changes)
-                    ran, vouched = await execute(sandbox, check, self.limits, resolved)
-                break
-            except SandboxError:
-                if tried == _TRIES:
-                    raise
+        # A container service that is being restarted is back within seconds.
+        found: tuple[Execution, bool] = await retrying(_TRIES, SandboxError)(
+            self._ran, check, left.changes, resolved
+        )
+        ran, vouched = found
         outcome, flags = judge(check, ran, vouched)
         return Verdict(
             candidate=candidate,
@@ -133,6 +130,11 @@ class Cells:
             flags=(*left.flags, *flags),
             execution=ran,
         )
+
+    async def _ran(self, check: Check, changes: Changes, resolved: int) -> tuple[Execution, bool]:
+        async with self.slots, self.template.fork(self.limits) as sandbox:
+            await sandbox.write(sandbox.workdir, changes)
+            return await execute(sandbox, check, self.limits, resolved)
 
     def _places(self) -> list[str]:
         """Return the folders of the work tree in which programs are searched."""

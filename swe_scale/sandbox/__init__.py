@@ -83,12 +83,20 @@ class Sandbox(Protocol):
 class Template(Protocol):
     """An immutable prepared tree."""
 
-    def fork(self, limits: Limits | None = None) -> AbstractAsyncContextManager[Sandbox]:
+    def fork(
+        self, limits: Limits | None = None, endpoint: str | None = None
+    ) -> AbstractAsyncContextManager[Sandbox]:
         """Return a disposable copy; it is gone when the context ends, however it ends.
 
         Args:
             limits: memory, CPUs, processes and disk of the whole copy, where the backend binds them to it
                 and not to each command. None: the default ones.
+            endpoint: address of a model's server, `http://host:port/…`, that commands may reach through a
+                proxy which the usual variables name, and nothing else. None: they reach nothing.
+
+        Raises:
+            SandboxError: the backend failed, or can't let commands reach one address alone.
+            UsageError: the endpoint is no address.
         """
         ...
 

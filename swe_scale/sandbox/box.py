@@ -47,8 +47,10 @@ class Plan:
     """Folders whose prepared content it sees and may change."""
     empty: tuple[str, ...] = ()
     """Folders that it finds empty; the first tells how full its file system is."""
-    copies: tuple[str, ...] | None = None
-    """Where the prepared content of the folders is copied from, "" for none. None: overlays hide it."""
+    prepared: tuple[str, ...] = ()
+    """Where that content is, for each of them. Empty: in these folders themselves."""
+    plain: bool = False
+    """Whether the content is copied, since no overlay can hide it; a box serves one cell then."""
     user: int = 1000
     """What commands see as their user and group."""
 
@@ -92,12 +94,12 @@ class Box:
         """
         answer = await self._call(
             b"b",
-            wire.number(plan.copies is not None),
+            wire.number(plan.plain),
             wire.number(size),
             wire.number(plan.user) * 2,
             wire.texts(plan.overlaid),
             wire.texts(plan.empty),
-            wire.texts(plan.copies or ()),
+            wire.texts(plan.prepared),
         )
         return answer.number()
 
@@ -194,7 +196,10 @@ class Box:
             try:
                 with anyio.fail_after(seconds + _PATIENCE):
                     await self.stream.send(request)
-                    content = await self._received(int.from_bytes(await self._received(4), "little"))
+                    size = int.from_bytes(await self._received(4), "little")
+                    if size > wire.MOST:
+                        raise SandboxError("the sandbox sent an answer that is too long")
+                    content = await self._received(size)
             except TimeoutError as error:
                 raise SandboxError("the sandbox doesn't answer") from error
             except (

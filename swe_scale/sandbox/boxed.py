@@ -1,22 +1,30 @@
 """Sandboxes whose every copy is a cell of a box, whatever kind of box that is."""
 
 import stat
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
+from swe_scale.events import Events
 from swe_scale.records import Changes, Environment, Execution, File
-from swe_scale.sandbox.box import Box, Entry, Plan, Size
-from swe_scale.sandbox.pool import Pool
+from swe_scale.sandbox.box import HELPER, Box, Entry, Plan, Size
+from swe_scale.sandbox.network import open_endpoint
+from swe_scale.sandbox.pool import Pool, end_box
 from swe_scale.sandbox.preparation import SCRATCH
 from swe_scale.sandbox.tree import DERIVED, MOST_BYTES, MOST_ENTRIES, too_large
 
 _SKIPPED = ((".git", *sorted(DERIVED)), (".pyc",))
 _PREPARED_ENTRIES = 100 * MOST_ENTRIES
+_SHOWN = 400
+"""Characters of a reason that are shown."""
+
+Make = Callable[[Size, Mapping[str, Path]], Awaitable[Box]]
+"""Returns a new box that shows some folders of this host, by path inside."""
 
 
 class BoxSandbox:
@@ -24,8 +32,9 @@ class BoxSandbox:
 
     scratch = SCRATCH
 
-    def __init__(self, box: Box, since: int, template: "BoxTemplate") -> None:
+    def __init__(self, box: Box, since: int, template: "BoxTemplate", before: Sequence[str] = ()) -> None:
         self.workdir = template.environment.workdir
+        self._before = before
         self._box = box
         self._since = since
         self._template = template
@@ -40,7 +49,8 @@ class BoxSandbox:
     ) -> Execution:
         """Run a command in the work tree; memory, CPUs, processes and disk are bound as of `fork`."""
         given = self._template.variables | dict(variables or {})
-        return await self._box.run(command, limits, folder=self.workdir, stdin=stdin, variables=given)
+        whole = (*self._before, *command)
+        return await self._box.run(whole, limits, folder=self.workdir, stdin=stdin, variables=given)
 
     async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
         """Return up to `limit` bytes of a plain file; no part of its path may be a link."""
@@ -83,9 +93,11 @@ class BoxTemplate:
 
     environment: Environment
     pool: Pool
+    make: Make
     plan: Plan
     settings: Mapping[str, str]
     """Environment variables of every command, but for those of the environment."""
+    events: Events
     _listing: Mapping[str, Entry] | None = None
 
     @property
@@ -96,7 +108,8 @@ class BoxTemplate:
     @property
     def prepared(self) -> str:
         """Where a box itself has the prepared work tree."""
-        return self.plan.copies[0] if self.plan.copies else self.environment.workdir
+        workdir = self.environment.workdir
+        return dict(zip(self.plan.overlaid, self.plan.prepared, strict=False)).get(workdir, workdir)
 
     async def listing(self, box: Box) -> Mapping[str, Entry]:
         """Return what the prepared work tree holds; read once."""
@@ -104,13 +117,38 @@ class BoxTemplate:
             self._listing = await box.listed(self.prepared, _PREPARED_ENTRIES, _SKIPPED, prepared=True)
         return self._listing
 
+    async def why_not(self) -> str | None:
+        """Return what keeps cells from being made; None if one was."""
+        try:
+            async with self.fork():
+                return None
+        except SandboxError as error:
+            return str(error)[:_SHOWN]
+
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[BoxSandbox]:
+    async def _box(self, size: Size, endpoint: str | None) -> AsyncIterator[tuple[Box, tuple[str, ...]]]:
+        """Return a box, and what comes before each command in it."""
+        if endpoint is None:
+            async with self.pool.lease(size) as box:
+                yield box, ()
+            return
+        async with open_endpoint(endpoint, self.events) as way:
+            box = await self.make(size, way.shown)
+            try:
+                yield box, way.by_program(HELPER, "relay")
+            finally:
+                await end_box(box)
+
+    @asynccontextmanager
+    async def fork(
+        self, limits: Limits | None = None, endpoint: str | None = None
+    ) -> AsyncIterator[BoxSandbox]:
         """Return a cell of its own; memory, CPUs, processes and disk are bound for all of it."""
         bound = limits or Limits()
-        async with self.pool.lease(Size.of(bound)) as box:
-            since = await box.begin(self.plan, bound.disk)
-            yield BoxSandbox(box, since, self)
+        async with self._box(Size.of(bound), endpoint) as (box, before):
+            # Files take memory that no killed process gives back; the rest is for who serves them.
+            since = await box.begin(self.plan, min(bound.disk, bound.memory * 3 // 4))
+            yield BoxSandbox(box, since, self, before)
             # What the cell wrote takes memory until then; a box that fails here is not used again.
             with suppress(SandboxError), anyio.CancelScope(shield=True):
                 await box.end()

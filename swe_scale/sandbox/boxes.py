@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+from docker.types import Mount
 
 from swe_scale import assets
 from swe_scale.config import Limits, cache_folder
@@ -35,9 +36,9 @@ _OWN = 1
 """Processes of our own in a box."""
 
 
-def profile() -> str:
-    """Return which system calls a box may make: those of its cells, and those by which it makes them."""
-    return (assets.folder("sandboxes") / "helper" / "seccomp.json").read_text(encoding="utf-8")
+def profile() -> Path:
+    """Return the file that says which system calls a box may make: its cells', and those that make cells."""
+    return assets.folder("sandboxes") / "helper" / "seccomp.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Boxes:
         folders = self._folders()
         if self.plain:
             copies = tuple(f"{_COPIES}/{index}" for index, _ in enumerate(folders))
-            return Plan(overlaid=folders, copies=copies, user=self.environment.user)
+            return Plan(overlaid=folders, prepared=copies, plain=True, user=self.environment.user)
         return Plan(overlaid=folders, empty=EMPTY)
 
     def _folders(self) -> tuple[str, ...]:
@@ -117,17 +118,25 @@ class Boxes:
             raise SandboxError("the compiler in the image made nothing")
         return made.data
 
-    async def make(self, size: Size) -> Box:
-        """Return a new box; see `Pool`.
+    async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+        """Return a new box.
+
+        Args:
+            size: what it is held to.
+            shown: path inside to folder of this host, to be seen read-only.
 
         Raises:
-            SandboxError: the service failed, or can't be attached to.
+            SandboxError: the service failed, can't be attached to, or doesn't see this host's folders.
         """
+        if shown and not self.engine.local:
+            raise SandboxError(
+                "the container service is remote: a sandbox of it can't reach one address alone"
+            )
         image = await self.image()
         options = self.engine.identity() | {"user": f"{self.environment.user}:{self.environment.user}"}
         name = options["name"]
         try:
-            attached = await self.engine.call(partial(self._start, image, options, size))
+            attached = await self.engine.call(partial(self._start, image, options, size, shown or {}))
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.engine.remove(name)
@@ -139,9 +148,13 @@ class Boxes:
 
         return Box(attached, close, lambda: attached.said)
 
-    def _start(self, image: str, options: Mapping[str, Any], size: Size) -> Attached:
+    def _start(
+        self, image: str, options: Mapping[str, Any], size: Size, shown: Mapping[str, Path]
+    ) -> Attached:
         api = self.engine.api
-        host = api.create_host_config(runtime=self.engine.config.runtime, **self._bounds(size))
+        mounts = [Mount(inside, str(outside), "bind", read_only=True) for inside, outside in shown.items()]
+        runtime = self.engine.config.runtime
+        host = api.create_host_config(runtime=runtime, mounts=mounts, **self._bounds(size))
         command = [HELPER, "serve"]
         made = api.create_container(image, command, stdin_open=True, host_config=host, **options)["Id"]
         streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -154,9 +167,11 @@ class Boxes:
         return Attached(mine)
 
     def _bounds(self, size: Size) -> dict[str, Any]:
+        # Podman wants the file itself, where it runs.
+        allowed = profile() if self.engine.podman else profile().read_text(encoding="utf-8")
         limits = Limits(memory=size.memory, cpus=size.cpus, pids=size.pids, disk=size.disk)
         options = bounds(limits, _OWN) | {
-            "security_opt": ["no-new-privileges", f"seccomp={profile()}"],
+            "security_opt": ["no-new-privileges", f"seccomp={allowed}"],
             "read_only": True,
             "auto_remove": True,
             "log_config": {"type": "none"},

@@ -4,7 +4,7 @@ import platform
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from swe_scale.config import Bubblewrap, Network
 from swe_scale.errors import SandboxError
@@ -69,9 +69,8 @@ class BubblewrapBackend(HostBackend):
     name = "bubblewrap"
 
     def __init__(self, config: Bubblewrap, groups: Groups | None, events: Events, network: Network) -> None:
-        super().__init__(config.python)
+        super().__init__(config.python, network)
         self._config = config
-        self._network = network
         self._groups = groups
         self._events = events
         self._said = False
@@ -100,6 +99,9 @@ class BubblewrapBackend(HostBackend):
         packages = host_packages(mounted=True, direct=direct)
         for folder in (box.scratch, box.temporary, box.folder / VENV_FOLDER):
             folder.mkdir()
+        if PurePosixPath(workdir).is_relative_to(HOME):
+            # Later the home is shown read-only, and the place must be there.
+            box.home.joinpath(PurePosixPath(workdir).relative_to(HOME)).mkdir(parents=True, exist_ok=True)
         inside = Inside(
             folder=box.folder,
             workdir=workdir,
@@ -126,31 +128,25 @@ class BubblewrapBackend(HostBackend):
         try:
             program = await provide(platform.machine())
         except SandboxError as error:
-            self._say(error)
+            reason = str(error)
         else:
             rooms = Rooms(program, *_divided(prepared, python), self._groups)
             settings = fixed_variables(HOME)
             async with pooled(rooms.make, ahead=0) as pool:
-                template = BoxTemplate(environment, pool, rooms.plan(), settings)
-                if await self._works(template):
+                template = BoxTemplate(environment, pool, rooms.make, rooms.plan(), settings, self._events)
+                refused = await template.why_not()
+                if refused is None:
                     yield template
                     return
-        mend = "see the note on why trees are copied"
-        require_bounds([TOGETHER], mend, self._events, allowed=self._config.allow_unbounded)
+                reason = refused
+        require_bounds([TOGETHER], reason, self._events, allowed=self._config.allow_unbounded)
+        self._say(reason)
         yield CopyingTemplate(prepared, python, self._groups)
 
-    async def _works(self, template: BoxTemplate) -> bool:
-        try:
-            async with template.fork():
-                return True
-        except SandboxError as error:
-            self._say(error)
-            return False
-
-    def _say(self, error: SandboxError) -> None:
+    def _say(self, reason: str) -> None:
         if not self._said:
             self._said = True
-            self._events.emit("note", f"the tree is copied for each sandbox, which takes longer: {error}")
+            self._events.emit("note", f"the tree is copied for each sandbox, which takes longer: {reason}")
 
 
 def _unbounded(groups: Groups | None) -> list[str]:

@@ -1,7 +1,10 @@
 """Makes boxes of bubblewrap: namespaces of this host, with our first process in them."""
 
+import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -19,6 +22,7 @@ from swe_scale.sandbox.namespaces import apart, per_process
 from swe_scale.sandbox.preparation import PATH, SCRATCH
 
 _EMPTY = ("/tmp", SCRATCH, "/dev/shm")  # noqa: S108 - inside
+_PREPARED = "/.swe-scale/prepared"
 _OWN = 3
 """Processes of our own in a box: bubblewrap's outer one and our first, and a shell before them."""
 _SAID = 500
@@ -39,10 +43,22 @@ class Rooms:
 
     def plan(self) -> Plan:
         """Return what cells look like."""
-        return Plan(overlaid=tuple(sorted(self.changed)), empty=_EMPTY)
+        prepared = self._prepared()
+        return Plan(overlaid=tuple(prepared), empty=_EMPTY, prepared=tuple(prepared.values()))
 
-    async def make(self, size: Size) -> Box:
-        """Return a new box; see `Pool`.
+    def _prepared(self) -> dict[str, str]:
+        """Return where in a box the content of each folder is, a folder before those within it.
+
+        Not in these places: no overlay is allowed of a folder in which something is mounted.
+        """
+        return {place: f"{_PREPARED}/{number}" for number, place in enumerate(sorted(self.changed))}
+
+    async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+        """Return a new box.
+
+        Args:
+            size: what it is held to.
+            shown: path inside to folder of this host, to be seen read-only.
 
         Raises:
             SandboxError: it can't be started.
@@ -52,7 +68,7 @@ class Rooms:
         said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the box
         try:
             process = await anyio.open_process(
-                tuple(self._command(limits, group)),
+                tuple(self._command(limits, group, shown or {})),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=said,
@@ -83,15 +99,21 @@ class Rooms:
 
         return Box(StapledByteStream(process.stdin, process.stdout), close, why)
 
-    def _command(self, limits: Limits, group: Group | None) -> Iterator[str]:
+    def _command(self, limits: Limits, group: Group | None, shown: Mapping[str, Path]) -> Iterator[str]:
         yield from ("sh", str(assets.folder("sandboxes") / "enter.sh"), "/dev/null")
         yield from map(str, group.entrances if group else ())
         yield from ("--", "bwrap", "--as-pid-1", *apart())
-        places = {**self.shown, **self.changed, HELPER: self.program, **(group.shown if group else {})}
+        places = {
+            **self.shown,
+            **{inside: self.changed[place] for place, inside in self._prepared().items()},
+            HELPER: self.program,
+            **(group.shown if group else {}),
+            **shown,
+        }
         # A folder comes before those within it.
         for inside, outside in sorted(places.items()):
             yield from ("--ro-bind", str(outside), inside)
-        for folder in (ROOM, SCRATCH, "/tmp", "/run", "/var"):  # noqa: S108 - inside
+        for folder in (ROOM, SCRATCH, "/tmp", "/run", "/var", *self._prepared()):  # noqa: S108 - inside
             yield from ("--dir", folder)
         yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside
         yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/", "--chdir", "/", "--")
@@ -102,7 +124,9 @@ class Rooms:
 
 async def _ended(process: Process) -> None:
     if process.returncode is None:
-        process.kill()
+        # Not by its own method, which takes a dead process's status from whoever waits for it.
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
     # Its pipes are closed with it.
     await process.aclose()
 

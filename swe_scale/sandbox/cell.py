@@ -15,6 +15,8 @@ from swe_scale.sandbox.engine import Engine, Exec, script
 from swe_scale.sandbox.process import Output
 from swe_scale.sandbox.tree import parts_of
 
+_ENDED = "ended 0\n"
+"""What the shell around a command says last."""
 _CHUNK = 256
 """Paths per deletion; a command line can't be of any length."""
 
@@ -86,15 +88,19 @@ class Cell:
                 if not ended.is_set():
                     with anyio.CancelScope(shield=True):
                         await self._restart()
-        if isinstance(outcome, SandboxError) and not deadline.cancelled_caught:
-            raise outcome
+        if not deadline.cancelled_caught:
+            if isinstance(outcome, SandboxError):
+                raise outcome
+            if _ENDED not in report.text:
+                # The shell that ends what the command left was killed before it could.
+                await self._restart()
         return Execution(
             exit_code=outcome if isinstance(outcome, int) and not deadline.cancelled_caught else None,
             output=spoken.text,
             timed_out=deadline.cancelled_caught,
             seconds=monotonic() - started,
             truncated=spoken.truncated,
-            limit="wall" if deadline.cancelled_caught else self._hit(report.text),
+            limit="wall" if deadline.cancelled_caught else self._hit(report.text, spoken.truncated),
         )
 
     async def _restart(self) -> None:
@@ -102,7 +108,7 @@ class Cell:
         self._counts = {}
         await self.engine.call(lambda: self.container.restart(timeout=0))
 
-    def _hit(self, report: str) -> Limit | None:
+    def _hit(self, report: str, truncated: int) -> Limit | None:
         counts: dict[str, int] = {}
         for line in report.splitlines():
             name, _, number = line.rpartition(" ")
@@ -115,7 +121,7 @@ class Cell:
             "pids.events max": "pids",
         }
         hit = (limit for name, limit in names.items() if counts.get(name, 0) > before.get(name, 0))
-        return next(hit, None)
+        return next(hit, "output" if truncated else None)
 
     async def put(self, folder: str, files: Changes) -> None:
         """Put files below an absolute folder inside, deletions first.

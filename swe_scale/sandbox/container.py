@@ -9,6 +9,7 @@ import anyio
 from docker.types import Ulimit
 
 from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Environment, Execution, File
 from swe_scale.sandbox.archive import Listing, archive_difference, list_archive, read_member
 from swe_scale.sandbox.cell import Cell
@@ -102,8 +103,12 @@ class ContainerTemplate:
             return self._listing
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[ContainerSandbox]:
+    async def fork(
+        self, limits: Limits | None = None, endpoint: str | None = None
+    ) -> AsyncIterator[ContainerSandbox]:
         """Return a container of its own; memory, CPUs, processes and file size are bound for all of it."""
+        if endpoint is not None:
+            raise SandboxError("one address alone can be reached only where our first process runs inside")
         bound = limits or Limits()
         options = bounds(bound, _IDLE) | {
             "security_opt": ["no-new-privileges"],

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
 from swe_scale.records import Execution
 from swe_scale.sandbox.cgroup import Groups
 from swe_scale.sandbox.host import Box, HostSandbox, Prepared, copied
@@ -73,7 +74,13 @@ class CopyingTemplate:
         self._groups = groups
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[CopiedSandbox]:  # noqa: ARG002
+    async def fork(
+        self,
+        limits: Limits | None = None,  # noqa: ARG002
+        endpoint: str | None = None,
+    ) -> AsyncIterator[CopiedSandbox]:
         """Return a copy of the tree; limits are held per command, so none are needed here."""
+        if endpoint is not None:
+            raise SandboxError("one address alone can be reached only where our first process runs inside")
         async with copied(self._prepared) as box:
             yield CopiedSandbox(box, self._prepared, self._shown, self._groups)

@@ -71,7 +71,7 @@ class DockerBackend:
             EnvironmentFailure: there is no such image.
             SandboxError: the service failed.
         """
-        return await self._starts.identity(recipe.image)
+        return f"{await self._starts.identity(recipe.image)} {self._network.mode}"
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""
@@ -175,29 +175,24 @@ class DockerBackend:
         settings = dict(setting.partition("=")[::2] for setting in image.attrs["Config"].get("Env") or ())
         settings |= fixed_variables(home)
         strict = self._engine.config.mode == "strict"
+        reason: str | None = ""
         for boxes in (Boxes(self._engine, environment, home, plain) for plain in (False, True)):
             ahead = self._engine.config.warm if strict or boxes.plain else 0
             async with pooled(boxes.make, ahead=ahead) as pool:
-                template = BoxTemplate(environment, pool, boxes.plan(), settings)
-                if await self._works(template, boxes.plain):
+                template = BoxTemplate(environment, pool, boxes.make, boxes.plan(), settings, self._events)
+                reason = await template.why_not()
+                if reason is None:
                     yield template
                     return
-        mend = "see the note on why cells are slow"
-        require_bounds([TOGETHER], mend, self._events, allowed=self._engine.config.allow_unbounded)
+                self._say(reason, "by the service's own commands" if boxes.plain else "a container each")
+        require_bounds([TOGETHER], str(reason), self._events, allowed=self._engine.config.allow_unbounded)
         yield ContainerTemplate(self._engine, environment, settings | dict(environment.variables))
 
-    async def _works(self, template: BoxTemplate, plain: bool) -> bool:
-        """Return whether cells can be made this way; what keeps them from it is said once."""
-        try:
-            async with template.fork():
-                return True
-        except SandboxError as error:
-            way = "a container each" if not plain else "a container each, by the service's own commands"
-            text = f"cells are slower than they could be, {way}: {error}"
-            if text not in self._said:
-                self._said.add(text)
-                self._events.emit("note", text)
-            return False
+    def _say(self, reason: str, way: str) -> None:
+        text = f"cells are slower than they could be, {way}: {reason}"
+        if text not in self._said:
+            self._said.add(text)
+            self._events.emit("note", text)
 
 
 def _volume(config: Mapping[str, Any], workdir: str) -> str | None:

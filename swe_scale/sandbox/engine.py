@@ -55,6 +55,8 @@ class Engine:
         self._run = run
         self._client: Any = None
         self._patient: Any = None
+        self.podman = False
+        """Whether it is Podman that answers, which differs in places."""
         self._calls = anyio.CapacityLimiter(16)
         # As many as there are sandboxes; a stream that waits must not keep a kill from being sent.
         self._streams = anyio.CapacityLimiter(4096)
@@ -87,7 +89,8 @@ class Engine:
 
     def _connected(self) -> Any:
         client = self._opened(timeout=self.config.timeout)
-        client.ping()
+        parts = client.version().get("Components") or ()
+        self.podman = any("Podman" in part.get("Name", "") for part in parts)
         return client
 
     def _opened(self, **options: Any) -> Any:
@@ -211,7 +214,9 @@ class Engine:
     async def commit(self, container: Any, repository: str, tag: str, labels: Mapping[str, str]) -> None:
         """Keep a container's files as an image."""
         conf = {"Labels": dict(labels)}
-        await self.call(lambda: self._patient.api.commit(container.id, repository, tag, conf=conf))
+        await self.call(
+            lambda: self._patient.api.commit(container.id, repository, tag, conf=conf, pause=False)
+        )
 
     async def archive(self, container: Any, path: str, use: Callable[[Iterable[bytes]], T]) -> T | None:
         """Return what a function makes of the archive of a path inside; None where there is no such path."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from swe_scale.config import cache_folder
+from swe_scale.config import Network, cache_folder
 from swe_scale.errors import SandboxError
 from swe_scale.records import Environment
 from swe_scale.sandbox import Recipe, Template
@@ -28,8 +28,9 @@ class HostBackend(ABC):
 
     name: str
 
-    def __init__(self, python: str | None) -> None:
+    def __init__(self, python: str | None, network: Network) -> None:
         self._python = python
+        self._network = network
 
     async def interpreter(self) -> Interpreter:
         """Return the interpreter that virtual environments are made from.
@@ -40,8 +41,8 @@ class HostBackend(ABC):
         return await anyio.to_thread.run_sync(find_python, self._python)
 
     async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
-        """Return the interpreter and its version; see the protocol."""
-        return (await self.interpreter()).identity
+        """Return the interpreter, its version, and what set-up may reach; see the protocol."""
+        return f"{(await self.interpreter()).identity} {self._network.mode}"
 
     def root(self, digest: str) -> Path:
         """Return the folder of an environment."""

@@ -115,7 +115,11 @@ class LocalTemplate:
         self._prepared = prepared
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None) -> AsyncIterator[LocalSandbox]:  # noqa: ARG002
+    async def fork(
+        self,
+        limits: Limits | None = None,  # noqa: ARG002
+        endpoint: str | None = None,  # noqa: ARG002 - the host's network is there anyway
+    ) -> AsyncIterator[LocalSandbox]:
         """Return a copy of the tree; limits are held per command, so none are needed here."""
         async with copied(self._prepared) as box:
             yield LocalSandbox(box, self._prepared)
@@ -180,4 +184,4 @@ async def open_local(
     events.emit("note", "the local sandbox isolates nothing: code runs as you, with your files and network")
     report_withheld(events, mounted=False)
     async with tidied(run, events):
-        yield LocalBackend(config.python)
+        yield LocalBackend(config.python, network)

@@ -72,7 +72,9 @@ class Inside:
         # A folder comes before those within it.
         for inside, outside in sorted(self.bound.items()):
             yield from ("--bind", str(outside), inside)
-        yield from ("--proc", "/proc", "--dev", "/dev", "--dir", "/run", "--dir", "/var")
+        # Whoever is root outside could otherwise write the kernel's settings.
+        yield from ("--proc", "/proc", "--remount-ro", "/proc")
+        yield from ("--dev", "/dev", "--dir", "/run", "--dir", "/var")
         yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108
         yield from ("--remount-ro", "/", "--chdir", self.workdir)
         for name, value in self.variables.items():

@@ -47,9 +47,9 @@ class Pool:
             if returned:
                 self._ready[size].append(box)
             elif box.lost:
-                await _end(box)
+                await end_box(box)
             else:
-                self._tasks.start_soon(_end, box)
+                self._tasks.start_soon(end_box, box)
 
     def _refill(self, size: Size) -> None:
         while self._open and len(self._ready[size]) + self._coming[size] < self._ahead:
@@ -67,7 +67,7 @@ class Pool:
         if self._open:
             self._ready[size].append(box)
         else:
-            await _end(box)
+            await end_box(box)
 
     async def close(self) -> None:
         """End all boxes that nobody uses; those in use end when they are given back."""
@@ -75,7 +75,7 @@ class Pool:
         async with anyio.create_task_group() as tasks:
             for boxes in self._ready.values():
                 while boxes:
-                    tasks.start_soon(_end, boxes.pop())
+                    tasks.start_soon(end_box, boxes.pop())
 
 
 @asynccontextmanager
@@ -95,6 +95,7 @@ async def pooled(make: Callable[[Size], Awaitable[Box]], *, ahead: int) -> Async
         raise raised
 
 
-async def _end(box: Box) -> None:
+async def end_box(box: Box) -> None:
+    """End a box, whatever is being cancelled."""
     with anyio.CancelScope(shield=True):
         await box.close()

@@ -1,5 +1,7 @@
 """Runs one host process to its end or its deadline, and keeps the head and tail of what it says."""
 
+import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -104,7 +106,7 @@ async def run_process(command: Command, limits: Limits, end: Callable[[], None])
         timed_out=timed_out,
         seconds=time.monotonic() - started,
         truncated=output.truncated,
-        limit="wall" if timed_out else None,
+        limit="wall" if timed_out else "output" if output.truncated else None,
     )
 
 
@@ -125,8 +127,9 @@ async def _start(command: Command) -> Process:
 
 async def _end(process: Process, end: Callable[[], None]) -> None:
     if process.returncode is None:
+        # Not by its own method, which takes a dead process's status from whoever waits for it.
         with suppress(ProcessLookupError):
-            process.kill()
+            os.kill(process.pid, signal.SIGKILL)
         await process.wait()
     await anyio.to_thread.run_sync(end)
 

@@ -64,11 +64,12 @@ async def no_compiler(machine: str, elsewhere: object = None) -> Path:
     raise SandboxError("no C compiler was found")
 
 
-def without_namespaces() -> str:
+def without_namespaces(folder: Path) -> Path:
     """The profile of a service that keeps containers from making namespaces."""
-    found = json.loads(profile())
+    found = json.loads(profile().read_text())
     found["syscalls"][0]["names"].remove("unshare")
-    return json.dumps(found)
+    (folder / "seccomp.json").write_text(json.dumps(found))
+    return folder / "seccomp.json"
 
 
 def write_tree(folder: Path) -> Path:
@@ -110,16 +111,20 @@ def bubblewrap_config() -> Bubblewrap:
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
-def config(request: pytest.FixtureRequest) -> Iterator[SandboxConfig]:
+def config(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SandboxConfig]:
     kind, _, way = str(request.param).partition("-")
     found: SandboxConfig = Local() if kind == "local" else request.getfixturevalue(f"{kind}_config")
     with pytest.MonkeyPatch.context() as patch:
         if way == "strict":
             found = found.model_copy(update={"mode": "strict"})
         elif way == "plain":
-            patch.setattr(boxes, "profile", without_namespaces)
+            file = without_namespaces(tmp_path_factory.mktemp("profile"))
+            patch.setattr(boxes, "profile", lambda: file)
         elif way == "exec":
-            patch.setattr(boxes.helper, "provide", no_compiler)
+            # A box made in another way may be there already.
+            patch.setattr(boxes.Boxes, "image", no_compiler)
         elif way == "copies":
             patch.setattr(bubblewrap, "provide", no_compiler)
         if way in ("exec", "copies"):

@@ -91,7 +91,9 @@ class IdleTemplate:
     def __init__(self) -> None:
         self._forks = 0
 
-    def fork(self, limits: Limits | None = None) -> AbstractAsyncContextManager[Sandbox]:
+    def fork(
+        self, limits: Limits | None = None, endpoint: str | None = None
+    ) -> AbstractAsyncContextManager[Sandbox]:
         return self._fork()
 
     @asynccontextmanager

@@ -1,0 +1,136 @@
+"""Scripts that won't end, leave processes behind, or kill whatever they can."""
+
+import errno
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hostile_kit import BRIEF, ENDLESS, SEALED, Expected, Hostile, attack, opened, run, way_of
+from sandbox_kit import ISOLATING
+
+from swe_scale.config import SandboxConfig
+from swe_scale.records import Environment
+from swe_scale.sandbox import Template
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
+
+
+@pytest.fixture(scope="module")
+async def template(
+    config: SandboxConfig, environment: Environment, shared_cache: Path
+) -> AsyncIterator[Template]:
+    async with opened(config, environment, shared_cache) as found:
+        yield found
+
+
+DEAF = "import signal,time\nfor n in (1,2,3,15,20): signal.signal(n,signal.SIG_IGN)\n"
+DAEMON = (
+    "import os,signal,socket,sys,time\nif os.fork()==0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n"
+    "  for n in range(1,32):\n    if n not in (9,17,19): signal.signal(n,signal.SIG_IGN)\n"
+    "  s=socket.socket(); s.bind(('0.0.0.0',int(sys.argv[2]))); s.listen()\n"
+    "  f=open('/scratch/held','w'); print('up',flush=True); time.sleep(300)\n"
+)
+WAIT = "import os\nos.wait()\n"
+HELD = Expected(output="up\n")
+ALIVE = Expected(output="alive\n")
+KILLED = Expected(frozenset({137}))
+EVERY = "import os\ntry: os.kill(-1,9)\nexcept ProcessLookupError: pass\nprint('alive')"
+
+ENDLESS_ONES = [
+    Hostile("sleep", "import time\nprint('so far',flush=True)\ntime.sleep(300)", ENDLESS, {}, BRIEF),
+    Hostile("deaf", DEAF + "time.sleep(300)", ENDLESS, {}, BRIEF),
+    Hostile("busy", "import os\nfor _ in range(3): os.fork()\nwhile True: pass", ENDLESS, {}, BRIEF),
+    Hostile("stopped", "import os\nos.kill(os.getpid(),19)", ENDLESS, {}, BRIEF),
+    Hostile(
+        "flood of the dead",
+        "import os\nif os.fork()==0:\n  while True:\n    try:\n      if os.fork()==0: os._exit(0)\n    except OSError: pass\n"
+        "while True:\n  try: os.wait()\n  except OSError: pass",
+        ENDLESS,
+        {},
+        BRIEF,
+    ),
+]
+LEFT = [
+    Hostile("daemon", DAEMON + "time.sleep(.3)", HELD),
+    Hostile("daemon, stopped", DAEMON + "else:\n  p=os.fork()\n  if p==0: os.kill(os.getpid(),19)\n  time.sleep(.3)", HELD),
+    Hostile(
+        "daemon that holds the output",
+        DEAF + "import os\nif os.fork()==0:\n  while True: time.sleep(300)\nprint('up')",
+        HELD,
+    ),
+    Hostile(
+        "output kept in flight",
+        "import array,socket\na,b=socket.socketpair()\n"
+        "a.sendmsg([b'x'],[(socket.SOL_SOCKET,socket.SCM_RIGHTS,array.array('i',[1,2,a.fileno(),b.fileno()]))])\nprint('up')",
+        HELD,
+    ),
+    Hostile("traced by nobody", "import ctypes\nctypes.CDLL(None).ptrace(0,0,0,0)\nprint('up')", HELD),
+]
+# A parent is ours only where a shell runs the command.
+PARENT = Hostile(
+    "parent",
+    "import os,time\nif os.fork()==0:\n  os.setsid(); time.sleep(300)\nos.kill(os.getppid(),9)\ntime.sleep(.1); print('alive')",
+    ALIVE,
+    {"docker-exec": Expected(frozenset({137}))},
+)
+KILLERS = [
+    # All but itself and the first; in a container's own namespace, the shell around it.
+    Hostile("everything", EVERY, ALIVE, {"docker-exec": KILLED}),
+    Hostile("first", "import os\nos.kill(1,9); os.kill(1,15); os.kill(1,11)\nprint('alive')", ALIVE),
+    Hostile("first, stopped", "import os\nos.kill(1,19); os.kill(1,20)\nprint('alive')", ALIVE),
+    Hostile(
+        "first, by every signal",
+        "import os\nfor n in range(1,65):\n  try: os.kill(1,n)\n  except OSError: pass\nprint('alive')",
+        ALIVE,
+    ),
+    Hostile("first, by its end of time", "import os,resource\ntry: resource.prlimit(1,0,(1,1))\nexcept OSError: pass\nprint('alive')", ALIVE),
+    PARENT,
+]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.mark.parametrize("hostile", [*ENDLESS_ONES, *LEFT, *KILLERS], ids=str)
+async def test_no_process_escapes(
+    template: Template, hostile: Hostile, request: pytest.FixtureRequest, port: int
+) -> None:
+    found = await attack(template, hostile, way_of(request), str(port))
+    assert found.seconds < 20
+    with socket.socket() as client:
+        assert client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+async def test_nothing_of_a_command_runs_beside_the_next(template: Template, port: int) -> None:
+    async with template.fork() as sandbox:
+        for hostile in (*LEFT, *KILLERS):
+            await run(sandbox, hostile.script, "none", str(port), seconds=5)
+            seen = await run(sandbox, COUNT)
+            assert seen.output == "0\n", hostile.name
+
+
+# Those of the first process's own, of this script, and of a shell that ran it are no strangers.
+COUNT = (
+    "import os\nbefore=set()\np=os.getpid()\nwhile p: before.add(p); p=int(open(f'/proc/{p}/stat').read().rpartition(')')[2].split()[1])\n"
+    "print(sum(b'python' in open(f'/proc/{p}/cmdline','rb').read() for p in os.listdir('/proc') if p.isdigit() and int(p) not in before))"
+)
+
+
+@pytest.mark.parametrize("code", [0, 1, 2, 42, 125, 126, 127, 128, 130, 137, 143, 255])
+async def test_every_exit_code_is_told(template: Template, code: int, request: pytest.FixtureRequest) -> None:
+    expected = Expected(frozenset({code}), output="")
+    await attack(template, Hostile("exit", f"import os\nos._exit({code})", expected), way_of(request))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 6, 8, 9, 11, 13, 14, 15, 24, 25, 31])
+async def test_every_signal_is_told(template: Template, number: int, request: pytest.FixtureRequest) -> None:
+    way = way_of(request)
+    # By this one the kernel says that a file is too large.
+    limit = "disk" if number == 25 and way in SEALED else None
+    script = f"import os,signal\nsignal.signal({number},0) if {number}!=9 else 0\nos.kill(os.getpid(),{number})"
+    hostile = Hostile("signal", script, Expected(frozenset({128 + number}), frozenset({limit})))
+    await attack(template, hostile, way)
