@@ -3,7 +3,7 @@
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -27,14 +27,23 @@ Make = Callable[[Size, Mapping[str, Path]], Awaitable[Box]]
 """Returns a new box that shows some folders of this host, by path inside."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What lets commands reach the one address that they may, if any."""
+
+    before: tuple[str, ...] = ()
+    """Comes before each command."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
 class BoxSandbox:
     """A cell of a box."""
 
     scratch = SCRATCH
 
-    def __init__(self, box: Box, since: int, template: "BoxTemplate", before: Sequence[str] = ()) -> None:
+    def __init__(self, box: Box, since: int, template: "BoxTemplate", reach: Reach) -> None:
         self.workdir = template.environment.workdir
-        self._before = before
+        self._reach = reach
         self._box = box
         self._since = since
         self._template = template
@@ -48,8 +57,8 @@ class BoxSandbox:
         variables: Mapping[str, str] | None = None,
     ) -> Execution:
         """Run a command in the work tree; memory, CPUs, processes and disk are bound as of `fork`."""
-        given = self._template.variables | dict(variables or {})
-        whole = (*self._before, *command)
+        given = self._template.variables | dict(self._reach.variables) | dict(variables or {})
+        whole = (*self._reach.before, *command)
         return await self._box.run(whole, limits, folder=self.workdir, stdin=stdin, variables=given)
 
     async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
@@ -126,16 +135,15 @@ class BoxTemplate:
             return str(error)[:_SHOWN]
 
     @asynccontextmanager
-    async def _box(self, size: Size, endpoint: str | None) -> AsyncIterator[tuple[Box, tuple[str, ...]]]:
-        """Return a box, and what comes before each command in it."""
+    async def _box(self, size: Size, endpoint: str | None) -> AsyncIterator[tuple[Box, Reach]]:
         if endpoint is None:
             async with self.pool.lease(size) as box:
-                yield box, ()
+                yield box, Reach()
             return
         async with open_endpoint(endpoint, self.events) as way:
             box = await self.make(size, way.shown)
             try:
-                yield box, way.by_program(HELPER, "relay")
+                yield box, Reach(way.by_program(HELPER, "relay"), way.variables)
             finally:
                 await end_box(box)
 
@@ -145,10 +153,10 @@ class BoxTemplate:
     ) -> AsyncIterator[BoxSandbox]:
         """Return a cell of its own; memory, CPUs, processes and disk are bound for all of it."""
         bound = limits or Limits()
-        async with self._box(Size.of(bound), endpoint) as (box, before):
+        async with self._box(Size.of(bound), endpoint) as (box, reach):
             # Files take memory that no killed process gives back; the rest is for who serves them.
             since = await box.begin(self.plan, min(bound.disk, bound.memory * 3 // 4))
-            yield BoxSandbox(box, since, self, before)
+            yield BoxSandbox(box, since, self, reach)
             # What the cell wrote takes memory until then; a box that fails here is not used again.
             with suppress(SandboxError), anyio.CancelScope(shield=True):
                 await box.end()

@@ -8,6 +8,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from swe_scale.errors import SandboxError
+from swe_scale.sandbox.background import background
 from swe_scale.sandbox.box import Box, Size
 
 
@@ -81,18 +82,13 @@ class Pool:
 @asynccontextmanager
 async def pooled(make: Callable[[Size], Awaitable[Box]], *, ahead: int) -> AsyncIterator[Pool]:
     """Return a pool, whose boxes have all ended when the context does; arguments as of `Pool`."""
-    raised: BaseException | None = None
-    async with anyio.create_task_group() as tasks:
+    async with background() as tasks:
         pool = Pool(make, tasks, ahead=ahead)
         try:
             yield pool
-        except BaseException as error:
-            raised = error
         finally:
             with anyio.CancelScope(shield=True):
                 await pool.close()
-    if raised is not None:
-        raise raised
 
 
 async def end_box(box: Box) -> None:

@@ -35,12 +35,12 @@ READ = (
     "*glob.glob('/proc/1/root/*'),*glob.glob('/proc/1/cwd/*'),*glob.glob('/proc/1/fd/*')]\n"
     "names+=['/proc/1/root'+n for n in sys.argv[2:]]+['../'*9+n for n in sys.argv[2:]]\n"
     "for name in names:\n"
-    "  try: data=open(name,'rb').read(1<<20)\n"
+    "  try: data=os.read(os.open(name,os.O_RDONLY|os.O_NONBLOCK),1<<20)\n"
     "  except OSError: continue\n"
     "  if data: print(name)\n"
 )
 SEARCH = (
-    "import glob,os\nfor name in glob.glob('/proc/[0-9]*/environ')+glob.glob('/proc/[0-9]*/cmdline'):\n"
+    "import glob,os\nfor name in glob.glob('/proc/[0-9]*/environ'):\n"
     "  try: print(open(name,errors='replace').read())\n  except OSError: pass\n"
     "for top in ('/tmp','/var','/home','/root','/run','/mnt','/opt','/srv','/work','/scratch','/dev'):\n"
     "  for folder,_,files in os.walk(top):\n    for f in files:\n"
@@ -53,7 +53,7 @@ WRITE = (
     "import os\nfor name in ('/proc/sys/kernel/core_pattern','/proc/sys/kernel/modprobe','/proc/sys/kernel/hostname',"
     "'/proc/sys/kernel/shm_rmid_forced','/proc/sys/kernel/panic','/proc/sys/vm/drop_caches','/proc/sys/vm/overcommit_memory',"
     "'/proc/sys/net/ipv4/ip_forward','/proc/sys/fs/binfmt_misc/register','/proc/sysrq-trigger','/proc/1/mem','/proc/1/oom_score_adj',"
-    "'/proc/1/comm','/proc/1/autogroup','/proc/1/attr/current','/proc/irq/0/smp_affinity','/proc/acpi/wakeup','/proc/kmsg',"
+    "'/proc/1/comm','/proc/1/autogroup','/proc/irq/0/smp_affinity','/proc/acpi/wakeup','/proc/kmsg',"
     "'/sys/kernel/uevent_helper','/sys/power/state','/sys/fs/cgroup/memory/release_agent','/sys/fs/cgroup/release_agent',"
     "'/sys/fs/cgroup/memory/memory.limit_in_bytes','/sys/fs/cgroup/pids/pids.max','/sys/fs/cgroup/pids/cgroup.procs',"
     "'/sys/fs/cgroup/memory.max','/sys/fs/cgroup/pids.max','/sys/fs/cgroup/cgroup.procs','/etc/passwd','/etc/ld.so.preload',"
@@ -70,7 +70,7 @@ OWN_FIRST = Expected(never=("/sys", "/dev", "/etc", "/usr", "mode", "made", "/pr
 OWN_DEV = Expected(never=("/sys", "/etc", "/usr", "/proc", "mode of /d/", "/.swe"))
 FILES = [
     Hostile("host's files", READ, NOTHING, {"docker-exec": Expected(), "bubblewrap-copies": Expected()}),
-    Hostile("search", SEARCH, Expected()),
+    Hostile("search", SEARCH, Expected(never=("canary",))),
     Hostile("kernel's files", WRITE, NOTHING, {"docker-exec": OWN_FIRST, "bubblewrap-copies": OWN_DEV}),
 ]
 
@@ -94,7 +94,6 @@ async def test_the_hosts_files_are_out_of_reach(
             names = (cached.name, homely.name, str(Path.home() / ".bashrc"), str(cache_folder()))
             found = await attack(template, hostile, way_of(request), *names)
     assert secret not in found.output
-    assert cached.name not in found.output
 
 
 CALLS = (
@@ -122,7 +121,7 @@ CALLS = (
     "for kind,name in ((0o20666,'character'),(0o60666,'block')):\n"
     "  for device in ((1,1),(8,0),(254,0)):\n    did(name+' device',S(133,b'/tmp/n%d%d'%device,kind,os.makedev(*device)))\n"
     "did('kcmp',S(312,1,os.getpid(),0,0,0))\ndid('prlimit',S(302,1,7,(ctypes.c_uint64*2)(64,64),0))\n"
-    "did('affinity',S(203,1,8,(ctypes.c_uint64*1)(1)))\ndid('nice',S(141,0,1,5))\ndid('nice of the user',S(141,2,0,5))\n"
+    "did('affinity',S(203,1,8,(ctypes.c_uint64*1)(1)))\ndid('nice',S(141,0,1,5))\ndid('nice of all',S(141,2,0,5))\n"
     "did('scheduler',S(144,1,5,(ctypes.c_int*1)(0)))\ndid('io priority',S(251,1,1,3<<13))\n"
     "import fcntl\nm,s=os.openpty()\n"
     "for f in (0,1,2):\n  try: fcntl.ioctl(f,0x5412,b'x'); print('TIOCSTI')\n  except OSError: pass\n"
@@ -132,6 +131,9 @@ CAPABILITIES = "sh:grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status | tr -d '\\
 NONE = "".join(f"Cap{kind}:0000000000000000\n" for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"))
 # What the kernel gives to everybody where nobody filters: namespaces of one's own, and one's own keys.
 UNFILTERED = Expected(
+    # A first process that isn't ours can be stopped, which the deadline ends.
+    codes=frozenset({0, None}),
+    limits=frozenset({None, "wall"}),
     never=("mount\nbind", "module", "kexec", "reboot", "swap", "syslog", "device", "bpf", "hostname", "settime", "iopl")
 )
 # Docker's own filter, by its version; the idle process is the cell's own user's.
@@ -139,7 +141,7 @@ DOCKERS = Expected(
     never=("unshare", "user", "mount", "bind", "keyctl", "key", "module", "kexec", "reboot", "device", "bpf", "setns")
 )
 KERNEL = [
-    Hostile("system calls", CALLS, NOTHING, {"docker-exec": DOCKERS, "bubblewrap-copies": UNFILTERED}),
+    Hostile("system calls", CALLS, NOTHING, {"docker-exec": DOCKERS, "bubblewrap-copies": UNFILTERED}, 6),
     Hostile("programs of root", OTHERS, Expected(never=("uid=0", "gid=0"))),
     Hostile(
         "capabilities",

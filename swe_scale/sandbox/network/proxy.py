@@ -9,7 +9,8 @@ import anyio
 from anyio.abc import ByteStream, SocketListener, SocketStream, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from swe_scale.errors import SandboxError, unwrapped
+from swe_scale.errors import SandboxError
+from swe_scale.sandbox.background import background
 from swe_scale.sandbox.network.allowed import Refused
 from swe_scale.sandbox.network.request import MOST, Request, parse_head
 from swe_scale.sandbox.network.upstream import Upstream, Ways
@@ -196,14 +197,13 @@ async def serving(socket: Path, proxy: Proxy) -> AsyncIterator[None]:
             f"the socket {socket} can't be made: {error}; set TMPDIR to another folder"
         ) from error
     door, taking = _Door(listener, proxy), anyio.CancelScope()
-    with unwrapped():
-        async with listener, anyio.create_task_group() as tasks:
-            tasks.start_soon(door.open, tasks, taking)
-            try:
-                yield
-            finally:
-                taking.cancel()
-                # Who asked has ended, so that connections end by themselves.
-                with anyio.CancelScope(shield=True):
-                    await door.empty()
-                tasks.cancel_scope.cancel()
+    async with listener, background() as tasks:
+        tasks.start_soon(door.open, tasks, taking)
+        try:
+            yield
+        finally:
+            taking.cancel()
+            # Who asked has ended, so that connections end by themselves.
+            with anyio.CancelScope(shield=True):
+                await door.empty()
+            tasks.cancel_scope.cancel()
