@@ -35,6 +35,8 @@ _SETTINGS = (
     "ssl/certs",
     "ssl/openssl.cnf",
 )
+_DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
+"""The host's, as bubblewrap shows them."""
 _RESOLVER = Path("/etc/resolv.conf")
 _APART = ("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv")
 _USER = ("--uid", "1000", "--gid", "1000", "--hostname", "sandbox")
@@ -72,9 +74,11 @@ class Inside:
         # A folder comes before those within it.
         for inside, outside in sorted(self.bound.items()):
             yield from ("--bind", str(outside), inside)
-        # Whoever is root outside could otherwise write the kernel's settings.
-        yield from ("--proc", "/proc", "--remount-ro", "/proc")
-        yield from ("--dev", "/dev", "--dir", "/run", "--dir", "/var")
+        # Whoever is root outside could otherwise write the kernel's settings, and close the host's devices.
+        yield from ("--proc", "/proc", "--dev", "/dev")
+        for place in ("/proc", *(f"/dev/{name}" for name in _DEVICES)):
+            yield from ("--remount-ro", place)
+        yield from ("--dir", "/run", "--dir", "/var")
         yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108
         yield from ("--remount-ro", "/", "--chdir", self.workdir)
         for name, value in self.variables.items():
