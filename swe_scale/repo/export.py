@@ -91,3 +91,12 @@ async def _export(git: Git, tree: str, folder: Path, tag: str | None) -> None:
 def _write_attributes(info: Path) -> None:
     info.mkdir(exist_ok=True)
     (info / "attributes").write_text(_EXACT, encoding="ascii")
+
+
+def uncopied(name: str, commit: str, error: RepositoryError) -> RepositoryError:
+    """Return what to say of a commit that couldn't be copied from a repository."""
+    if "No space left" in str(error):
+        mend = "Make room, or set XDG_CACHE_HOME to a folder on another disk."
+        return RepositoryError(f"{name} can't be copied: {error}\n{mend}")
+    mend = "It is damaged or a partial clone: `git fetch --refetch` in it or a full clone can help."
+    return RepositoryError(f"{name} lacks objects of its commit {commit[:12]} ({error})\n{mend}")

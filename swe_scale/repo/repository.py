@@ -73,10 +73,7 @@ class Repository:
             try:
                 await export.copy_commit(self.source.git, self.store, commit)
             except RepositoryError as error:
-                raise RepositoryError(
-                    f"{self.source.name} lacks objects of its commit {commit[:12]} ({error})\n"
-                    "It is damaged or a partial clone: `git fetch --refetch` in it or a full clone can help."
-                ) from error
+                raise export.uncopied(self.source.name, commit, error) from error
             return commit
 
     @property

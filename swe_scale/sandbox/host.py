@@ -13,13 +13,13 @@ from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Environment, Execution
 from swe_scale.sandbox.owner import owner
+from swe_scale.sandbox.removal import remove_tree
 from swe_scale.sandbox.tree import (
     MOST_ENTRIES,
     Listing,
     difference,
     list_tree,
     read_file,
-    remove_tree,
     write_files,
 )
 

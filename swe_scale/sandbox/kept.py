@@ -9,18 +9,22 @@ from pathlib import Path
 import anyio
 
 from swe_scale.config import Network, cache_folder
-from swe_scale.errors import SandboxError
+from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.records import Environment
 from swe_scale.sandbox import Recipe, Template
 from swe_scale.sandbox.host import Prepared
 from swe_scale.sandbox.preparation import locked
 from swe_scale.sandbox.python import Interpreter, find_python
-from swe_scale.sandbox.tree import remove_tree
+from swe_scale.sandbox.removal import remove_tree
 from swe_scale.sandbox.usage import used
 
 RECORD = "environment.json"
 """File that is there once an environment is complete."""
 Make = Callable[[Path], Awaitable[Environment]]
+
+
+_SCANT = 16 << 20
+"""Bytes left of a disk that is as good as full."""
 
 
 class HostBackend(ABC):
@@ -80,7 +84,7 @@ async def prepare(root: Path, tree: Path, make: Make) -> Environment:
         make: runs set-up and returns the record.
 
     Raises:
-        EnvironmentFailure, SandboxError: as `make` does; nothing is kept then.
+        EnvironmentFailure, SandboxError: as `make` does, or the disk is full; nothing is kept then.
     """
     async with locked(root.with_name(f"{root.name}.lock")):
         if (found := _recorded(root)) is not None:
@@ -93,6 +97,13 @@ async def prepare(root: Path, tree: Path, make: Make) -> Environment:
             part.write_text(environment.model_dump_json(), encoding="utf-8")
             part.replace(root / RECORD)
             complete = True
+        except (EnvironmentFailure, SandboxError, OSError) as error:
+            if shutil.disk_usage(root.parent).free < _SCANT:
+                raise SandboxError(
+                    f"the disk that holds {root.parent} is full; make room there (swe-scale images prune "
+                    f"--keep-free SIZE), or set XDG_CACHE_HOME to a folder on another disk.\n{error}"
+                ) from error
+            raise
         finally:
             if not complete:
                 with anyio.CancelScope(shield=True):

@@ -18,7 +18,7 @@ from swe_scale.records import Record
 from swe_scale.sandbox.cgroup import GROUP_NAME, Group, Groups
 from swe_scale.sandbox.kept import RECORD
 from swe_scale.sandbox.owner import CELL_MARK, runs_of
-from swe_scale.sandbox.tree import remove_tree
+from swe_scale.sandbox.removal import remove_tree
 
 Kind = Literal[
     "container", "copy", "temporary folder", "control group", "process", "half-built environment", "lock"

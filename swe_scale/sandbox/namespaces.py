@@ -1,9 +1,11 @@
 """Runs one command in namespaces of its own, which show it this host's programs and little else."""
 
+import os
 import resource
 import shutil
+import stat
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
@@ -74,15 +76,27 @@ class Inside:
         # A folder comes before those within it.
         for inside, outside in sorted(self.bound.items()):
             yield from ("--bind", str(outside), inside)
-        # Whoever is root outside could otherwise write the kernel's settings, and close the host's devices.
-        yield from ("--proc", "/proc", "--dev", "/dev")
-        for place in ("/proc", *(f"/dev/{name}" for name in _DEVICES)):
-            yield from ("--remount-ro", place)
-        yield from ("--dir", "/run", "--dir", "/var")
+        # Whoever is root outside could otherwise write the kernel's settings.
+        yield from ("--proc", "/proc", "--remount-ro", "/proc")
+        yield from ("--dev", "/dev", *_devices(self.folder), "--dir", "/run", "--dir", "/var")
         yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108
         yield from ("--remount-ro", "/", "--chdir", self.workdir)
         for name, value in self.variables.items():
             yield from ("--setenv", name, value)
+
+
+def _devices(folder: Path) -> Iterator[str]:
+    """Show devices of our own where commands could change the modes of the host's: where this is root."""
+    if os.geteuid():
+        return
+    for name in _DEVICES:
+        own = folder / f"device-{name}"
+        # In a container, neither may be allowed, and its devices are not the host's.
+        with suppress(OSError):
+            own.unlink(missing_ok=True)
+            os.mknod(own, stat.S_IFCHR, Path("/dev", name).stat().st_rdev)
+            own.chmod(0o666)
+            yield from ("--dev-bind", str(own), f"/dev/{name}")
 
 
 def _system() -> Iterator[str]:

@@ -1,7 +1,6 @@
 """Reads, writes and compares work trees on the host that hostile code may have filled with links."""
 
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from swe_scale.errors import SandboxError, TooLarge
 from swe_scale.records import Changes, File
+from swe_scale.sandbox.removal import remove_entry
 
 MOST_ENTRIES = 20_000
 """Changed entries that one snapshot may have."""
@@ -122,14 +122,6 @@ def _opened(root: Path) -> Iterator[int]:
         os.close(handle)
 
 
-def _remove_entry(name: str, folder: int) -> None:
-    with suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-            shutil.rmtree(name, dir_fd=folder)
-        else:
-            os.unlink(name, dir_fd=folder)
-
-
 @contextmanager
 def _parent(root: int, parts: tuple[str, ...], *, create: bool) -> Iterator[int]:
     handle = os.dup(root)
@@ -148,7 +140,7 @@ def _step(handle: int, name: str, *, create: bool) -> int:
         if not create:
             raise
         # A link or a file in the way is replaced, never followed.
-        _remove_entry(name, handle)
+        remove_entry(name, handle)
         os.mkdir(name, 0o755, dir_fd=handle)
         following = os.open(name, _FOLDER, dir_fd=handle)
     os.close(handle)
@@ -190,7 +182,7 @@ def write_files(root: Path, files: Changes) -> None:
 
 
 def _put(folder: int, name: str, file: File) -> None:
-    _remove_entry(name, folder)
+    remove_entry(name, folder)
     if file.mode == "120000":
         os.symlink(os.fsdecode(file.data), name, dir_fd=folder)
         return
@@ -202,29 +194,8 @@ def _put(folder: int, name: str, file: File) -> None:
 
 def _delete(root: int, parts: tuple[str, ...]) -> None:
     with suppress(FileNotFoundError, NotADirectoryError), _parent(root, parts, create=False) as folder:
-        _remove_entry(parts[-1], folder)
+        remove_entry(parts[-1], folder)
     # As in git, a folder whose last file is gone is gone too.
     for length in range(len(parts) - 1, 0, -1):
         with suppress(OSError), _parent(root, parts[:length], create=False) as folder:
             os.rmdir(parts[length - 1], dir_fd=folder)
-
-
-def remove_tree(path: Path) -> None:
-    """Delete a folder with everything in it, also where hostile code took the permissions away.
-
-    Raises:
-        SandboxError: something can't be deleted.
-    """
-    shutil.rmtree(path, ignore_errors=True)
-    if not path.exists():
-        return
-    path.chmod(0o700)
-    for folder, names, _ in os.walk(path):
-        for name in names:
-            inner = Path(folder, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
-    try:
-        shutil.rmtree(path)
-    except OSError as error:
-        raise SandboxError(f"{path} can't be removed: {error.strerror}; remove it by hand") from error

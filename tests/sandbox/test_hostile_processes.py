@@ -25,17 +25,25 @@ async def template(
 
 
 DEAF = "import signal,time\nfor n in (1,2,3,15,20): signal.signal(n,signal.SIG_IGN)\n"
-DAEMON = (
-    "import os,signal,socket,sys,time\nif os.fork()==0:\n  os.setsid()\n  if os.fork(): os._exit(0)\n"
-    "  for n in range(1,32):\n    if n not in (9,17,19): signal.signal(n,signal.SIG_IGN)\n"
-    "  s=socket.socket(); s.bind(('0.0.0.0',int(sys.argv[2]))); s.listen()\n"
-    "  f=open('/scratch/held','w'); print('up',flush=True); time.sleep(300)\n"
-)
+DAEMON = """\
+import os,signal,socket,sys,time
+if os.fork()==0:
+  os.setsid()
+  if os.fork(): os._exit(0)
+  for n in range(1,32):
+    if n not in (9,17,19): signal.signal(n,signal.SIG_IGN)
+  s=socket.socket(); s.bind(('0.0.0.0',int(sys.argv[2]))); s.listen()
+  f=open('/scratch/held','w'); print('up',flush=True); time.sleep(300)
+"""
 WAIT = "import os\nos.wait()\n"
 HELD = Expected(output="up\n")
 ALIVE = Expected(output="alive\n")
 KILLED = Expected(frozenset({137}))
-EVERY = "import os\ntry: os.kill(-1,9)\nexcept ProcessLookupError: pass\nprint('alive')"
+EVERY = """\
+import os
+try: os.kill(-1,9)
+except ProcessLookupError: pass
+print('alive')"""
 
 ENDLESS_ONES = [
     Hostile("sleep", "import time\nprint('so far',flush=True)\ntime.sleep(300)", ENDLESS, {}, BRIEF),
@@ -44,8 +52,16 @@ ENDLESS_ONES = [
     Hostile("stopped", "import os\nos.kill(os.getpid(),19)", ENDLESS, {}, BRIEF),
     Hostile(
         "flood of the dead",
-        "import os\nif os.fork()==0:\n  while True:\n    try:\n      if os.fork()==0: os._exit(0)\n    except OSError: pass\n"
-        "while True:\n  try: os.wait()\n  except OSError: pass",
+        """\
+import os
+if os.fork()==0:
+  while True:
+    try:
+      if os.fork()==0: os._exit(0)
+    except OSError: pass
+while True:
+  try: os.wait()
+  except OSError: pass""",
         ENDLESS,
         {},
         BRIEF,
@@ -53,16 +69,33 @@ ENDLESS_ONES = [
 ]
 LEFT = [
     Hostile("daemon", DAEMON + "time.sleep(.3)", HELD),
-    Hostile("daemon, stopped", DAEMON + "else:\n  p=os.fork()\n  if p==0: os.kill(os.getpid(),19)\n  time.sleep(.3)", HELD),
+    Hostile(
+        "daemon, stopped",
+        DAEMON
+        + """\
+else:
+  p=os.fork()
+  if p==0: os.kill(os.getpid(),19)
+  time.sleep(.3)""",
+        HELD,
+    ),
     Hostile(
         "daemon that holds the output",
-        DEAF + "import os\nif os.fork()==0:\n  while True: time.sleep(300)\nprint('up')",
+        DEAF
+        + """\
+import os
+if os.fork()==0:
+  while True: time.sleep(300)
+print('up')""",
         HELD,
     ),
     Hostile(
         "output kept in flight",
-        "import array,socket\na,b=socket.socketpair()\n"
-        "a.sendmsg([b'x'],[(socket.SOL_SOCKET,socket.SCM_RIGHTS,array.array('i',[1,2,a.fileno(),b.fileno()]))])\nprint('up')",
+        """\
+import array,socket
+a,b=socket.socketpair()
+a.sendmsg([b'x'],[(socket.SOL_SOCKET,socket.SCM_RIGHTS,array.array('i',[1,2,a.fileno(),b.fileno()]))])
+print('up')""",
         HELD,
     ),
     Hostile("traced by nobody", "import ctypes\nctypes.CDLL(None).ptrace(0,0,0,0)\nprint('up')", HELD),
@@ -70,7 +103,12 @@ LEFT = [
 # A parent is ours only where a shell runs the command.
 PARENT = Hostile(
     "parent",
-    "import os,time\nif os.fork()==0:\n  os.setsid(); time.sleep(300)\nos.kill(os.getppid(),9)\ntime.sleep(.1); print('alive')",
+    """\
+import os,time
+if os.fork()==0:
+  os.setsid(); time.sleep(300)
+os.kill(os.getppid(),9)
+time.sleep(.1); print('alive')""",
     ALIVE,
     {"docker-exec": Expected(frozenset({137}))},
 )
@@ -81,10 +119,23 @@ KILLERS = [
     Hostile("first, stopped", "import os\nos.kill(1,19); os.kill(1,20)\nprint('alive')", ALIVE),
     Hostile(
         "first, by every signal",
-        "import os\nfor n in range(1,65):\n  try: os.kill(1,n)\n  except OSError: pass\nprint('alive')",
+        """\
+import os
+for n in range(1,65):
+  try: os.kill(1,n)
+  except OSError: pass
+print('alive')""",
         ALIVE,
     ),
-    Hostile("first, by its end of time", "import os,resource\ntry: resource.prlimit(1,0,(1,1))\nexcept OSError: pass\nprint('alive')", ALIVE),
+    Hostile(
+        "first, by its end of time",
+        """\
+import os,resource
+try: resource.prlimit(1,0,(1,1))
+except OSError: pass
+print('alive')""",
+        ALIVE,
+    ),
     PARENT,
 ]
 
@@ -114,10 +165,13 @@ async def test_nothing_of_a_command_runs_beside_the_next(template: Template, por
 
 
 # Those of the first process's own, of this script, and of a shell that ran it are no strangers.
-COUNT = (
-    "import os\nbefore=set()\np=os.getpid()\nwhile p: before.add(p); p=int(open(f'/proc/{p}/stat').read().rpartition(')')[2].split()[1])\n"
-    "print(sum(b'python' in open(f'/proc/{p}/cmdline','rb').read() for p in os.listdir('/proc') if p.isdigit() and int(p) not in before))"
-)
+COUNT = """\
+import os
+before=set()
+p=os.getpid()
+while p: before.add(p); p=int(open(f'/proc/{p}/stat').read().rpartition(')')[2].split()[1])
+print(sum(b'python' in open(f'/proc/{p}/cmdline',
+    'rb').read() for p in os.listdir('/proc') if p.isdigit() and int(p) not in before))"""
 
 
 @pytest.mark.parametrize("code", [0, 1, 2, 42, 125, 126, 127, 128, 130, 137, 143, 255])
@@ -131,6 +185,8 @@ async def test_every_signal_is_told(template: Template, number: int, request: py
     way = way_of(request)
     # By this one the kernel says that a file is too large.
     limit = "disk" if number == 25 and way in SEALED else None
-    script = f"import os,signal\nsignal.signal({number},0) if {number}!=9 else 0\nos.kill(os.getpid(),{number})"
+    script = (
+        f"import os,signal\nsignal.signal({number},0) if {number}!=9 else 0\nos.kill(os.getpid(),{number})"
+    )
     hostile = Hostile("signal", script, Expected(frozenset({128 + number}), frozenset({limit})))
     await attack(template, hostile, way)

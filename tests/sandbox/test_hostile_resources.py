@@ -31,84 +31,145 @@ FULL = Expected(limits=frozenset({"disk"}), says=("[Errno 28]",))
 UNBOUND = dict.fromkeys(("docker-exec", "bubblewrap-copies"), Expected(output="no bound\n"))
 
 PROCESSES = [
-    Hostile("fork bomb", "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass", ENDLESS, {}, BRIEF),
+    Hostile(
+        "fork bomb",
+        """\
+import os
+while True:
+  try: os.fork()
+  except OSError: pass""",
+        ENDLESS,
+        {},
+        BRIEF,
+    ),
     Hostile(
         "processes",
-        "import os,time\ntry:\n  while os.fork(): pass\n  time.sleep(300)\nexcept OSError: print('refused')",
+        """\
+import os,time
+try:
+  while os.fork(): pass
+  time.sleep(300)
+except OSError: print('refused')""",
         PIDS,
     ),
     Hostile(
         "threads",
-        "import os,threading,time\ntry:\n  while True: threading.Thread(target=time.sleep,args=(300,)).start()\n"
-        "except RuntimeError: print('refused',flush=True)\nos._exit(0)",
+        """\
+import os,threading,time
+try:
+  while True: threading.Thread(target=time.sleep,args=(300,)).start()
+except RuntimeError: print('refused',flush=True)
+os._exit(0)""",
         PIDS,
     ),
     Hostile(
         "orphans",
-        "import os,time\nmade=0\nwhile made<300:\n  try: child=os.fork()\n  except OSError: time.sleep(.01); continue\n"
-        "  if not child:\n    try: os.fork()\n    finally: os._exit(0)\n  os.waitpid(child,0); made+=1\nprint(made)",
+        """\
+import os,time
+made=0
+while made<300:
+  try: child=os.fork()
+  except OSError: time.sleep(.01); continue
+  if not child:
+    try: os.fork()
+    finally: os._exit(0)
+  os.waitpid(child,0); made+=1
+print(made)""",
         Expected(limits=frozenset({None, "pids"}), says=("300\n",)),
     ),
     Hostile(
         "zombies",
-        "import os,time\ntry:\n  while os.fork(): pass\n  os._exit(0)\nexcept OSError: print('refused')",
+        """\
+import os,time
+try:
+  while os.fork(): pass
+  os._exit(0)
+except OSError: print('refused')""",
         PIDS,
     ),
 ]
 
-MAPPED = "import mmap\nm=mmap.mmap(-1,512<<20)\nfor at in range(0,len(m),4096): m[at]=1\nprint('got it')"
-MEMFD = (
-    "import os\nfor i in range(512):\n  if i%32==0: f=os.memfd_create('x')\n  os.write(f,b'x'*(1<<20))\nprint('got it')"
-)
-SEGMENT = (
-    "import ctypes\nc=ctypes.CDLL(None)\nc.shmat.restype=ctypes.c_void_p\n"
-    "for _ in range(8):\n  at=c.shmat(c.shmget(0,64<<20,0o1600),None,0)\n  ctypes.memset(at,1,64<<20)\nprint('got it')"
-)
-MANY = (
-    "import os,time\nfor _ in range(24):\n"
-    "  if not os.fork(): x=bytearray(24<<20); time.sleep(300)\ntime.sleep(2); print('there')"
-)
+MAPPED = """\
+import mmap
+m=mmap.mmap(-1,512<<20)
+for at in range(0,len(m),4096): m[at]=1
+print('got it')"""
+MEMFD = """\
+import os
+for i in range(512):
+  if i%32==0: f=os.memfd_create('x')
+  os.write(f,b'x'*(1<<20))
+print('got it')"""
+SEGMENT = """\
+import ctypes
+c=ctypes.CDLL(None)
+c.shmat.restype=ctypes.c_void_p
+for _ in range(8):
+  at=c.shmat(c.shmget(0,64<<20,0o1600),None,0)
+  ctypes.memset(at,1,64<<20)
+print('got it')"""
+MANY = """\
+import os,time
+for _ in range(24):
+  if not os.fork(): x=bytearray(24<<20); time.sleep(300)
+time.sleep(2); print('there')"""
 HOGS = [
     Hostile("memory", "x=bytearray(512<<20); print('got it')", MEMORY),
     Hostile("mapped memory", MAPPED, MEMORY),
     Hostile("memory of a file", MEMFD, MEMORY),
     Hostile("shared memory", SEGMENT, MEMORY),
-    Hostile(
-        "many small hogs", MANY, Expected(frozenset({0, 137}), frozenset({"memory"}))
-    ),
+    Hostile("many small hogs", MANY, Expected(frozenset({0, 137}), frozenset({"memory"}))),
 ]
 
-BIG = (
-    "import os\ntry:\n  with open('big','wb') as f:\n    for _ in range(96): f.write(b'x'*(1<<20))\n"
-    "except OSError as e: print(e)\nelse: print('no bound')"
-)
-SMALL = (
-    "import os\nos.mkdir('d')\ntry:\n  for i in range(2560):\n    with open(f'd/{i}','wb') as f: f.write(b'x'*32768)\n"
-    "except OSError as e: print(e, i)\nelse: print('no bound')"
-)
-EMPTY = (
-    "import os\nos.mkdir('d')\ntry:\n  for i in range(20000): open(f'd/{i}','w').close()\n"
-    "except OSError as e: print(e)\nelse: print('no bound')"
-)
-PLACES = (
-    "import os\nfolders={os.path.realpath(f) for f in ('/tmp','/var/tmp','/dev/shm','/scratch','/home/user','.')}\n"
-    "total=refused=0\nfor i in range(20):\n  for folder in folders:\n    try:\n"
-    "      with open(f'{folder}/f{i}','wb') as f: total+=f.write(b'x'*(1<<20)); f.flush()\n"
-    "    except OSError as e: refused+=1; total-=e.errno!=28 and 1<<20\n"
-    "print('bound' if total<=64<<20 and refused else 'no bound')"
-)
+BIG = """\
+import os
+try:
+  with open('big','wb') as f:
+    for _ in range(96): f.write(b'x'*(1<<20))
+except OSError as e: print(e)
+else: print('no bound')"""
+SMALL = """\
+import os
+os.mkdir('d')
+try:
+  for i in range(2560):
+    with open(f'd/{i}','wb') as f: f.write(b'x'*32768)
+except OSError as e: print(e, i)
+else: print('no bound')"""
+EMPTY = """\
+import os
+os.mkdir('d')
+try:
+  for i in range(20000): open(f'd/{i}','w').close()
+except OSError as e: print(e)
+else: print('no bound')"""
+PLACES = """\
+import os
+folders={os.path.realpath(f) for f in ('/tmp','/var/tmp','/dev/shm','/scratch','/home/user','.')}
+total=refused=0
+for i in range(20):
+  for folder in folders:
+    try:
+      with open(f'{folder}/f{i}','wb') as f: total+=f.write(b'x'*(1<<20)); f.flush()
+    except OSError as e: refused+=1; total-=e.errno!=28 and 1<<20
+print('bound' if total<=64<<20 and refused else 'no bound')"""
 LARGE = Expected(says=("[Errno 27]",))
-SPARSE = (
-    "import os\ntry: os.truncate(os.open('s',os.O_CREAT|os.O_RDWR),1<<40)\nexcept OSError as e: print(e)\n"
-    "try: os.posix_fallocate(os.open('t',os.O_CREAT|os.O_RDWR),0,128<<20)\nexcept OSError as e: print(e)"
-)
+SPARSE = """\
+import os
+try: os.truncate(os.open('s',os.O_CREAT|os.O_RDWR),1<<40)
+except OSError as e: print(e)
+try: os.posix_fallocate(os.open('t',os.O_CREAT|os.O_RDWR),0,128<<20)
+except OSError as e: print(e)"""
 DISK = [
     # A file alone is as large as the disk when it is too large.
-    Hostile("one file", BIG, Expected(limits=frozenset({"disk"}), says=("[Errno 2",)), dict.fromkeys(UNBOUND, LARGE)),
-    Hostile("small files", SMALL, FULL, UNBOUND),
     Hostile(
-        "empty files", EMPTY, FULL, UNBOUND | {"docker-plain": Expected(output="no bound\n")}
+        "one file",
+        BIG,
+        Expected(limits=frozenset({"disk"}), says=("[Errno 2",)),
+        dict.fromkeys(UNBOUND, LARGE),
     ),
+    Hostile("small files", SMALL, FULL, UNBOUND),
+    Hostile("empty files", EMPTY, FULL, UNBOUND | {"docker-plain": Expected(output="no bound\n")}),
     Hostile(
         "every place",
         PLACES,
@@ -139,7 +200,11 @@ OUTPUT = [
     ),
     Hostile("escapes", f"print({ESCAPES!r},end='')", Expected(output=ESCAPES)),
     Hostile("frames", f"import os\nos.write(1,{FRAME!r})", Expected(output=FRAME.decode("utf-8", "replace"))),
-    Hostile("closed streams", "import os\nos.close(1); os.close(2); os._exit(3)", Expected(frozenset({3}), output="")),
+    Hostile(
+        "closed streams",
+        "import os\nos.close(1); os.close(2); os._exit(3)",
+        Expected(frozenset({3}), output=""),
+    ),
 ]
 
 

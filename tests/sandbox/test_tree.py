@@ -5,7 +5,8 @@ import pytest
 
 from swe_scale.errors import SandboxError
 from swe_scale.records import File
-from swe_scale.sandbox.tree import difference, list_tree, parts_of, read_file, remove_tree, write_files
+from swe_scale.sandbox.removal import remove_tree
+from swe_scale.sandbox.tree import difference, list_tree, parts_of, read_file, write_files
 
 DATA = File(mode="100644", data=b"data")
 
