@@ -20,19 +20,28 @@ async def locked(path: Path) -> AsyncIterator[None]:
     Raises:
         OSError: the file can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        if (handle := _taken(path)) is not None:
+        if (handle := taken(path)) is not None:
             break
         await anyio.sleep(_PAUSE)
     with handle:
         yield
 
 
-def _taken(path: Path) -> IO[bytes] | None:
+def taken(path: Path, how: int = fcntl.LOCK_EX) -> IO[bytes] | None:
+    """Return a lock file, open and locked until it is closed; None while somebody else holds it.
+
+    Args:
+        path: of the file, which is made if it isn't there.
+        how: `fcntl.LOCK_EX`, or `LOCK_SH` for a lock that several may hold.
+
+    Raises:
+        OSError: the file can't be made.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle = path.open("ab")
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
         # Whoever clears stale files away may have taken this one while it was waited for.
         if path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
             return handle

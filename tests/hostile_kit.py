@@ -1,4 +1,4 @@
-"""Runs hostile scripts against what was expected of them, and sees whether the host and the next cell took harm."""
+"""Compares hostile scripts with what is expected of them, and sees that host and next cell took no harm."""
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping

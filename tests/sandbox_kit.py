@@ -1,6 +1,17 @@
 """The ways of running code apart that tests are asked of."""
 
+import os
+import shutil
+import subprocess
+
+import docker
 import pytest
+from docker.errors import DockerException, ImageNotFound
+from requests.exceptions import RequestException
+
+from swe_scale.config import Bubblewrap, Docker, Local, SandboxConfig
+
+IMAGE = os.environ.get("SWE_SCALE_TEST_IMAGE", "swe-scale-test/debian:bookworm")
 
 ISOLATING = [
     pytest.param("docker", marks=pytest.mark.docker),
@@ -12,3 +23,33 @@ ISOLATING = [
 ]
 """Backends, and the ways that they go where the kernel or a compiler is missing."""
 BACKENDS = [*ISOLATING, pytest.param("local")]
+
+
+def without_docker() -> str:
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            client.images.get(IMAGE)
+        finally:
+            client.close()
+    except ImageNotFound:
+        return f"no image {IMAGE}: set SWE_SCALE_TEST_IMAGE"
+    except (DockerException, RequestException, OSError):
+        return "no Docker service answers"
+    return ""
+
+
+def without_bubblewrap() -> str:
+    if shutil.which("bwrap") is None:
+        return "bubblewrap isn't installed"
+    tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True)
+    return "" if tried.returncode == 0 else "no user namespaces here"
+
+
+def configured(kind: str) -> SandboxConfig:
+    """Return a sandbox of this machine; the test is skipped where it doesn't work here."""
+    if kind == "local":
+        return Local()
+    if reason := without_docker() if kind == "docker" else without_bubblewrap():
+        pytest.skip(reason)
+    return Docker(base_image=IMAGE) if kind == "docker" else Bubblewrap()

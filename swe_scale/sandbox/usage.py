@@ -5,11 +5,11 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 import anyio
 
 from swe_scale.config import cache_folder
+from swe_scale.locks import taken
 
 _PAUSE = 0.1
 SUFFIX = ".used"
@@ -26,7 +26,7 @@ async def used(backend: str, digest: str) -> AsyncIterator[None]:
     # Where nothing can be written, the worst is that it looks less recently used than it is.
     with suppress(OSError):
         while True:
-            if (handle := _taken(_stamp(backend, digest), fcntl.LOCK_SH)) is not None:
+            if (handle := taken(_stamp(backend, digest), fcntl.LOCK_SH)) is not None:
                 break
             await anyio.sleep(_PAUSE)
         os.utime(handle.fileno())
@@ -57,7 +57,7 @@ def is_used(backend: str, digest: str) -> bool:
     stamp = _stamp(backend, digest)
     with suppress(OSError):
         if stamp.exists():
-            handle = _taken(stamp, fcntl.LOCK_EX)
+            handle = taken(stamp, fcntl.LOCK_EX)
             if handle is None:
                 return True
             handle.close()
@@ -74,26 +74,10 @@ def reserved(backend: str, digest: str) -> Iterator[bool]:
         OSError: that can't be found out.
     """
     stamp = _stamp(backend, digest)
-    handle = _taken(stamp, fcntl.LOCK_EX)
+    handle = taken(stamp, fcntl.LOCK_EX)
     if handle is None:
         yield False
         return
     with handle:
         yield True
         stamp.unlink(missing_ok=True)
-
-
-def _taken(stamp: Path, how: int) -> IO[bytes] | None:
-    stamp.parent.mkdir(parents=True, exist_ok=True)
-    handle = stamp.open("ab")
-    try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
-        if stamp.stat().st_ino == os.fstat(handle.fileno()).st_ino:
-            return handle
-        handle.close()
-    except (BlockingIOError, FileNotFoundError):
-        handle.close()
-    except OSError:
-        handle.close()
-        raise
-    return None

@@ -1,8 +1,6 @@
 """The three backends, each with one environment that is built once."""
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -11,18 +9,15 @@ from secrets import token_hex
 
 import docker
 import pytest
-from docker.errors import DockerException, ImageNotFound
-from requests.exceptions import RequestException
-from sandbox_kit import BACKENDS
+from sandbox_kit import BACKENDS, configured
 
-from swe_scale.config import Bubblewrap, Docker, Local, SandboxConfig
+from swe_scale.config import Bubblewrap, Docker, SandboxConfig
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment
 from swe_scale.sandbox import Recipe, Sandbox, Template, boxes, bubblewrap, open_backend
 from swe_scale.sandbox.boxes import profile
 
-IMAGE = os.environ.get("SWE_SCALE_TEST_IMAGE", "swe-scale-test/debian:bookworm")
 SETUP = (
     "echo built >product.bin",
     "echo home >~/kept",
@@ -37,27 +32,6 @@ FILES = {
     "naïve – \"quoted\" 'name'.txt": "unicode\n",
     "linked": "",
 }
-
-
-def without_docker() -> str:
-    try:
-        client = docker.from_env(timeout=10)
-        try:
-            client.images.get(IMAGE)
-        finally:
-            client.close()
-    except ImageNotFound:
-        return f"no image {IMAGE}: set SWE_SCALE_TEST_IMAGE"
-    except (DockerException, RequestException, OSError):
-        return "no Docker service answers"
-    return ""
-
-
-def without_bubblewrap() -> str:
-    if shutil.which("bwrap") is None:
-        return "bubblewrap isn't installed"
-    tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True)
-    return "" if tried.returncode == 0 else "no user namespaces here"
 
 
 async def no_compiler(machine: str, elsewhere: object = None) -> Path:
@@ -98,16 +72,16 @@ def remove_image(environment: Environment) -> None:
 
 @pytest.fixture(scope="session")
 def docker_config() -> Docker:
-    if reason := without_docker():
-        pytest.skip(reason)
-    return Docker(base_image=IMAGE)
+    found = configured("docker")
+    assert isinstance(found, Docker)
+    return found
 
 
 @pytest.fixture(scope="session")
 def bubblewrap_config() -> Bubblewrap:
-    if reason := without_bubblewrap():
-        pytest.skip(reason)
-    return Bubblewrap()
+    found = configured("bubblewrap")
+    assert isinstance(found, Bubblewrap)
+    return found
 
 
 @pytest.fixture(scope="session", params=BACKENDS)
@@ -115,7 +89,7 @@ def config(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SandboxConfig]:
     kind, _, way = str(request.param).partition("-")
-    found: SandboxConfig = Local() if kind == "local" else request.getfixturevalue(f"{kind}_config")
+    found = configured(kind)
     with pytest.MonkeyPatch.context() as patch:
         if way == "strict":
             found = found.model_copy(update={"mode": "strict"})

@@ -100,7 +100,9 @@ for f in (0,1,2):
   try: fcntl.ioctl(f,0x5412,b'x'); print('TIOCSTI')
   except OSError: pass
 """
-OTHERS = "sh:su root -c id </dev/null; mount -t tmpfs x /tmp; newgrp root </dev/null; sudo -n id; passwd -d root; true"
+OTHERS = (
+    "sh:exec </dev/null; su root -c id; mount -t tmpfs x /tmp; newgrp root; sudo -n id; passwd -d root; true"
+)
 CAPABILITIES = "sh:grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status | tr -d '\\t'; umask"
 NONE = "".join(f"Cap{kind}:0000000000000000\n" for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"))
 # What the kernel gives to everybody where nobody filters: namespaces of one's own, and one's own keys.

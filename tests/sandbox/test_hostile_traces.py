@@ -9,7 +9,7 @@ from hostile_kit import FORKED, LIMITS, Expected, Hostile, attack, opened, run, 
 from sandbox_kit import ISOLATING
 
 from swe_scale.config import SandboxConfig
-from swe_scale.records import Environment
+from swe_scale.records import Environment, File
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
@@ -107,7 +107,10 @@ async def test_no_trace_of_a_cell_is_left(template: Template, request: pytest.Fi
     assert after.output.splitlines() == before.output.splitlines()
 
 
-ALL = "sh:rm -rf --no-preserve-root / 2>/dev/null; rm -rf .git * .[a-z]* /opt/venv/* ~/* 2>/dev/null; echo gone; ls -A | wc -l"
+ALL = (
+    "sh:exec 2>/dev/null; rm -rf --no-preserve-root /; rm -rf .git * .[a-z]* /opt/venv/* ~/*;"
+    "echo gone; ls -A | wc -l"
+)
 
 
 async def test_everything_may_be_deleted(template: Template, request: pytest.FixtureRequest) -> None:
@@ -139,8 +142,6 @@ time.sleep(.2)"""
 
 async def test_nothing_swaps_a_folder_while_it_is_written_to(template: Template) -> None:
     # The swapper is killed with its command, in whatever state it leaves the folder.
-    from swe_scale.records import File
-
     async with template.fork(LIMITS) as sandbox:
         for _ in range(3):
             assert (await run(sandbox, SWAP + "\n")).exit_code in (0, 1)
