@@ -150,17 +150,18 @@ def test_a_group_that_stays_busy_is_left(tmp_path: Path, monkeypatch: pytest.Mon
     assert Group((tmp_path / "group",)).remove() and not (tmp_path / "group").exists()
 
 
-def test_groups_of_dead_processes_are_removed(kernels: Groups) -> None:
+@pytest.mark.anyio
+async def test_groups_of_dead_processes_are_removed(kernels: Groups) -> None:
     code = (
         "from swe_scale.config import Limits\nfrom swe_scale.sandbox.cgroup import Groups\n"
         "groups = Groups.find()\nprint(*groups.create(Limits()).folders, sep='\\n')"
     )
-    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    folders = [Path(line) for line in made.splitlines()]
+    made = (await anyio.run_process([sys.executable, "-c", code])).stdout
+    folders = [Path(line) for line in made.decode().splitlines()]
     own = kernels.create(Limits())
     try:
         assert folders and all(folder.is_dir() for folder in folders)
-        anyio.run(clean, None, Scope())
+        await clean(None, Scope())
         assert not any(folder.exists() for folder in folders)
         assert all(folder.is_dir() for folder in own.folders)
     finally:
