@@ -12,11 +12,20 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session")
+def helpers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the program that is a box's first process is kept, so that it is compiled once."""
+    return tmp_path_factory.mktemp("helpers")
+
+
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helpers: Path) -> None:
     """Keep the user's configuration and cache out of the tests."""
+    cache = tmp_path / "xdg-cache"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg-cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    (cache / "swe-scale").mkdir(parents=True)
+    (cache / "swe-scale" / "helper").symlink_to(helpers)
     for name in [name for name in os.environ if name.endswith("_API_KEY")]:
         monkeypatch.delenv(name)
 

@@ -147,7 +147,9 @@ def leftovers(pid: int) -> int:
     owned = client.containers.list(all=True, filters={"label": "swe-scale.owner"}, ignore_removed=True)
     containers = [one for one in owned if f"-{pid}-" in one.labels["swe-scale.owner"]]
     client.close()
-    groups = list(Path("/sys/fs/cgroup").glob(f"**/swe-scale-*-{pid}-*"))
+    found = Groups.find()
+    parents = set(found.parents.values()) if found else set()
+    groups = [group for parent in parents for group in parent.glob(f"swe-scale-*-{pid}-*")]
     copies = list((Path(os.environ["XDG_CACHE_HOME"]) / "swe-scale" / "forks").glob(f"*-{pid}-*"))
     sleeping = subprocess.run(["pgrep", "-fx", "sleep 600"], capture_output=True, text=True).stdout.split()
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "swe-scale" in line]

@@ -162,12 +162,14 @@ async def opened(config: SandboxConfig, environment: Environment, events: Events
         yield template
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def template(
-    config: SandboxConfig, environment: Environment, events: Events
+    anyio_backend: str, config: SandboxConfig, environment: Environment, shared_cache: Path
 ) -> AsyncIterator[Template]:
-    async with opened(config, environment, events) as found:
-        yield found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(shared_cache))
+        async with opened(config, environment, Events()) as found:
+            yield found
 
 
 @pytest.fixture

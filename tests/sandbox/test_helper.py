@@ -12,6 +12,13 @@ from swe_scale.errors import SandboxError
 from swe_scale.sandbox import helper
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def own_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_folders: None) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "empty"))
+
+
 MACHINE = platform.machine()
 
 
