@@ -21,7 +21,7 @@ def helpers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helpers: Path) -> None:
     """Keep the user's configuration and cache out of the tests."""
-    cache = tmp_path / "xdg-cache"
+    cache = tmp_path.with_name(f"{tmp_path.name}-cache")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     (cache / "swe-scale").mkdir(parents=True)

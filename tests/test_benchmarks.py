@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from swe_scale.config import Bubblewrap
+from swe_scale.records import Check
+
 BENCHMARKS = Path(__file__).resolve().parent.parent / "evaluation" / "benchmarks"
 
 
@@ -85,3 +88,30 @@ def test_the_help_of_a_command_is_timed_and_its_absence_noticed(tmp_path: Path) 
     assert startup.seconds(command, str(tmp_path)) > 0
     with pytest.raises(SystemExit, match="didn't show its help"):
         startup.seconds([sys.executable, "-c", "pass", "--help"], str(tmp_path))
+
+
+@pytest.mark.bubblewrap
+@pytest.mark.anyio
+async def test_a_cell_of_the_sandbox_benchmark_is_fresh_and_timed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS / "cells"))
+    import fresh
+    from others import bare
+
+    config = Bubblewrap(allow_unbounded=True)
+    environment = await fresh.build(config)
+    async with fresh.opened(config, environment) as template:
+        assert await fresh.cell(template) > 0
+        await fresh.storm(template, 6, 3)
+        checks = [Check.of("import sys; sys.exit(42)", "reproduction")]
+        assert await fresh.matrix(template, checks, 2, 2) > 0
+        passing = [Check.of("pass", "reproduction")]
+        with pytest.raises(ExceptionGroup) as wrong:
+            await fresh.matrix(template, passing, 1, 1)
+        assert wrong.group_contains(RuntimeError, match="a cell went wrong")
+    fresh.write_tree(tmp_path)
+    (tmp_path / "two").touch()
+    assert bare(fresh.SCRIPT, str(tmp_path)) > 0
+    with pytest.raises(SystemExit, match="the script went wrong"):
+        bare("exit 1", str(tmp_path))

@@ -16,6 +16,7 @@ from swe_scale.checks.controls import exiting
 from swe_scale.config import Bubblewrap, Limits, SandboxConfig
 from swe_scale.errors import SandboxError
 from swe_scale.records import BASE, Check, File, Verdict
+from swe_scale.retry import without_waiting
 from swe_scale.sandbox import Sandbox
 from swe_scale.store import Steps
 from swe_scale.store.sqlite import open_store
@@ -343,21 +344,23 @@ async def test_a_cache_that_can_not_be_used_costs_only_time(tmp_path: Path) -> N
 
 async def test_a_sandbox_that_fails_in_passing_is_tried_again(own_desk: Desk) -> None:
     cells, template = counted(own_desk, failures=2)
-    verdict = await cells.verdict(Check.of("exit(42)", "reproduction"), BASE)
+    with without_waiting():
+        verdict = await cells.verdict(Check.of("exit(42)", "reproduction"), BASE)
     assert (verdict.outcome, template.forks) == ("fail", 3)
 
 
 async def test_an_infrastructure_fault_is_never_recorded(own_desk: Desk) -> None:
-    cells, _ = counted(own_desk, failures=3)
+    cells, _ = counted(own_desk, failures=5)
     check = Check.of("exit(42)", "reproduction")
-    lost = await cells.verdict(check, BASE)
+    with without_waiting():
+        lost = await cells.verdict(check, BASE)
     assert lost.outcome == "infra" and "the daemon is gone" in lost.execution.output
     assert (await cells.verdict(check, BASE)).outcome == "fail"
 
 
 async def test_a_dead_backend_ends_the_run(own_desk: Desk) -> None:
     cells, _ = counted(own_desk, failures=99)
-    with pytest.raises(SandboxError, match="the daemon is gone"):
+    with without_waiting(), pytest.raises(SandboxError, match="the daemon is gone"):
         await cells.verdict(Check.of("exit(42)", "reproduction"), BASE)
 
 

@@ -1,5 +1,6 @@
 """What the user may set; what is wrong is named with its place."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -168,7 +169,7 @@ def test_configuration_is_frozen() -> None:
 
 def test_the_folders_follow_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert user_folder() == tmp_path / "xdg-config" / "swe-scale"
-    assert cache_folder() == tmp_path / "xdg-cache" / "swe-scale"
+    assert cache_folder() == Path(os.environ["XDG_CACHE_HOME"]) / "swe-scale"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))

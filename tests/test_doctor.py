@@ -8,6 +8,7 @@ from socketserver import UnixStreamServer
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from swe_scale.config import Bubblewrap, Docker, Local, OpenAIEndpoint, ScriptedReplies, UserConfig
@@ -163,16 +164,23 @@ def test_control_groups() -> None:
     assert (whole.status, whole.text) == ("ok", "version 1: cpu, memory, pids can be bounded")
 
 
+def mounts() -> str:
+    return Path("/proc/mounts").read_text()
+
+
 @pytest.mark.bubblewrap
-def test_a_cell_is_made_and_nothing_left() -> None:
-    before = Path("/proc/mounts").read_text()
-    assert "take" in kernel.cells().text
-    assert Path("/proc/mounts").read_text() == before
+async def test_a_cell_is_made_and_nothing_left() -> None:
+    before = mounts()
+    assert "take" in (await anyio.to_thread.run_sync(kernel.cells)).text
+    assert mounts() == before
 
 
-def test_a_missing_compiler_is_said_with_what_it_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_compiler_is_said_with_what_it_costs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(helper, "_COMPILERS", ())
-    found = kernel.cells()
+    found = await anyio.to_thread.run_sync(kernel.cells)
     assert "no C compiler" in found.text or "bubblewrap" in found.text
     assert found.status == "ok" or "gcc" in found.fix
 

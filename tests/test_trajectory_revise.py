@@ -12,6 +12,7 @@ from solving_kit import CHECK, DONE, FILES, RIGHT, SOURCE, Desk, Spoken, edit, o
 from swe_scale.config import Budget, Limits
 from swe_scale.errors import ContextExceeded, ModelError, SandboxError, UsageError
 from swe_scale.records import Completion, Request, Sampling, Trajectory, Usage
+from swe_scale.retry import without_waiting
 from swe_scale.sandbox import Sandbox, Template
 from swe_scale.trajectory import Assignment, find_strategy
 from swe_scale.trajectory.loop import run
@@ -264,8 +265,9 @@ class Lossy:
 async def test_a_lost_sandbox_is_not_told_as_what_a_check_says(tmp_path: Path) -> None:
     model = spoken([CHECK, NEW, DONE])
     async with open_desk(tmp_path, model) as desk:
-        cells = replace(desk.setting.cells, template=Lossy(desk.setting.cells.template, range(2, 5)))
-        made = await run(replace(desk.setting, cells=cells), FIRST)
+        cells = replace(desk.setting.cells, template=Lossy(desk.setting.cells.template, range(2, 7)))
+        with without_waiting():
+            made = await run(replace(desk.setting, cells=cells), FIRST)
     assert (made.outcome, made.error) == ("failed", "its sandbox failed: the daemon restarts")
     assert actions(made) == ["check"] and len(model.requests) == 2
     resumed = await converse(tmp_path, spoken([CHECK, NEW, DONE]))

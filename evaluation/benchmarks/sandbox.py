@@ -26,6 +26,7 @@ from others import bare, exec_cli, life_cycle, run_rm, running
 
 from swe_scale.config import Bubblewrap, Docker, SandboxConfig
 from swe_scale.records import Check, Environment
+from swe_scale.sandbox.cgroup import Groups
 
 CELLS = 20
 """Cells of one repeat, of which the mean counts."""

@@ -23,6 +23,7 @@ from swe_scale.sandbox.process import Output
 T = TypeVar("T")
 OWNER = "swe-scale.owner"
 RUN = "swe-scale.run"
+_LOCAL = ("http+docker://", "http+unix://")
 _CONFLICT = 409
 _PAUSE = 0.05
 _REMOVAL = 30.0
@@ -97,7 +98,10 @@ class Engine:
         # Every sandbox may hold a connection of its own.
         options["max_pool_size"] = 64
         url = self.config.base_url
-        return docker.DockerClient(url, **options) if url else docker.from_env(**options)
+        client = docker.DockerClient(url, **options) if url else docker.from_env(**options)
+        # Of a socket on this host, no proxy of the environment is in the way; it is asked for at every call.
+        client.api.trust_env = not str(client.api.base_url).startswith(_LOCAL)
+        return client
 
     async def unbounded(self) -> list[str]:
         """Return what the service says it can't bound."""
@@ -118,7 +122,7 @@ class Engine:
     @property
     def local(self) -> bool:
         """Whether the service sees this host's files."""
-        return str(self._client.api.base_url).startswith(("http+docker://", "http+unix://"))
+        return str(self._client.api.base_url).startswith(_LOCAL)
 
     async def image(self, name: str) -> Any | None:
         """Return an image; None where the service has none of this name."""

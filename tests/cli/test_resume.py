@@ -50,6 +50,11 @@ def solve(desk: Desk, base_url: str) -> list[str]:
     )  # fmt: skip
 
 
+def judging(step: str) -> bool:
+    """Return whether a step is a run of a check: in a cell, or in a control experiment."""
+    return "/cell/" in step or "/control/" in step
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -81,7 +86,7 @@ def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_p
             calls = server.count("finished")
             assert not [step for step in before if (calls - paid)[step]], "a recorded call was made again"
             before, paid = finished(folder), calls
-        cells, runs = {step for step in before if "/cell/" in step}, counted(log)
+        cells, runs = {step for step in before if judging(step)}, counted(log)
         last = subprocess.run(
             solve(desk, server.base_url),
             cwd=desk.folder,
@@ -92,7 +97,7 @@ def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_p
         assert last.returncode == 0, last.stderr
         again = server.count("finished") - paid
         assert not [step for step in before if again[step]], "a recorded call was made again"
-    total = len([step for step in finished(folder) if "/cell/" in step])
+    total = len([step for step in finished(folder) if judging(step)])
     assert (counted(log) - runs).total() <= total - len(cells), "a recorded execution was made again"
     assert json.loads(last.stdout)["patch"] == json.loads(undisturbed.stdout)["patch"]
     assert essence(last.stdout) == essence(undisturbed.stdout)

@@ -84,7 +84,7 @@ def bubblewrap_config() -> Bubblewrap:
     return found
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
+@pytest.fixture(scope="module", params=BACKENDS)
 def config(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SandboxConfig]:
@@ -139,7 +139,7 @@ def environments() -> Iterator[dict[str, Environment]]:
         remove_image(environment)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def environment(
     anyio_backend: str,
     config: SandboxConfig,

@@ -59,7 +59,7 @@ async def cell(template: Template) -> float:
         ran = await sandbox.run(("sh", "-c", SCRIPT), limits=LIMITS)
     took = time.perf_counter() - started
     if (ran.exit_code, ran.output) != (42, "fine\n"):
-        raise SystemExit(f"a cell went wrong: {ran}")
+        raise RuntimeError(f"a cell went wrong: {ran}")
     return took
 
 
@@ -73,7 +73,7 @@ async def matrix(template: Template, checks: Sequence[Check], candidates: int, w
             await sandbox.write(sandbox.workdir, changes)
             ran, _ = await execute(sandbox, check, LIMITS)
         if ran.exit_code != 42:
-            raise SystemExit(f"a cell went wrong: {ran}")
+            raise RuntimeError(f"a cell went wrong: {ran}")
 
     started = time.perf_counter()
     async with anyio.create_task_group() as tasks:
