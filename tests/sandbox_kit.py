@@ -42,6 +42,8 @@ def without_docker() -> str:
 def without_bubblewrap() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap isn't installed"
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        return "no C compiler for what runs in it"
     tried = subprocess.run(["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"], capture_output=True)
     return "" if tried.returncode == 0 else "no user namespaces here"
 

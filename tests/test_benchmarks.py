@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sandbox_kit import configured
 
 from swe_scale.config import Bubblewrap
 from swe_scale.records import Check
@@ -99,6 +100,7 @@ async def test_a_cell_of_the_sandbox_benchmark_is_fresh_and_timed(
     import fresh
     from others import bare
 
+    configured("bubblewrap")
     config = Bubblewrap(allow_unbounded=True)
     environment = await fresh.build(config)
     async with fresh.opened(config, environment) as template:

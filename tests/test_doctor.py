@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 import pytest
+from sandbox_kit import configured
 
 from swe_scale.config import Bubblewrap, Docker, Local, OpenAIEndpoint, ScriptedReplies, UserConfig
 from swe_scale.doctor import Finding, Report, examine, kernel, programs, render, services, storage
@@ -170,6 +171,7 @@ def mounts() -> str:
 
 @pytest.mark.bubblewrap
 async def test_a_cell_is_made_and_nothing_left() -> None:
+    configured("bubblewrap")
     before = mounts()
     assert "take" in (await anyio.to_thread.run_sync(kernel.cells)).text
     assert mounts() == before

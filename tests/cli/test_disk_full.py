@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from sandbox_kit import configured
 
 pytestmark = pytest.mark.bubblewrap
 SMALL = (
@@ -16,6 +17,7 @@ SMALL = (
 
 @pytest.mark.parametrize("size", ["3m", "8m"])
 def test_a_full_cache_folder_is_named(tmp_path: Path, size: str) -> None:
+    configured("bubblewrap")
     (cache := tmp_path / "cache").mkdir()
     command = [sys.executable, "-m", "swe_scale", "demo"]
     done = subprocess.run(

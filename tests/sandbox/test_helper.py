@@ -22,6 +22,12 @@ def own_helpers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_folders: No
 MACHINE = platform.machine()
 
 
+@pytest.fixture(autouse=True)
+def compiler() -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+
+
 async def test_it_is_compiled_once_however_many_ask() -> None:
     found: list[Path] = []
 
