@@ -72,6 +72,9 @@ async def _containers(engine: Engine) -> list[tuple[Left, _Remove]]:
     listed = await engine.call(lambda: engine.api.containers(all=True, filters={"label": OWNER}))
     for container in listed:
         labels, name = container["Labels"], next(iter(container.get("Names") or ()), container["Id"])
+        # One that the user started from an image of ours has its label, which is empty, and is the user's.
+        if not labels[OWNER]:
+            continue
         runs = (labels[RUN],) if labels.get(RUN) else ()
         left = Left(kind="container", name=name.lstrip("/"), owner=labels[OWNER], runs=runs)
         found.append((left, partial(engine.remove, container["Id"])))

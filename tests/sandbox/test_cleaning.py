@@ -216,7 +216,8 @@ def test_a_process_that_ends_is_not_written_down() -> None:
 @pytest.mark.docker
 async def test_containers_go_by_their_labels(docker_config: Docker, living: Callable[[str], str]) -> None:
     client = docker.from_env()
-    owners = {"dead": dead(), "living": living("on"), "foreign": "0123.4567.89ab-1-1"}
+    # What a user starts from an image of ours inherits the image's empty label.
+    owners = {"dead": dead(), "living": living("on"), "foreign": "0123.4567.89ab-1-1", "users": ""}
     made = {}
     try:
         for name, whose in owners.items():
@@ -233,6 +234,7 @@ async def test_containers_go_by_their_labels(docker_config: Docker, living: Call
                 (Scope(run="run-dead"), ["dead"]),
                 (Scope(run="run-living", living=True), ["living"]),
                 (Scope(run="run-foreign", living=True), []),
+                (Scope(run="run-users", living=True), []),
             ):
                 removed = (await clean(engine, scope)).removed
                 names_of = [left.name for left in removed if left.kind == "container"]
@@ -240,6 +242,7 @@ async def test_containers_go_by_their_labels(docker_config: Docker, living: Call
         finally:
             await engine.close()
         made["foreign"].reload()
+        made["users"].reload()
         for name in ("dead", "living"):
             with pytest.raises(docker.errors.NotFound):
                 made[name].reload()
