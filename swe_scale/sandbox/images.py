@@ -31,6 +31,8 @@ _PROBE = Limits(seconds=60)
 _SILENCE = 1800.0
 """Seconds that one step of a build may take without a word."""
 _SHOWN = 20
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What the service puts around a build's standard error."""
 _NEEDS = frozenset({"certificates", "compiler", "git", "make", "python"})
 _WITHOUT_SHELL = re.compile(
     r"executable file not found|no such file or directory|is not running|exec format", re.IGNORECASE
@@ -214,7 +216,8 @@ class Starts:
         said: deque[str] = deque(maxlen=_SHOWN)
 
         def take(line: Mapping[str, Any]) -> None:
-            said.extend(printable(one) for one in str(line.get("stream", "")).splitlines() if one.strip())
+            told = _COLOUR.sub("", str(line.get("stream", "")))
+            said.extend(printable(one) for one in told.splitlines() if one.strip())
 
         params = {"t": tag, "rm": "1", "forcerm": "1", "buildargs": json.dumps(arguments)}
         context = _context(installer.certificates)
