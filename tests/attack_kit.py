@@ -128,3 +128,17 @@ def bare(folder: Path, python: str, attack: Attack) -> int:
         "CHECK": str(script),
     }
     return subprocess.run([program, str(script)], cwd=tree, env=variables, capture_output=True).returncode
+
+
+LYING_PYTEST = """
+import sys
+if "pytest" in sys.modules:
+    from _pytest import reports
+    made = reports.TestReport.from_item_and_call.__func__
+    def lie(kind, item, call):
+        report = made(kind, item, call)
+        report.outcome = "passed"
+        return report
+    reports.TestReport.from_item_and_call = classmethod(lie)
+"""
+"""Makes every report of pytest say `passed`, once pytest has been loaded."""

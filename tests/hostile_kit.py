@@ -1,8 +1,8 @@
 """Compares hostile scripts with what is expected of them, and sees that host and next cell took no harm."""
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from secrets import token_hex
@@ -10,10 +10,9 @@ from tempfile import NamedTemporaryFile
 
 import pytest
 
-from swe_scale.config import Limits, SandboxConfig, cache_folder
-from swe_scale.events import Events
-from swe_scale.records import Environment, Execution, Limit
-from swe_scale.sandbox import Sandbox, Template, open_backend
+from swe_scale.config import Limits, cache_folder
+from swe_scale.records import Execution, Limit
+from swe_scale.sandbox import Sandbox, Template
 
 MIB = 1024**2
 HIGHEST = 256 * MIB
@@ -138,15 +137,3 @@ async def attack(template: Template, hostile: Hostile, way: str, *arguments: str
             after = await run(sandbox, "sh:echo fine")
         assert (after.exit_code, after.output, after.limit) == (0, "fine\n", None)
     return found
-
-
-@asynccontextmanager
-async def opened(config: SandboxConfig, environment: Environment, cache: Path) -> AsyncIterator[Template]:
-    """Return a template for many tests, whose backend keeps what it makes in a cache of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        async with (
-            open_backend(config, "tests", Events()) as backend,
-            backend.open(environment) as template,
-        ):
-            yield template

@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define INSIDE 1000 /* user and group as a cell sees its own */
 #define MOUNT_SETATTR 442
 #define RECURSIVE 0x8000
 #define READ_ONLY 0x1
@@ -33,7 +34,7 @@ struct cell cell = {.root = -1, .used = {[0 ... FILLED - 1] = -1}, .user = -1, .
 
 /* What a cell is to look like. */
 struct plan {
-	uint64_t plain, size, user, group;
+	uint64_t plain, size;
 	char **overlaid; /* folders whose content a cell sees and may change, where they are there */
 	char **empty;	 /* folders that are empty for each cell, likewise */
 	char **prepared; /* where their content is, if not in these folders themselves */
@@ -51,17 +52,17 @@ static int put_text(const char *path, const char *text)
 	return put < 0 ? -1 : 0;
 }
 
-static int map_user(const struct plan *plan, unsigned user, unsigned group)
+static int map_user(unsigned user, unsigned group)
 {
 	char line[64];
 
 	/* There since Linux 3.19; without it, a group map can't be written by an ordinary user. */
 	if (put_text("/proc/self/setgroups", "deny") && errno != ENOENT)
 		return -1;
-	snprintf(line, sizeof line, "%u %u 1", (unsigned)plan->group, group);
+	snprintf(line, sizeof line, "%u %u 1", INSIDE, group);
 	if (put_text("/proc/self/gid_map", line))
 		return -1;
-	snprintf(line, sizeof line, "%u %u 1", (unsigned)plan->user, user);
+	snprintf(line, sizeof line, "%u %u 1", INSIDE, user);
 	return put_text("/proc/self/uid_map", line);
 }
 
@@ -160,7 +161,7 @@ static const char *build(const struct plan *plan)
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET))
 		return "namespaces can't be made";
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	if (map_user(plan, user, group))
+	if (map_user(user, group))
 		return "the user can't be mapped";
 	if (close_off())
 		return "the root can't be made read-only";
@@ -302,8 +303,6 @@ void begin_cell(struct reader *from)
 
 	plan.plain = take_number(from);
 	plan.size = take_number(from);
-	plan.user = take_number(from);
-	plan.group = take_number(from);
 	plan.overlaid = take_texts(from);
 	plan.empty = take_texts(from);
 	plan.prepared = take_texts(from);

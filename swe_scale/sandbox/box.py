@@ -38,6 +38,11 @@ class Size(NamedTuple):
         """Return the part of the limits that is a box's."""
         return cls(limits.memory, limits.cpus, limits.pids, limits.disk)
 
+    @property
+    def room(self) -> int:
+        """Bytes that a cell may write: files take memory that no killed process gives back."""
+        return min(self.disk, self.memory * 3 // 4)
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -51,8 +56,6 @@ class Plan:
     """Where that content is, for each of them. Empty: in these folders themselves."""
     plain: bool = False
     """Whether the content is copied, since no overlay can hide it; a box serves one cell then."""
-    user: int = 1000
-    """What commands see as their user and group."""
 
 
 class Entry(NamedTuple):
@@ -80,6 +83,8 @@ class Box:
     """What is known of why it ended."""
     fit: bool = True
     """Whether another cell may have it: nothing failed and no limit was hit."""
+    since: int | None = None
+    """The clock of a cell that was begun and not ended."""
     lost: bool = False
     """Whether a request was cut off, so that something may still run and no other can be made."""
     _held: bytearray = field(default_factory=bytearray)
@@ -96,12 +101,12 @@ class Box:
             b"b",
             wire.number(plan.plain),
             wire.number(size),
-            wire.number(plan.user) * 2,
             wire.texts(plan.overlaid),
             wire.texts(plan.empty),
             wire.texts(plan.prepared),
         )
-        return answer.number()
+        self.since = answer.number()
+        return self.since
 
     async def run(
         self,
@@ -185,6 +190,7 @@ class Box:
 
     async def end(self) -> None:
         """Let go of the cell and all that it wrote."""
+        self.since = None
         await self._call(b"e")
 
     async def _call(self, *parts: bytes, seconds: float = 0.0) -> wire.Answer:

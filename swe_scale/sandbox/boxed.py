@@ -1,10 +1,9 @@
 """Sandboxes whose every copy is a cell of a box, whatever kind of box that is."""
 
 import stat
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 
@@ -22,9 +21,6 @@ _SKIPPED = ((".git", *sorted(DERIVED)), (".pyc",))
 _PREPARED_ENTRIES = 100 * MOST_ENTRIES
 _SHOWN = 400
 """Characters of a reason that are shown."""
-
-Make = Callable[[Size, Mapping[str, Path]], Awaitable[Box]]
-"""Returns a new box that shows some folders of this host, by path inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,6 @@ class BoxTemplate:
 
     environment: Environment
     pool: Pool
-    make: Make
     plan: Plan
     settings: Mapping[str, str]
     """Environment variables of every command, but for those of the environment."""
@@ -141,7 +136,7 @@ class BoxTemplate:
                 yield box, Reach()
             return
         async with open_endpoint(endpoint, self.events) as way:
-            box = await self.make(size, way.shown)
+            box = await self.pool.make(size, way.shown)
             try:
                 yield box, Reach(way.by_program(HELPER, "relay"), way.variables)
             finally:
@@ -153,9 +148,9 @@ class BoxTemplate:
     ) -> AsyncIterator[BoxSandbox]:
         """Return a cell of its own; memory, CPUs, processes and disk are bound for all of it."""
         bound = limits or Limits()
-        async with self._box(Size.of(bound), endpoint) as (box, reach):
-            # Files take memory that no killed process gives back; the rest is for who serves them.
-            since = await box.begin(self.plan, min(bound.disk, bound.memory * 3 // 4))
+        size = Size.of(bound)
+        async with self._box(size, endpoint) as (box, reach):
+            since = box.since or await box.begin(self.plan, size.room)
             yield BoxSandbox(box, since, self, reach)
             # What the cell wrote takes memory until then; a box that fails here is not used again.
             with suppress(SandboxError), anyio.CancelScope(shield=True):

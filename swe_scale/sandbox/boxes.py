@@ -1,10 +1,9 @@
 """Makes boxes of containers: an image with our first process in it, and a container that runs it."""
 
 import io
-import platform
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import SandboxError
 from swe_scale.records import Environment, File
 from swe_scale.sandbox import helper
-from swe_scale.sandbox.archive import pack, read_member
+from swe_scale.sandbox.archive import read_member
 from swe_scale.sandbox.attached import Attached, own_socket
 from swe_scale.sandbox.box import HELPER, ROOM, Box, Plan, Size
 from swe_scale.sandbox.cell import Cell
@@ -41,7 +40,21 @@ def profile() -> Path:
     return assets.folder("sandboxes") / "helper" / "seccomp.json"
 
 
-@dataclass(frozen=True, slots=True)
+async def compile_inside(cell: Cell, files: Mapping[str, bytes]) -> bytes:
+    """Compile in a container that is trusted; see `helper.provide`."""
+    place = "/tmp/swe-scale"  # noqa: S108 - inside
+    sources = {name: File(mode="100644", data=text) for name, text in files.items()}
+    await cell.put(place, sources)
+    line = f"cd {place} && cc {' '.join(helper.FLAGS)} -o box *.c"
+    ran = await cell.run(("sh", "-c", line), Limits())
+    made = await cell.engine.archive(cell.container, f"{place}/box", read_member)
+    await cell.run(("rm", "-rf", place), Limits())
+    if ran.exit_code != 0 or made is None:
+        raise SandboxError("neither this host nor the base image has a C compiler")
+    return made.data
+
+
+@dataclass(slots=True)
 class Boxes:
     """The boxes of one environment."""
 
@@ -50,13 +63,15 @@ class Boxes:
     home: str
     plain: bool = False
     """Whether cells are containers of their own, because the kernel refuses namespaces in them."""
+    _image: str | None = None
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
 
     def plan(self) -> Plan:
         """Return what cells look like."""
         folders = self._folders()
         if self.plain:
             copies = tuple(f"{_COPIES}/{index}" for index, _ in enumerate(folders))
-            return Plan(overlaid=folders, prepared=copies, plain=True, user=self.environment.user)
+            return Plan(overlaid=folders, prepared=copies, plain=True)
         return Plan(overlaid=folders, empty=EMPTY)
 
     def _folders(self) -> tuple[str, ...]:
@@ -78,9 +93,9 @@ class Boxes:
         async with locked(cache_folder() / "environments" / "docker" / f"box-{tag}.lock"):
             if await self.engine.image(name) is None:
                 prepared = await self.engine.image(str(self.environment.image))
-                machine = prepared.attrs["Architecture"] if prepared is not None else platform.machine()
-                program = await helper.provide(machine, self._compile)
-                await self._make(program, tag)
+                if prepared is None:
+                    raise SandboxError(f"the image {self.environment.image} is gone; build it again")
+                await self._make(await helper.provide(prepared.attrs["Architecture"]), tag)
         return name
 
     async def _make(self, program: Path, tag: str) -> None:
@@ -100,24 +115,6 @@ class Boxes:
         if ran.exit_code != 0:
             raise SandboxError(f"{folder} can't be copied in the image: {ran.output.strip()[-300:]}")
 
-    async def _compile(self, files: Mapping[str, bytes]) -> bytes:
-        """Compile in the environment itself; see `helper.provide`."""
-        image, place = str(self.environment.image), "/tmp/swe-scale"  # noqa: S108 - inside
-        async with self.engine.container(image, network_mode="none") as container:
-            cell = Cell(self.engine, container, "/", {"PATH": PATH, **self.environment.variables})
-            sources = {name: File(mode="100644", data=text) for name, text in files.items()}
-            await self.engine.put(container, pack(sources, place))
-            line = f"cd {place} && cc {' '.join(helper.FLAGS)} -o box *.c"
-            ran = await cell.run(("sh", "-c", line), Limits())
-            if ran.exit_code != 0:
-                raise SandboxError(
-                    "neither this host nor the image has a C compiler (apt-get install gcc libc6-dev)"
-                )
-            made = await self.engine.archive(container, f"{place}/box", read_member)
-        if made is None:
-            raise SandboxError("the compiler in the image made nothing")
-        return made.data
-
     async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
         """Return a new box.
 
@@ -132,11 +129,13 @@ class Boxes:
             raise SandboxError(
                 "the container service is remote: a sandbox of it can't reach one address alone"
             )
-        image = await self.image()
+        async with self._turn:
+            if self._image is None:
+                self._image = await self.image()
         options = self.engine.identity() | {"user": f"{self.environment.user}:{self.environment.user}"}
         name = options["name"]
         try:
-            attached = await self.engine.call(partial(self._start, image, options, size, shown or {}))
+            attached = await self.engine.call(partial(self._start, self._image, options, size, shown or {}))
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await self.engine.remove(name)
@@ -146,7 +145,19 @@ class Boxes:
             await attached.aclose()
             await self.engine.remove(name)
 
-        return Box(attached, close, lambda: attached.said)
+        box = Box(attached, close, lambda: attached.said)
+        if self.plain:
+            await self._copied(box, size)
+        return box
+
+    async def _copied(self, box: Box, size: Size) -> None:
+        """Begin the one cell of a plain box, so that nobody waits for the copies."""
+        try:
+            await box.begin(self.plan(), size.room)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await box.close()
+            raise
 
     def _start(
         self, image: str, options: Mapping[str, Any], size: Size, shown: Mapping[str, Path]
@@ -169,8 +180,7 @@ class Boxes:
     def _bounds(self, size: Size) -> dict[str, Any]:
         # Podman wants the file itself, where it runs.
         allowed = profile() if self.engine.podman else profile().read_text(encoding="utf-8")
-        limits = Limits(memory=size.memory, cpus=size.cpus, pids=size.pids, disk=size.disk)
-        options = bounds(limits, _OWN) | {
+        options = bounds(size, _OWN) | {
             "security_opt": ["no-new-privileges", f"seccomp={allowed}"],
             "read_only": True,
             "auto_remove": True,
@@ -178,7 +188,7 @@ class Boxes:
         }
         if self.plain:
             user = f"uid={self.environment.user},gid={self.environment.user}"
-            room = f"rw,exec,nosuid,nodev,size={size.disk}"
+            room = f"rw,exec,nosuid,nodev,size={size.room}"
             options["tmpfs"] = dict.fromkeys(self._folders(), f"{room},mode=0755,{user}")
             options["tmpfs"] |= dict.fromkeys(EMPTY, f"{room},mode=1777")
         elif self.environment.user == 0:

@@ -118,7 +118,8 @@ class BubblewrapBackend(HostBackend):
         )
 
         async def run(command: Sequence[str]) -> Execution:
-            return await run_inside(inside, (*way.by_python(python.executable), *command), SETUP)
+            whole = (*way.by_python(python.executable), *command)
+            return await run_inside(inside, whole, SETUP, self._groups)
 
         await set_up(recipe, run, (python.executable, "-m", "venv", VENV))
 
@@ -133,7 +134,7 @@ class BubblewrapBackend(HostBackend):
             rooms = Rooms(program, *_divided(prepared, python), self._groups)
             settings = fixed_variables(HOME)
             async with pooled(rooms.make, ahead=0) as pool:
-                template = BoxTemplate(environment, pool, rooms.make, rooms.plan(), settings, self._events)
+                template = BoxTemplate(environment, pool, rooms.plan(), settings, self._events)
                 refused = await template.why_not()
                 if refused is None:
                     yield template

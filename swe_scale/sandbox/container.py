@@ -12,6 +12,7 @@ from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Environment, Execution, File
 from swe_scale.sandbox.archive import Listing, archive_difference, list_archive, read_member
+from swe_scale.sandbox.box import Size
 from swe_scale.sandbox.cell import Cell
 from swe_scale.sandbox.engine import Engine
 from swe_scale.sandbox.preparation import SCRATCH
@@ -21,21 +22,21 @@ _IDLE = 4
 _PERIOD = 100_000
 
 
-def bounds(limits: Limits, own: int) -> dict[str, Any]:
-    """Return the options of a container that may do nothing but compute within these limits.
+def bounds(size: Size, own: int) -> dict[str, Any]:
+    """Return the options of a container that may do nothing but compute.
 
     Args:
-        limits: memory, CPUs and processes.
-        own: processes that are ours.
+        size: what it is held to.
+        own: processes that are ours, and not of that number.
     """
     return {
         "network_mode": "none",
         "cap_drop": ["ALL"],
-        "mem_limit": limits.memory,
-        "memswap_limit": limits.memory,
-        "pids_limit": limits.pids + own,
+        "mem_limit": size.memory,
+        "memswap_limit": size.memory,
+        "pids_limit": size.pids + own,
         "cpu_period": _PERIOD,
-        "cpu_quota": max(1000, int(limits.cpus * _PERIOD)),
+        "cpu_quota": max(1000, int(size.cpus * _PERIOD)),
     }
 
 
@@ -110,7 +111,7 @@ class ContainerTemplate:
         if endpoint is not None:
             raise SandboxError("one address alone can be reached only where our first process runs inside")
         bound = limits or Limits()
-        options = bounds(bound, _IDLE) | {
+        options = bounds(Size.of(bound), _IDLE) | {
             "security_opt": ["no-new-privileges"],
             "ulimits": [
                 Ulimit(name="fsize", soft=bound.disk, hard=bound.disk),

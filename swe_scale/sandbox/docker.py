@@ -7,7 +7,8 @@ or a missing compiler refuses is said once, and the next best way is taken.
 import re
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,11 +23,12 @@ from swe_scale.sandbox import Recipe, Template
 from swe_scale.sandbox.archive import pack_folder
 from swe_scale.sandbox.bounding import TOGETHER, require_bounds
 from swe_scale.sandbox.boxed import BoxTemplate
-from swe_scale.sandbox.boxes import Boxes
+from swe_scale.sandbox.boxes import Boxes, compile_inside
 from swe_scale.sandbox.cell import Cell
 from swe_scale.sandbox.cleaning import tidied
 from swe_scale.sandbox.container import ContainerTemplate
 from swe_scale.sandbox.engine import OWNER, RUN, Engine, script
+from swe_scale.sandbox.helper import provide
 from swe_scale.sandbox.images import Starts
 from swe_scale.sandbox.network.container import before_commands, open_container_way
 from swe_scale.sandbox.packages import Packages, host_packages, report_withheld
@@ -65,13 +67,16 @@ class DockerBackend:
         self._starts = Starts(engine, events)
 
     async def identity(self, recipe: Recipe) -> str:
-        """Return what names the image to start from, which is pulled where it isn't here; tags move.
+        """Return what names the image to start from (tags move) and all else that a build follows.
+
+        An image that isn't here is pulled.
 
         Raises:
             EnvironmentFailure: there is no such image.
             SandboxError: the service failed.
         """
-        return f"{await self._starts.identity(recipe.image)} {self._network.mode}"
+        start = await self._starts.identity(recipe.image)
+        return " ".join((start, self._network.mode, *(("root",) if self._engine.config.as_root else ())))
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""
@@ -112,6 +117,8 @@ class DockerBackend:
             self._container(str(start.id), {**packages.mounts, **way.shown}) as container,
         ):
             outside = Cell(self._engine, container, "/", variables)
+            if recipe.image is None:
+                await self._compile(outside, start.attrs["Architecture"])
             await self._prepare(outside, "layout", str(user), home, SCRATCH, "/tmp", "/var/tmp")  # noqa: S108
             await self._place(outside, tree, workdir)
             cell = Cell(self._engine, container, workdir, variables | dict(way.variables))
@@ -134,8 +141,18 @@ class DockerBackend:
     def _container(self, image: str, shown: Mapping[str, str | Path]) -> AbstractAsyncContextManager[Any]:
         """Return the container in which an image is set up, with places of this host shown in it."""
         mounts = [Mount(inside, str(host), "bind", read_only=True) for inside, host in shown.items()]
-        reach: dict[str, Any] = {} if self._direct else {"network_mode": "none"}
-        return self._engine.container(image, mounts=mounts, **reach)
+        options: dict[str, Any] = {"mem_limit": SETUP.memory, "pids_limit": SETUP.pids}
+        if not self._direct:
+            options["network_mode"] = "none"
+        return self._engine.container(image, mounts=mounts, **options)
+
+    async def _compile(self, cell: Cell, machine: str) -> None:
+        """Have what runs in boxes compiled here if this host can't: the user's own base, still untouched.
+
+        Later, or in an image that a repository names, its compiler could be anybody's.
+        """
+        with suppress(SandboxError):
+            await provide(machine, partial(compile_inside, cell))
 
     def _user(self, base: Mapping[str, Any]) -> int:
         """Return who commands run as: root only where the image keeps what they need in root's own home."""
@@ -179,7 +196,7 @@ class DockerBackend:
         for boxes in (Boxes(self._engine, environment, home, plain) for plain in (False, True)):
             ahead = self._engine.config.warm if strict or boxes.plain else 0
             async with pooled(boxes.make, ahead=ahead) as pool:
-                template = BoxTemplate(environment, pool, boxes.make, boxes.plan(), settings, self._events)
+                template = BoxTemplate(environment, pool, boxes.plan(), settings, self._events)
                 reason = await template.why_not()
                 if reason is None:
                     yield template

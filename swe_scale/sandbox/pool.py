@@ -1,8 +1,10 @@
 """Keeps boxes at hand, so that a cell need not wait for one to be made."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
 
 import anyio
 from anyio.abc import TaskGroup
@@ -12,10 +14,26 @@ from swe_scale.sandbox.background import background
 from swe_scale.sandbox.box import Box, Size
 
 
+class Make(Protocol):
+    """Makes boxes of one kind."""
+
+    async def __call__(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+        """Return a new box.
+
+        Args:
+            size: what it is held to.
+            shown: path inside to folder of this host, to be seen read-only.
+
+        Raises:
+            SandboxError: it can't be made.
+        """
+        ...
+
+
 class Pool:
     """Boxes of one template, by what they are held to."""
 
-    def __init__(self, make: Callable[[Size], Awaitable[Box]], tasks: TaskGroup, *, ahead: int) -> None:
+    def __init__(self, make: Make, tasks: TaskGroup, *, ahead: int) -> None:
         """Make a pool.
 
         Args:
@@ -24,7 +42,7 @@ class Pool:
             ahead: boxes that are made before they are asked for, each for one cell. 0: boxes are used
                 for one cell after the other.
         """
-        self._make = make
+        self.make = make
         self._tasks = tasks
         self._ahead = ahead
         self._ready: defaultdict[Size, list[Box]] = defaultdict(list)
@@ -38,7 +56,7 @@ class Pool:
         Raises:
             SandboxError: none can be made.
         """
-        box = self._ready[size].pop() if self._ready[size] else await self._make(size)
+        box = self._ready[size].pop() if self._ready[size] else await self.make(size)
         self._refill(size)
         returned = False
         try:
@@ -59,7 +77,7 @@ class Pool:
 
     async def _add(self, size: Size) -> None:
         try:
-            box = await self._make(size)
+            box = await self.make(size)
         except SandboxError:
             # Whoever asks next makes one in vain and is told why.
             return
@@ -80,7 +98,7 @@ class Pool:
 
 
 @asynccontextmanager
-async def pooled(make: Callable[[Size], Awaitable[Box]], *, ahead: int) -> AsyncIterator[Pool]:
+async def pooled(make: Make, *, ahead: int) -> AsyncIterator[Pool]:
     """Return a pool, whose boxes have all ended when the context does; arguments as of `Pool`."""
     async with background() as tasks:
         pool = Pool(make, tasks, ahead=ahead)

@@ -1,5 +1,6 @@
 """Builds an environment once however many ask for it, and says which set-up line failed."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -15,8 +16,11 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SCRATCH = "/scratch"
 VENV = "/opt/venv"
 WORK = "/work"
-SETUP = Limits(seconds=3600.0, memory=1 << 40, cpus=1024.0, pids=1 << 20, disk=1 << 40)
-"""Limits of one set-up line; only the time is meant to bite."""
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+SETUP = Limits(
+    seconds=3600.0, memory=_MEMORY * 3 // 4, cpus=float(os.cpu_count() or 1), pids=8192, disk=1 << 40
+)
+"""Limits of one set-up line: all that this machine can spare, so that hostile code can't halt it."""
 _SHOWN = 20
 _WIDTH = 400
 """Characters that are shown of a line."""

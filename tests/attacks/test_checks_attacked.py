@@ -10,6 +10,7 @@ from attack_kit import (
     EXITS,
     FILES,
     LONG,
+    LYING_PYTEST,
     PYTEST,
     RAISES,
     RIGHT,
@@ -125,17 +126,6 @@ builtins.SystemExit = Quiet
 LEAVES = "import os\nleave = os._exit\nos._exit = lambda status: leave(0)"
 ASSERTS = "import unittest\nunittest.TestCase.assertEqual = lambda *_: None"
 FAIR = "import unittest\nunittest.TestResult.wasSuccessful = lambda *_: True"
-PLUGIN = """
-import sys
-if "pytest" in sys.modules:
-    from _pytest import reports
-    made = reports.TestReport.from_item_and_call.__func__
-    def lie(kind, item, call):
-        report = made(kind, item, call)
-        report.outcome = "passed"
-        return report
-    reports.TestReport.from_item_and_call = classmethod(lie)
-"""
 REWRITES = """
 import os, sys
 path = os.environ.get("CHECK") or sys.argv[0]
@@ -178,7 +168,7 @@ ATTACKS = {
     ),
     "assert patched": Attack(code(ASSERTS), "error", (EXITED,), UNITTEST),
     "result patched": Attack(code(FAIR), "error", (EXITED,), UNITTEST),
-    "pytest patched": Attack(code(PLUGIN), "error", (EXITED,), PYTEST),
+    "pytest patched": Attack(code(LYING_PYTEST), "error", (EXITED,), PYTEST),
     "sys.exit swallowed": Attack(code(SWALLOWED), "error", (EXITED,)),
     "SystemExit replaced": Attack(code(QUIET), "error", (EXITED,), RAISES),
     "os._exit replaced": Attack(code(LEAVES), "fail", works=False),

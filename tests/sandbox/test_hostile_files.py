@@ -1,28 +1,17 @@
 """Files that are shaped to mislead whoever writes, reads or compares them from outside."""
 
 import resource
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from hostile_kit import LIMITS, opened, run, unharmed
+from hostile_kit import LIMITS, run, unharmed
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig
 from swe_scale.errors import SandboxError
-from swe_scale.records import Changes, Environment, File
+from swe_scale.records import Changes, File
 from swe_scale.sandbox import Sandbox, Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
 SAFE = File(mode="100644", data=b"written\n")
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 DEEP = """\

@@ -1,29 +1,19 @@
 """Scripts that reach for the host's files, and those of other cells."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from secrets import token_hex
 from tempfile import NamedTemporaryFile
 
 import pytest
-from hostile_kit import LIMITS, Expected, Hostile, attack, opened, way_of
+from hostile_kit import LIMITS, Expected, Hostile, attack, way_of
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig, cache_folder
-from swe_scale.records import Environment
+from swe_scale.config import cache_folder
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
 NOTHING = Expected(output="")
 """Of scripts that name what they could do."""
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 READ = """\

@@ -2,29 +2,18 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from secrets import token_hex
 
 import pytest
-from hostile_kit import SEALED, Expected, Hostile, attack, opened, way_of
+from hostile_kit import SEALED, Expected, Hostile, attack, way_of
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig
-from swe_scale.records import Environment
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
 NOTHING = Expected(output="")
 """Of scripts that name what they could do."""
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 CALLS = """\

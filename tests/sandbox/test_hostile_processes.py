@@ -2,26 +2,15 @@
 
 import errno
 import socket
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from hostile_kit import BRIEF, ENDLESS, LIMITS, SEALED, Expected, Hostile, attack, opened, run, way_of
+from hostile_kit import BRIEF, ENDLESS, LIMITS, SEALED, Expected, Hostile, attack, run, way_of
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig
-from swe_scale.records import Environment, Limit
+from swe_scale.records import Limit
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 DEAF = "import signal,time\nfor n in (1,2,3,15,20): signal.signal(n,signal.SIG_IGN)\n"

@@ -1,27 +1,15 @@
 """Scripts that take all they can: processes, memory, disk, output."""
 
 import resource
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from hostile_kit import BRIEF, ENDLESS, FORKED, LIMITS, MIB, Expected, Hostile, attack, opened, way_of
+from hostile_kit import BRIEF, ENDLESS, FORKED, LIMITS, MIB, Expected, Hostile, attack, way_of
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig
 from swe_scale.events import printable
-from swe_scale.records import Environment
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 PIDS = Expected(limits=frozenset({"pids"}), output="refused\n")

@@ -1,26 +1,14 @@
 """A hog in one cell and an honest script in another at the same time: nothing changes for the latter."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import anyio
 import pytest
-from hostile_kit import LIMITS, opened, run
+from hostile_kit import LIMITS, run
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig
-from swe_scale.records import Environment, Execution
+from swe_scale.records import Execution
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 HOGS = {

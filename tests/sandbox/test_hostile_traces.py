@@ -1,26 +1,15 @@
 """What one cell does to its surroundings is not there for the next, in the same box too."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from secrets import token_hex
 
 import pytest
-from hostile_kit import FORKED, LIMITS, Expected, Hostile, attack, opened, run, running, way_of
+from hostile_kit import FORKED, LIMITS, Expected, Hostile, attack, run, running, way_of
 from sandbox_kit import ISOLATING
 
-from swe_scale.config import SandboxConfig
-from swe_scale.records import Environment, File
+from swe_scale.records import File
 from swe_scale.sandbox import Template
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("config", ISOLATING, indirect=True)]
-
-
-@pytest.fixture(scope="module")
-async def template(
-    config: SandboxConfig, environment: Environment, shared_cache: Path
-) -> AsyncIterator[Template]:
-    async with opened(config, environment, shared_cache) as found:
-        yield found
 
 
 LOOK = """\

@@ -1,7 +1,7 @@
 """Boxes are used again, or made ahead of need; none outlives its pool."""
 
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -28,10 +28,10 @@ class Maker:
         self.made: list[Box] = []
         self.wrong = False
 
-    async def make(self, size: Size) -> Box:
+    async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
         if self.wrong:
             raise SandboxError("no box can be made")
-        self.made.append(await self.rooms.make(size))
+        self.made.append(await self.rooms.make(size, shown))
         return self.made[-1]
 
     async def run(self, box: Box, line: str, seconds: float = 30) -> str:

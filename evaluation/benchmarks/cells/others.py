@@ -33,41 +33,21 @@ def bare(script: str, folder: str) -> float:
     return took
 
 
+def container(*verb: str, image: str, line: str) -> list[str]:
+    """Return the command that makes a container without network, whose first process is a shell."""
+    return ["docker", *verb, "--network", "none", "--entrypoint", "sh", image, "-c", line]
+
+
 def run_rm(image: str, script: str) -> Callable[[], float]:
     """Return what measures `docker run --rm`."""
-    line = [
-        "docker",
-        "run",
-        "--rm",
-        "--network",
-        "none",
-        "--entrypoint",
-        "sh",
-        image,
-        "-c",
-        f"cd /work; {script}",
-    ]
-    return lambda: timed(line, code=42)
+    return lambda: timed(container("run", "--rm", image=image, line=f"cd /work; {script}"), code=42)
 
 
 def running(image: str) -> str:
     """Start a container that idles; return its name."""
     name = f"bench-{token_hex(6)}"
-    line = [
-        "docker",
-        "run",
-        "-d",
-        "--name",
-        name,
-        "--network",
-        "none",
-        "--entrypoint",
-        "sh",
-        image,
-        "-c",
-        _IDLE,
-    ]
-    subprocess.run(line, check=True, capture_output=True)
+    start = container("run", "-d", "--name", name, image=image, line=_IDLE)
+    subprocess.run(start, check=True, capture_output=True)
     return name
 
 
@@ -79,21 +59,8 @@ def exec_cli(name: str, script: str) -> Callable[[], float]:
 def life_cycle(image: str, script: str) -> float:
     """Return the seconds of a cell as CodeMonkeys runs it: create, start, exec, stop, remove."""
     name = f"bench-{token_hex(6)}"
-    create = [
-        "docker",
-        "create",
-        "--name",
-        name,
-        "--network",
-        "none",
-        "--entrypoint",
-        "sh",
-        image,
-        "-c",
-        _IDLE,
-    ]
     return timed(
-        create,
+        container("create", "--name", name, image=image, line=_IDLE),
         ["docker", "start", name],
         ["docker", "exec", "-w", "/work", name, "sh", "-c", script],
         ["docker", "stop", "-t", str(_GRACE), name],
