@@ -6,6 +6,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from pydantic import ValidationError
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.config import ModelConfig, RunConfig, Stage, cache_folder, explain
 from swe_scale.environment import Options
-from swe_scale.errors import StoreError, SweScaleError, UsageError, unwrapped
+from swe_scale.errors import EndpointRefused, StoreError, SweScaleError, UsageError, unwrapped
 from swe_scale.events import Events
 from swe_scale.models import Model, open_model
 from swe_scale.pipeline import Means, solution_key, solve
@@ -67,7 +68,7 @@ class Session:
     config: RunConfig
     steps: Steps
     backend: Backend
-    models: Mapping[Stage, Model]
+    models: Mapping[Stage, tuple[Model, ...]]
     cache: VerdictCache
     events: Events
     slots: anyio.CapacityLimiter
@@ -103,7 +104,11 @@ def repository_folder(source: str) -> Path:
 
 @asynccontextmanager
 async def open_session(
-    folder: Path, config: RunConfig, models: Mapping[Stage, Model], events: Events, cache: Path | None = None
+    folder: Path,
+    config: RunConfig,
+    models: Mapping[Stage, tuple[Model, ...]],
+    events: Events,
+    cache: Path | None = None,
 ) -> AsyncIterator[Session]:
     """Open a run folder, for this process alone, with the sandbox backend of its configuration.
 
@@ -130,19 +135,28 @@ async def open_session(
 
 
 @asynccontextmanager
-async def open_models(configured: Mapping[Stage, ModelConfig]) -> AsyncIterator[dict[Stage, Model]]:
-    """Open the model of each stage; stages with the same configuration share one.
+async def open_models(
+    configured: Mapping[Stage, tuple[ModelConfig, ...]], events: Events
+) -> AsyncIterator[dict[Stage, tuple[Model, ...]]]:
+    """Open the models of each stage; what is configured alike is opened once.
+
+    Args:
+        configured: by stage.
+        events: where it is reported how the endpoints do.
 
     Raises:
         ModelError: an endpoint can't be reached, refuses the key, or doesn't know its model.
     """
     async with AsyncExitStack() as stack:
         opened: dict[str, Model] = {}
-        for settings in configured.values():
+        for settings in chain.from_iterable(configured.values()):
             name = settings.model_dump_json()
             if name not in opened:
-                opened[name] = await stack.enter_async_context(open_model(settings))
-        yield {stage: opened[settings.model_dump_json()] for stage, settings in configured.items()}
+                opened[name] = await stack.enter_async_context(open_model(settings, events))
+        yield {
+            stage: tuple(opened[settings.model_dump_json()] for settings in several)
+            for stage, several in configured.items()
+        }
 
 
 async def save_job(session: Session, job: Job) -> None:
@@ -221,6 +235,7 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
 
     Raises:
         StoreError: the record can't be written, so that going on would lose work.
+        EndpointRefused: no model answers, whatever is asked.
     """
     # A prediction that was there before is never missing from the file, however this process ends.
     results = Results(solutions=recorded(session.steps, job))
@@ -230,7 +245,7 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
         async with limiter:
             try:
                 results.solutions[task.issue.id] = await solve_task(task, session)
-            except StoreError:
+            except (StoreError, EndpointRefused):
                 raise
             except SweScaleError as error:
                 results.failures[task.issue.id] = str(error)

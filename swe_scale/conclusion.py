@@ -91,5 +91,7 @@ def _answer(made: Made, ranking: Ranking, choice: Choice | None) -> _Answer:
 
 def _nothing(trajectories: tuple[Trajectory, ...]) -> str:
     ends = Counter(one.outcome for one in trajectories)
+    if trajectories and all(one.outcome == "budget" and not one.turns for one in trajectories):
+        return f"the budget is smaller than one call: {trajectories[0].error}"
     parts = [f"{count} {_ENDS[outcome]}" for outcome, count in sorted(ends.items())]
     return "no trajectory brought a candidate: " + ", ".join(parts or ["none was started"])

@@ -11,7 +11,7 @@ import anyio
 
 from swe_scale import assets
 from swe_scale.batch import Task, open_models, open_session, solve_task
-from swe_scale.config import Limits, RunConfig, SandboxConfig, ScriptedReplies
+from swe_scale.config import Limits, RunConfig, SandboxConfig, ScriptedReplies, StageSampling
 from swe_scale.environment import Options
 from swe_scale.errors import SweScaleError
 from swe_scale.events import Events
@@ -38,15 +38,15 @@ def strategies(trajectories: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 def settings(sandbox: SandboxConfig, replies: Path) -> RunConfig:
     """Return the settings of the demo."""
-    model = ScriptedReplies(replies=replies)
+    model, sampling = ScriptedReplies(replies=replies), StageSampling(reply_tokens=_REPLY_TOKENS)
     made = tomllib.loads((assets.folder("demo") / "trajectories.toml").read_text(encoding="utf-8"))
     return RunConfig(
-        models={"trajectory": model, "selection": model},
+        models={"trajectory": (model,), "selection": (model,)},
+        sampling={"trajectory": sampling, "selection": sampling},
         sandbox=sandbox,
         strategies=strategies(made["trajectories"]),
         turns=_TURNS,
         context_tokens=40_000,
-        reply_tokens=_REPLY_TOKENS,
         limits=Limits(seconds=_SECONDS, output=16 * 1024),
         regression_seconds=_SECONDS,
     )
@@ -110,7 +110,7 @@ async def run_demo(
     text = await anyio.Path(data / "issue.md").read_text(encoding="utf-8")
     issue = draft_of_text(text, _ID).on(str(repository), commit)
     async with (
-        open_models(config.models) as models,
+        open_models(config.models, events) as models,
         open_session(run, config, models, events, cache=work / "cache") as session,
     ):
         return await solve_task(Task(issue=issue, options=Options()), session)

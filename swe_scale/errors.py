@@ -9,6 +9,7 @@ SweScaleError                 exit 1
 │   └── TooLarge              –        more was changed in a sandbox than a patch may hold; its agent is told
 ├── ModelError                exit 1   the endpoint failed for good
 │   ├── ContextExceeded       –        one trajectory's prompt is too long; its work is kept
+│   ├── EndpointRefused       exit 1   key, model or address are wrong: nothing will work, so the run stops
 │   └── Interrupted           –        a try that may have been charged broke off; another is paid for
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
@@ -62,6 +63,10 @@ class ModelError(SweScaleError):
 
 class ContextExceeded(ModelError):
     """The prompt no longer fits the model's context; only this trajectory ends."""
+
+
+class EndpointRefused(ModelError):
+    """The endpoint answers nothing, whatever is asked: the key, the model or the address is wrong."""
 
 
 class Interrupted(ModelError):

@@ -7,7 +7,9 @@ from typing import Literal
 
 from swe_scale.records import Usage
 
-Kind = Literal["stage", "turn", "trajectory", "candidate", "check", "verdict", "decision", "usage", "note"]
+Kind = Literal[
+    "stage", "turn", "trajectory", "candidate", "check", "verdict", "decision", "usage", "endpoint", "note"
+]
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Controls, marks of writing direction, and surrogates."""
@@ -20,7 +22,7 @@ class Event:
     kind: Kind
     text: str
     step: str = ""
-    """Address of what it is about, for instance `pkg-12/trajectory/03`."""
+    """Address of what it is about, for instance `pkg-12/trajectory/03`; of kind `endpoint`, its own."""
     total: Usage | None = None
     """Of kind `usage`: what the run has spent so far."""
 

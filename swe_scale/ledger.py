@@ -26,10 +26,10 @@ def money(usage: Usage, price: Price | None) -> float:
     if price is None:
         return 0.0
     cached = price.prompt if price.cached is None else price.cached
-    fresh = usage.prompt_tokens - usage.cached_tokens
-    return (
-        fresh * price.prompt + usage.cached_tokens * cached + usage.completion_tokens * price.completion
-    ) / 1e6
+    written = price.prompt if price.written is None else price.written
+    fresh = usage.prompt_tokens - usage.cached_tokens - usage.written_tokens
+    prompt = fresh * price.prompt + usage.cached_tokens * cached + usage.written_tokens * written
+    return (prompt + usage.completion_tokens * price.completion) / 1e6
 
 
 @dataclass(slots=True)
@@ -142,8 +142,10 @@ class Ledger:
     def _bound(self, request: Request, prompt_bound: int) -> Usage:
         price = self.prices.get(request.model)
         bound = Usage(calls=1, prompt_tokens=prompt_bound, completion_tokens=request.sampling.max_tokens)
+        # Whether the prompt is new, in the cache or on its way there isn't known before.
         cached = bound.model_copy(update={"cached_tokens": prompt_bound})
-        return bound.model_copy(update={"usd": max(money(bound, price), money(cached, price))})
+        written = bound.model_copy(update={"written_tokens": prompt_bound})
+        return bound.model_copy(update={"usd": max(money(one, price) for one in (bound, cached, written))})
 
     def _book(self, path: str, usage: Usage) -> None:
         stage = path.removeprefix(f"{self.issue}/").partition("/")[0]

@@ -26,6 +26,7 @@ class Board:
     trajectories: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     usage: dict[str, Usage] = field(default_factory=dict)
+    endpoints: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def listen(self, event: Event) -> None:
@@ -42,6 +43,8 @@ class Board:
                 self.counts[event.kind] += 1
             case "usage" if event.total is not None:
                 self.usage[issue] = event.total
+            case "endpoint":
+                self.endpoints[event.step] = event.text
             case "note":
                 self.notes = [*self.notes, event.text][-_NOTES:]
 
@@ -59,6 +62,8 @@ class Board:
         for path, text in sorted(self.trajectories.items())[:24]:
             issue, _, index = path.split("/")
             table.add_row(f"#{int(index)}", escape(printable(text)), issue if len(self.usage) > 1 else "")
+        for address, text in sorted(self.endpoints.items()):
+            table.add_row("server", escape(printable(text)), escape(printable(address)))
         for note in self.notes:
             table.add_row("note", escape(printable(note)), "")
         return table
@@ -80,7 +85,8 @@ def watch(events: Events, console: Console) -> Iterator[None]:
     if not console.is_terminal:
 
         def line(event: Event) -> None:
-            if event.text:
+            # How a server does is of interest while it does so; a log would fill with it.
+            if event.text and event.kind != "endpoint":
                 where = f" {event.step}" if event.step else ""
                 text = printable(" ".join(event.text.split()))
                 console.print(f"{event.kind}{where}: {text}", markup=False, highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from swe_scale.checks import Cells
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.clock import Clock
 from swe_scale.conclusion import Made, conclude, without_candidates
-from swe_scale.config import RunConfig, Stage
+from swe_scale.config import RunConfig, Stage, StageSampling
 from swe_scale.context import find
 from swe_scale.environment import Options, prepare
 from swe_scale.errors import BudgetExceeded, unwrapped
@@ -23,11 +23,13 @@ from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend
 from swe_scale.search import Search
-from swe_scale.selection import Choice, settle, telling
+from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trees import Trees
 
+_REPLY = 4096
+"""Tokens of the longest reply where the settings don't say."""
 _READ = 1 << 20
 """Bytes of a file beyond which it isn't considered as context."""
 
@@ -39,8 +41,8 @@ class Means:
     repository: Repository
     steps: Steps
     backend: Backend
-    models: Mapping[Stage, Model]
-    """By stage."""
+    models: Mapping[Stage, tuple[Model, ...]]
+    """By stage, one or several."""
     options: Options
     """How the environment is found."""
     cache: VerdictCache
@@ -86,19 +88,20 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
             issue.id, environment, template, means.steps, means.cache, events,
             config.limits, means.slots, trees,
         )  # fmt: skip
+        writers = means.models["trajectory"]
         setting = Setting(
-            issue, context, trees, cells, ledger, means.models["trajectory"], events, config.turns,
-            clock.trajectories_end,
+            issue, context, trees, cells, ledger, writers[0], events, config.turns,
+            clock.trajectories_end, config.issue_tokens,
         )  # fmt: skip
         neighbours = Neighbours(cells, trees, config.regression_seconds)
-        search = Search(setting, Fixed(), plan(config), neighbours, config.record_all, clock.end)
+        search = Search(setting, writers, Fixed(), plan(config), neighbours, config.record_all, clock.end)
         with clock.stage("search"):
             await search.run()
         ranking = rank(search.evidence())
         choice = None
-        choosing = replace(setting, model=means.models["selection"], turns=config.selection_turns)
+        choosing = replace(setting, turns=config.selection_turns)
         with clock.stage("selection"), anyio.CancelScope(deadline=clock.end):
-            choice = await _choose(choosing, search, ranking, config)
+            choice = await _choose(choosing, means.models["selection"], search, ranking, config)
     made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
     solution = conclude(issue, made, ranking, choice).model_copy(update=spent)
@@ -108,13 +111,19 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
 def plan(config: RunConfig) -> tuple[Assignment, ...]:
     """Return the trajectories that a configuration asks for, numbered from 1, each with its own seed."""
     names = [name for name, count in config.strategies.items() for _ in range(count)]
-    return tuple(
-        Assignment(index, name, _sampling(config, index)) for index, name in enumerate(names, start=1)
+    drawn = config.sampling_of("trajectory")
+    return tuple(Assignment(index, name, sampling(drawn, index)) for index, name in enumerate(names, start=1))
+
+
+def sampling(stage: StageSampling, index: int) -> Sampling:
+    """Return how a stage's conversation of this number draws: its own seed, its step of the ladder."""
+    ladder = stage.temperature
+    return Sampling(
+        temperature=ladder[(index - 1) % len(ladder)] if ladder else None,
+        max_tokens=stage.reply_tokens or _REPLY,
+        seed=stage.seed + index,
+        **stage.model_dump(include={"top_p", "top_k", "min_p", "effort", "logprobs"}),
     )
-
-
-def _sampling(config: RunConfig, index: int) -> Sampling:
-    return Sampling(temperature=config.temperature, max_tokens=config.reply_tokens, seed=config.seed + index)
 
 
 def solution_key(issue: Issue, options: Options, config: RunConfig) -> Key:
@@ -142,7 +151,9 @@ async def _context(issue: Issue, means: Means, trees: Trees, budget: int) -> Con
     return await means.steps.once(key, Context, make)
 
 
-async def _choose(setting: Setting, search: Search, ranking: Ranking, config: RunConfig) -> Choice | None:
+async def _choose(
+    setting: Setting, judges: tuple[Model, ...], search: Search, ranking: Ranking, config: RunConfig
+) -> Choice | None:
     """Settle a contested ranking; None where the leader stands alone or there is none."""
     if len(ranking.contested) < 2 or config.selection_turns == 0:
         await search.decide(Move("stop", "there are no level finalists to tell apart"))
@@ -150,7 +161,12 @@ async def _choose(setting: Setting, search: Search, ranking: Ranking, config: Ru
     await search.decide(Move("select", f"{len(ranking.contested)} finalists are level"))
     finalists = [one for name in ranking.contested for one in search.candidates if one.id == name]
     shown = telling(search.checks, search.verdicts, ranking.contested)
-    choice = await settle(setting, finalists, shown, _sampling(config, 0))
+    drawn = config.sampling_of("selection")
+    choices = [
+        await settle(replace(setting, model=judge), finalists, shown, sampling(drawn, number), number)
+        for number, judge in enumerate(judges)
+    ]
+    choice = majority(choices)
     await search.decide(Move("stop", choice.reason))
     return choice
 

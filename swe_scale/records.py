@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -89,20 +89,52 @@ class Context(Record):
     """Files that were not considered: binary, generated, larger than the limit, not UTF-8."""
 
 
+class Tool(Record):
+    """Something that a model may call by a name of its own protocol, in place of writing it as text."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    """JSON schema of the arguments."""
+
+
+class ToolCall(Record):
+    """One call that a model made."""
+
+    id: str
+    name: str
+    arguments: str
+    """JSON, as the model wrote it; it may be malformed."""
+
+
 class Message(Record):
     """One message of a conversation with a model."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Of an assistant."""
+    answers: str = ""
+    """Of a tool: the id of the call that it answers."""
+    shared: int = Field(default=0, ge=0)
+    """Leading characters that sibling conversations share to the byte: where a server keeps a prefix only
+    on request, it is asked to keep it up to there."""
 
 
 class Sampling(Record):
     """How a reply is drawn."""
 
-    temperature: float = 0.8
-    top_p: float = 1.0
+    temperature: float | None = 0.8
+    """None, here and below: as the server does by itself."""
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
     max_tokens: int = 4096
     seed: int | None = None
+    effort: str | None = None
+    """How much a reasoning model is to think, in the server's own word: `low`, `medium`, `high`, …"""
+    logprobs: bool = False
+    """Whether each token's log-probability is asked for."""
 
 
 class Request(Record):
@@ -113,6 +145,12 @@ class Request(Record):
     model: str
     messages: tuple[Message, ...]
     sampling: Sampling
+    tools: tuple[Tool, ...] = ()
+
+    @property
+    def issue(self) -> str:
+        """Id of the issue that the call is for: what siblings have in common."""
+        return self.step.partition("/")[0]
 
 
 class Usage(Record):
@@ -122,6 +160,8 @@ class Usage(Record):
     prompt_tokens: int = 0
     cached_tokens: int = 0
     """Those of `prompt_tokens` that the server took from its prefix cache."""
+    written_tokens: int = 0
+    """Those of `prompt_tokens` that it wrote there, where that costs extra; none of them are cached ones."""
     completion_tokens: int = 0
     reasoning_tokens: int = 0
     seconds: float = 0.0
@@ -138,6 +178,7 @@ class Usage(Record):
             calls=self.calls + other.calls,
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             cached_tokens=self.cached_tokens + other.cached_tokens,
+            written_tokens=self.written_tokens + other.written_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             seconds=self.seconds + other.seconds,
@@ -150,11 +191,14 @@ class Completion(Record):
 
     text: str
     reasoning: str = ""
-    tool_calls: tuple[str, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
     """Why the reply ended: `stop`, or `length` when it was cut at `max_tokens`."""
     usage: Usage = Usage()
     logprobs: tuple[float, ...] | None = None
+    """Of the reply's tokens, where they were asked for and given."""
+    dropped: tuple[str, ...] = ()
+    """Settings of the sampling that the server refused, so that the call was made without them."""
 
 
 class Execution(Record):

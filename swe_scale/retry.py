@@ -8,7 +8,7 @@ from typing import Final
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_exponential, wait_random
 
-__all__ = ["LONGEST_WAIT", "retrying", "without_waiting"]
+__all__ = ["LONGEST_WAIT", "pause", "retrying", "without_waiting"]
 
 LONGEST_WAIT: Final = 120.0
 """Seconds. Who asks for more with `retry_after` isn't tried again."""
@@ -39,6 +39,11 @@ def retrying(tries: int, passing: type[Exception] | tuple[type[Exception], ...])
         retry=retry_if_exception_type(passing),
         reraise=True,
     )
+
+
+async def pause(seconds: float) -> None:
+    """Sleep, but for the tests that don't wait."""
+    await anyio.sleep(seconds if _waiting else 0.0)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The loop that carries out a policy's decisions, each of them a durable step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 from anyio.abc import TaskGroup
 
 from swe_scale.crosscheck import fill
+from swe_scale.models import Model
 from swe_scale.patch import normal_form, only_tests, touched
 from swe_scale.policy import Move, Policy, Progress
 from swe_scale.prompts import templates_digest
@@ -26,6 +27,8 @@ class Search:
     """The search for one issue: what was started, what came of it, what was decided."""
 
     setting: Setting
+    models: Sequence[Model]
+    """Trajectories take turns with them."""
     policy: Policy
     plan: Sequence[Assignment]
     neighbours: Neighbours
@@ -47,6 +50,7 @@ class Search:
         """Ask the policy, carry out, until it stops.
 
         Raises:
+            EndpointRefused: an endpoint answers nothing at all.
             SandboxError: the backend no longer works at all.
             StoreError: the record can't be written.
         """
@@ -104,11 +108,13 @@ class Search:
 
     async def _made(self, assignment: Assignment) -> Trajectory:
         """Return a trajectory, recorded or made now; one that lacked budget or endpoint can go on later."""
-        setting, steps = self.setting, self.setting.cells.steps
+        model = self.models[(assignment.index - 1) % len(self.models)]
+        setting, steps = replace(self.setting, model=model), self.setting.cells.steps
         inputs = (
             *(message.content for message in setting.opening("")),
             setting.model.name,
-            f"{assignment} {setting.turns} {setting.cells.limits} {setting.model.context_length}",
+            f"{assignment} {setting.turns} {setting.cells.limits} {setting.model.context_length} "
+            f"{setting.model.tools}",
             templates_digest(),
             setting.cells.environment.digest,
         )

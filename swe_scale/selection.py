@@ -4,22 +4,24 @@ After the selection state machine of CodeMonkeys (arXiv 2501.14723). The model s
 outputs, never who made them.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swe_scale.checks import Cells
-from swe_scale.errors import BudgetExceeded, ContextExceeded, ModelError
+from swe_scale.errors import BudgetExceeded, ContextExceeded, EndpointRefused, ModelError
 from swe_scale.prompts import fenced, render
 from swe_scale.ranking import Outcomes
 from swe_scale.records import BASE, Candidate, Check, Message, Sampling, Verdict
 from swe_scale.trajectory import Setting
 from swe_scale.trajectory.conversation import Conversation
 from swe_scale.trajectory.grammar import Malformed, Tag, parse, script_of
+from swe_scale.trajectory.shortened import shortened
 
 _LABELS = "ABCDEFGH"
 _PATCH_SHOWN = 24_000
-"""Characters of a patch that are shown at most."""
+"""Bytes of a patch that are shown at most."""
 _CHECKS_SHOWN = 4
 _CHECKS_PER_REPLY = 4
 
@@ -34,6 +36,8 @@ class Choice:
     verdicts: list[Verdict] = field(default_factory=list)
     fault: bool = False
     """Whether the endpoint's failure ended it, so that trying again could do better."""
+    made: bool = False
+    """Whether the model decided; otherwise the ranking stands."""
 
 
 async def settle(
@@ -41,6 +45,7 @@ async def settle(
     finalists: Sequence[Candidate],
     evidence: Sequence[Check],
     sampling: Sampling,
+    judge: int = 0,
 ) -> Choice:
     """Choose among finalists, the best ranked of which comes first.
 
@@ -49,13 +54,18 @@ async def settle(
         finalists: two or three candidates.
         evidence: reproduction checks to show.
         sampling: of the replies.
+        judge: number of the conversation, where several models choose.
 
     Returns:
         The model's choice; the first finalist if it makes none, with the reason why.
+
+    Raises:
+        EndpointRefused: the endpoint answers nothing at all.
     """
     labels = {one.id: _LABELS[i] for i, one in enumerate(sorted(finalists, key=lambda one: one.id))}
     choice = Choice(finalists[0].id, "")
-    conversation = Conversation(f"{setting.issue.id}/selection", setting.model, setting.ledger, sampling)
+    path = f"{setting.issue.id}/selection" + (f"/{judge + 1:02}" if judge else "")
+    conversation = Conversation(path, setting.model, setting.ledger, sampling)
     asked = setting.opening(await _instructions(setting, finalists, labels, evidence))
     try:
         for number in range(1, setting.turns + 1):
@@ -68,16 +78,37 @@ async def settle(
             setting.events.emit("turn", "chosen" if chosen else "check", conversation.path)
             if chosen:
                 place, why = labels[chosen], _summary(reply.text)
-                choice.candidate = chosen
+                choice.candidate, choice.made = chosen, True
                 choice.reason = f"the selection, where it was {place}, chose it: {why}"
                 return choice
             asked = (Message(role="user", content=observation),)
+    except EndpointRefused:
+        raise
     except (ModelError, BudgetExceeded) as error:
         choice.reason = f"the selection ended without a choice ({_line(error)}), so the ranking stands"
         choice.fault = isinstance(error, ModelError) and not isinstance(error, ContextExceeded)
         return choice
     choice.reason = f"the selection made no choice in {setting.turns} replies, so the ranking stands"
     return choice
+
+
+def majority(choices: Sequence[Choice]) -> Choice:
+    """Return the choice that most judges made, with all of their evidence; ties go to the judge asked first.
+
+    A judge that made none stands for the ranking, unless another did choose.
+    """
+    made = [one for one in choices if one.made] or list(choices)
+    counts = Counter(one.candidate for one in made)
+    most = max(counts.values())
+    chosen = next(one for one in made if counts[one.candidate] == most)
+    votes = f" ({most} of {len(choices)} judges)" if len(choices) > 1 else ""
+    return replace(
+        chosen,
+        reason=chosen.reason + votes,
+        checks=[check for one in choices for check in one.checks],
+        verdicts=[verdict for one in choices for verdict in one.verdicts],
+        fault=any(one.fault for one in choices),
+    )
 
 
 async def _instructions(
@@ -87,7 +118,7 @@ async def _instructions(
     evidence: Sequence[Check],
 ) -> str:
     shown = [
-        {"label": labels[one.id], "patch": _shorten(one.patch)}
+        {"label": labels[one.id], "patch": shortened(one.patch, _PATCH_SHOWN)}
         for one in sorted(finalists, key=lambda one: one.id)
     ]
     outputs = []
@@ -99,13 +130,6 @@ async def _instructions(
             f"## Check {number}\n\n{fenced(check.script, check.language)}\n\n" + "\n".join(sorted(said))
         )
     return render("select", finalists=shown, outputs=outputs, turns=setting.turns, checks=_CHECKS_PER_REPLY)
-
-
-def _shorten(patch: str) -> str:
-    if len(patch) <= _PATCH_SHOWN:
-        return patch
-    half = _PATCH_SHOWN // 2
-    return f"{patch[:half]}\n… {len(patch) - 2 * half:,} characters left out …\n{patch[-half:]}"
 
 
 def _line(error: Exception) -> str:

@@ -19,6 +19,8 @@ class Fault:
     """Never answer; wait until the client leaves."""
     close: bool = False
     """Close the connection in place of an answer."""
+    stall: bool = False
+    """Write what there is to write, then nothing more until the client leaves."""
     always: bool = False
     """Meets every call, not only one."""
 

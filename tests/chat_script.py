@@ -51,6 +51,12 @@ class Script:
     """Of prompt and completion tokens (a token is four bytes)."""
     delay: float = 0.0
     """Seconds before every reply."""
+    row: Mapping[str, object] = field(default_factory=dict)
+    """What the list says of the model beside its name and length."""
+    pages: Mapping[str, object] = field(default_factory=dict)
+    """What it answers at other addresses."""
+    check: Callable[[dict[str, Any], int], Fault | None] = lambda body, prompt: None
+    """What it finds wrong with a call, going by its body and the tokens of its prompt."""
     path: str = "/v1"
     port: int = 0
     log: TextIO | None = None

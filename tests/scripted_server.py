@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import unquote
 
 from chat_protocol import Fault, error, streamed, tokens, whole
 from chat_script import LISTING, Call, Script
 
 
-class _Http(ThreadingHTTPServer):
+class Http(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 512
     script: Script
@@ -58,22 +58,30 @@ class _Http(ThreadingHTTPServer):
                     continue
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Http
+    server: Http
 
     def log_message(self, format: str, *args: object) -> None:
         pass
 
     def do_GET(self) -> None:
         script = self.server.script
+        if self.path in script.pages:
+            self._answer(Fault(), json.dumps(script.pages[self.path]).encode())
+            return
         fault = script.fault(LISTING)
+        missing, listed = self._listed()
+        self._answer(self._refused() or missing or fault, listed)
+
+    def _listed(self) -> tuple[Fault | None, bytes]:
+        """Return the list of models, or that there is nothing at this address."""
+        script = self.server.script
         if self.path != f"{script.path}/models":
-            fault = error(404, "Not Found")
-        row = {"id": script.model, "object": "model", "max_model_len": script.max_model_len}
-        listed = json.dumps({"object": "list", "data": [row]}).encode()
-        self._answer(self._refused() or fault, listed)
+            return error(404, "Not Found"), b""
+        row = {"id": script.model, "object": "model", "max_model_len": script.max_model_len, **script.row}
+        return None, json.dumps({"object": "list", "data": [row]}).encode()
 
     def do_POST(self) -> None:
         script = self.server.script
@@ -125,6 +133,9 @@ class _Handler(BaseHTTPRequestHandler):
         if script.max_model_len is not None and prompt + wanted > script.max_model_len:
             text = f"This model's maximum context length is {script.max_model_len} tokens."
             return error(400, f"{text} However, you requested {prompt + wanted}.", param="input_tokens")
+        wrong = script.check(body, prompt)
+        if wrong:
+            return wrong
         try:
             text = script.reply(step, body)
         except LookupError as missing:
@@ -146,11 +157,15 @@ class _Handler(BaseHTTPRequestHandler):
         kind = "text/event-stream" if events and fault.body is None else "application/json"
         try:
             self.send_response(fault.status)
-            headers = {"Content-Type": kind, "Content-Length": str(len(content)), **fault.headers}
+            length = len(content) + fault.stall
+            headers = {"Content-Type": kind, "Content-Length": str(length), **fault.headers}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
+            if fault.stall:
+                self._left_within(None)
+                self.close_connection = True
         except ConnectionError:
             self.close_connection = True
 
@@ -170,9 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
 class ScriptedServer(Script):
     """Serves a script while its context lasts."""
 
+    handler: ClassVar[type[Handler]] = Handler
+
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._http = _Http(("127.0.0.1", self.port), _Handler)
+        self._http = Http(("127.0.0.1", self.port), self.handler)
         self._http.script = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 

@@ -83,6 +83,7 @@ class Spoken:
     replies: Mapping[str, str]
     name: str = "scripted"
     context_length: int = 100_000
+    tools: bool = False
     requests: list[Request] = field(default_factory=list)
 
     async def complete(self, request: Request) -> Completion:
@@ -143,7 +144,7 @@ class Desk:
         """Return a search that starts one trajectory per strategy."""
         plan = [Assignment(i, name, Sampling(seed=i)) for i, name in enumerate(strategies, start=1)]
         neighbours = Neighbours(self.setting.cells, self.trees, 0.0)
-        return Search(self.setting, Fixed(), plan, neighbours, False, deadline)
+        return Search(self.setting, [self.model], Fixed(), plan, neighbours, False, deadline)
 
 
 def issue(base: str = "0" * 40) -> Issue:

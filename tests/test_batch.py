@@ -46,7 +46,7 @@ SCRIPT = {
 
 def configured(**changes: object) -> RunConfig:
     values: dict[str, object] = {
-        "models": {"trajectory": SCRIPTED, "selection": SCRIPTED},
+        "models": {"trajectory": (SCRIPTED,), "selection": (SCRIPTED,)},
         "sandbox": Local(),
         "strategies": {"revise": 2},
         "turns": 4,
@@ -72,7 +72,7 @@ def task(source: str, name: str, base: str = "HEAD") -> Task:
 async def session(
     tmp_path: Path, model: Spoken, seen: list[Event] | None = None, config: RunConfig | None = None
 ) -> AsyncIterator[Session]:
-    models: Mapping[Stage, Model] = {"trajectory": model, "selection": model}
+    models: Mapping[Stage, tuple[Model, ...]] = {"trajectory": (model,), "selection": (model,)}
     events = Events([seen.append] if seen is not None else [])
     folder = tmp_path / "runs" / "one"
     make_folder(folder)
@@ -242,10 +242,11 @@ async def test_stages_of_one_model_share_it(tmp_path: Path) -> None:
     (tmp_path / "replies").mkdir()
     one = ScriptedReplies(replies=tmp_path / "replies")
     other = one.model_copy(update={"model": "other"})
-    async with open_models({"trajectory": one, "selection": one}) as models:
-        assert models["trajectory"] is models["selection"]
-    async with open_models({"trajectory": one, "selection": other}) as models:
-        assert (models["trajectory"].name, models["selection"].name) == ("scripted", "other")
+    async with open_models({"trajectory": (one,), "selection": (one,)}, Events()) as models:
+        assert models["trajectory"] == models["selection"]
+    async with open_models({"trajectory": (one, other), "selection": (other,)}, Events()) as models:
+        assert [model.name for model in models["trajectory"]] == ["scripted", "other"]
+        assert models["selection"] == models["trajectory"][1:]
 
 
 async def test_a_second_process_starts_with_every_prediction(tmp_path: Path, source: str) -> None:

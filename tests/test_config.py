@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from swe_scale.config import (
+    AnthropicEndpoint,
     Budget,
     Docker,
     Limits,
@@ -130,8 +131,8 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
 def run_config(**changes: object) -> RunConfig:
     values: dict[str, object] = {
         "models": {
-            "trajectory": ScriptedReplies(replies=Path("r")),
-            "selection": ScriptedReplies(replies=Path("r")),
+            "trajectory": (ScriptedReplies(replies=Path("r")),),
+            "selection": (ScriptedReplies(replies=Path("r")),),
         },
         "sandbox": Local(),
         "strategies": {"revise": 3, "agent": 1},
@@ -155,7 +156,14 @@ def test_the_settings_of_a_run_come_back_from_their_file() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"turns": 0}, {"context_tokens": -1}, {"temperature": 3}, {"cells": 0}, {"budget": {"usd": 0}}],
+    [
+        {"turns": 0},
+        {"context_tokens": -1},
+        {"sampling": {"trajectory": {"temperature": [3]}}},
+        {"models": {"trajectory": []}},
+        {"cells": 0},
+        {"budget": {"usd": 0}},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
@@ -175,3 +183,19 @@ def test_the_folders_follow_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "swe-scale"
     assert user_folder() == tmp_path / ".config" / "swe-scale"
+
+
+@pytest.mark.parametrize(("given", "written"), [(None, 6.25), (0.0, 0.0)])
+def test_what_anthropic_takes_for_writing_to_its_cache_is_known(given: float | None, written: float) -> None:
+    prices = {name: Price(prompt=5.0, completion=25.0, written=given) for name in ("claude", "other")}
+    served = (AnthropicEndpoint(model="claude"), OpenAIEndpoint(base_url="http://h/v1", model="other"))
+    run = RunConfig(
+        models={"trajectory": served},
+        sandbox=Local(),
+        strategies={"revise": 1},
+        turns=1,
+        context_tokens=0,
+        prices=prices,
+    )
+    assert (run.prices["claude"].written, run.prices["other"].written) == (written, given)
+    assert RunConfig.model_validate(run.model_dump()) == run

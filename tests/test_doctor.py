@@ -68,7 +68,7 @@ def setting(folder: Path, name: str, value: str) -> None:
 async def test_the_report_is_complete_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     with anyio.fail_after(90):
-        report = await examine(UserConfig(sandbox=Bubblewrap()), None)
+        report = await examine(UserConfig(sandbox=Bubblewrap()))
     topics = [finding.topic for finding in report.findings]
     assert topics[:3] == ["python", "git", "docker"]
     assert topics[-2:] == ["sandbox", "endpoint"]
@@ -80,7 +80,7 @@ async def test_the_report_is_complete_and_bounded(tmp_path: Path, monkeypatch: p
 async def test_a_bare_machine_is_reported_not_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     monkeypatch.setenv("PATH", str(tmp_path))
-    report = await examine(UserConfig(), None)
+    report = await examine(UserConfig())
     found = {finding.topic: finding for finding in report.findings}
     assert not report.healthy
     assert (found["git"].status, found["git"].fix) == ("fault", "sudo apt-get install git")
@@ -94,7 +94,7 @@ async def test_a_probe_that_breaks_leaves_the_others(monkeypatch: pytest.MonkeyP
         raise RuntimeError("no such thing")
 
     monkeypatch.setattr(programs, "git", broken)
-    found = {finding.topic: finding for finding in (await examine(UserConfig(), None)).findings}
+    found = {finding.topic: finding for finding in (await examine(UserConfig())).findings}
     assert found["git"].text == "can't be examined: RuntimeError: no such thing"
     assert found["python"].status == "ok"
 

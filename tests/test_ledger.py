@@ -230,6 +230,18 @@ async def test_the_bound_holds_where_cached_tokens_are_the_dearer_ones(steps: St
         await pay(ledger, key(1), 1, 1)
 
 
+@pytest.mark.parametrize(("written", "usd"), [(None, 2.0), (0.0, 0.0), (4.0, 4.0)])
+async def test_what_is_written_to_a_cache_has_its_price(
+    steps: Steps, written: float | None, usd: float
+) -> None:
+    price = Price(prompt=2, completion=8, cached=0.2, written=written)
+    usage = Usage(prompt_tokens=1_900_000, cached_tokens=500_000, written_tokens=1_000_000)
+    assert money(usage, price) == pytest.approx(0.8 + 0.1 + usd)
+    ledger = open_ledger(steps, Budget(usd=1e-9), price)
+    with pytest.raises(BudgetExceeded, match=rf"may cost {(max(2.0, usd) + 8) / 1000:.4f} USD"):
+        await pay(ledger, key(1), 1, 1)
+
+
 @pytest.mark.parametrize("text", ["", "plain", "naïve – 数", "\ud800 lone", "\U0001f600" * 9])
 def test_no_text_has_more_tokens_than_its_bound(text: str) -> None:
     assert text_bound((Message(role="user", content=text),)) > len(text.encode("utf-8", "surrogatepass"))

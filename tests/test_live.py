@@ -102,3 +102,17 @@ def test_only_the_last_notes_stay() -> None:
     for number in range(9):
         board.listen(Event("note", f"n{number}"))
     assert board.notes == ["n5", "n6", "n7", "n8"]
+
+
+def test_how_a_server_does_is_shown_where_it_is_watched_only() -> None:
+    def tell(events: Events) -> None:
+        events.emit("endpoint", "4 running, KV 10 %", "http://gpu1:8000/v1")
+        events.emit("endpoint", "5 running, KV 61 %", "http://gpu1:8000/v1")
+
+    assert shown(tell, terminal=False) == ""
+    board = Board()
+    tell(Events([board.listen]))
+    assert board.endpoints == {"http://gpu1:8000/v1": "5 running, KV 61 %"}
+    out = io.StringIO()
+    Console(file=out, width=120).print(board.render())
+    assert "KV 61 %" in out.getvalue() and "http://gpu1:8000/v1" in out.getvalue()

@@ -42,7 +42,8 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("shared", {"files": (FILE, FILE), "issue": ISSUE}),
     ("shared", {"files": (), "issue": ISSUE.model_copy(update={"comments": ()})}),
     ("revise", {"turns": 8}),
-    ("agent", {"turns": 8}),
+    ("agent", {"turns": 8, "tools": False}),
+    ("agent", {"turns": 8, "tools": True}),
     ("malformed", {"fault": "line 1: it is so", "left": 1}),
     *(("agent_observed", {"execution": run, "note": "", "left": 2}) for run in RUNS),
     ("agent_observed", {"execution": FINE, "note": "It was rebuilt.", "left": 1}),
@@ -97,6 +98,16 @@ def test_nothing_of_a_person_is_a_template() -> None:
 def test_the_file_is_shown_whole_and_closed() -> None:
     text = render("shared", files=(FILE.model_copy(update={"text": "\n  x = 1\n\n\n"}),), issue=ISSUE)
     assert '<file path="a.py">\n\n  x = 1\n</file>' in text
+
+
+def test_with_tools_an_agent_is_told_of_no_block_and_otherwise_the_same() -> None:
+    text, tools = (render("agent", turns=8, tools=tools).split("\n\n") for tools in (False, True))
+    assert "```" not in "".join(tools) and "<submit/>" not in "".join(tools)
+    told = [part for part in tools if part not in text]
+    assert [part[:30] for part in told] == [
+        "Each reply holds your reasonin", "The commands are run by bash a", "When the changes are right and",
+    ]  # fmt: skip
+    assert told[1].replace("The commands", "They") in text
 
 
 def test_one_reply_is_singular() -> None:

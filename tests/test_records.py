@@ -61,6 +61,7 @@ def test_equal_scripts_are_one_check() -> None:
 USAGES = st.builds(
     Usage,
     calls=st.integers(0, 9), prompt_tokens=st.integers(0, 99), cached_tokens=st.integers(0, 99),
+    written_tokens=st.integers(0, 99),
     completion_tokens=st.integers(0, 99), reasoning_tokens=st.integers(0, 99),
 )  # fmt: skip
 

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from calling_kit import Refusing
 from solving_kit import Desk, Spoken, check_by, open_desk, verdict
 
 from swe_scale.config import Budget
+from swe_scale.errors import EndpointRefused
 from swe_scale.records import BASE, Candidate, Check, File, Outcome, Sampling
 from swe_scale.selection import Choice, settle, telling
 
@@ -132,6 +135,13 @@ async def test_where_the_endpoint_or_budget_ends_the_ranking_stands(tmp_path: Pa
         choice = await chosen(desk, among)
         assert choice.candidate == among[0].id and "may need" in choice.reason
         assert desk.model.requests == []
+
+
+async def test_an_endpoint_that_refuses_everything_stops_the_run(tmp_path: Path) -> None:
+    async with opened(tmp_path) as desk:
+        refusing = replace(desk.setting, model=Refusing({}))
+        with pytest.raises(EndpointRefused, match="the key is refused"):
+            await settle(refusing, await finalists(desk), (), Sampling())
 
 
 async def test_what_a_selection_did_is_not_done_again(tmp_path: Path) -> None:

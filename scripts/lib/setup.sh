@@ -39,14 +39,20 @@ find_python() {
   return 1
 }
 
-make_venv() {
-  local python package
-  python=$(find_python) || stop "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python3."
-  if ! "$python" -c 'import ensurepip' 2>/dev/null; then
-    package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+# new_venv PYTHON FOLDER
+new_venv() {
+  local package
+  if ! "$1" -c 'import ensurepip' 2>/dev/null; then
+    package=$("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     packages "$package" || stop "Python's venv module is incomplete; install it with: sudo apt-get install $package"
   fi
-  "$python" -m venv --clear "$venv"
+  "$1" -m venv --clear "$2"
+}
+
+make_venv() {
+  local python
+  python=$(find_python) || stop "Python 3.11 or newer is needed: install it, or name it with PYTHON=/path/to/python3."
+  new_venv "$python" "$venv"
 }
 
 fill_venv() {

@@ -1,7 +1,8 @@
 """Carries out the commands: reads what was given, opens what is needed, prints what came of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from swe_scale.batch import Delivery, Job, Results, Session, Task
 from swe_scale.cli import settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Naming, Screen, interruptible
-from swe_scale.config import RunConfig, Stage, dump_toml, load_user_config
+from swe_scale.config import ModelConfig, RunConfig, Stage, dump_toml, load_user_config
 from swe_scale.errors import StoreError, UsageError
-from swe_scale.events import Events
+from swe_scale.events import Event, Events
 from swe_scale.issues import read_issue
 from swe_scale.live import watch
 from swe_scale.models import Model
@@ -53,7 +54,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
     Raises:
         SweScaleError: what was given can't be used, or something that is needed failed.
     """
-    screen = Screen.open(json)
+    screen, events = Screen.open(json), Events()
     naming = Naming()
 
     async def act() -> int:
@@ -64,14 +65,14 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         commit = await repository.resolve(target.base)
         await _check_deliverable(repository, delivery)
         configured = settings.models_of(options, user)
-        async with batch.open_models(configured) as models:
+        async with _opened(configured, events, screen) as models:
             config = settings.run_config(options, user, configured, _shortest(models))
             screen.say(settings.describe(config, _shortest(models)))
             environment = settings.options_of(options, config.sandbox)
             task = Task(issue=draft.on(redacted(source), commit), options=environment)
             naming.name = _name(target.name, task, config)
             job = Job(kind="run", config=config, tasks=(task,), delivery=delivery)
-            solution = await _solve_one(job, models, screen, _RUNS / naming.name)
+            solution = await _solve_one(job, models, Place(_RUNS / naming.name, screen, events))
         await _deliver(solution, repository, delivery, screen)
         return screen.answer_with(solution)
 
@@ -84,7 +85,7 @@ def resume_run(run: str, *, json: bool) -> int:
     Raises:
         SweScaleError: there is no such run, or something that is needed failed.
     """
-    screen = Screen.open(json)
+    screen, events = Screen.open(json), Events()
     folder = Path(run) if "/" in run else _RUNS / run
     if not (folder / "run.sqlite").is_file():
         raise UsageError(f"there is no run {run!r}: {folder / 'run.sqlite'} doesn't exist.")
@@ -95,10 +96,11 @@ def resume_run(run: str, *, json: bool) -> int:
             finished = batch.recorded(Steps(store), job)
         if len(finished) == len(job.tasks):
             return _answer(job, Results(solutions=finished), screen, folder)
-        async with batch.open_models(job.config.models) as models:
+        place = Place(folder, screen, events)
+        async with _opened(job.config.models, events, screen) as models:
             if job.kind == "eval":
-                return _answer(job, await _solve_many(job, models, screen, folder), screen, folder)
-            solution = await _solve_one(job, models, screen, folder)
+                return _answer(job, await _solve_many(job, models, place), screen, folder)
+            solution = await _solve_one(job, models, place)
         source = job.tasks[0].issue.repo
         repository = await Repository.open(source, batch.repository_folder(source))
         await _deliver(solution, repository, job.delivery, screen)
@@ -120,13 +122,13 @@ def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
     Raises:
         SweScaleError: what was given can't be used, or something that all rows need failed.
     """
-    screen = Screen.open(json)
+    screen, events = Screen.open(json), Events()
     _check_name(given.name)
 
     async def act() -> int:
         user = load_user_config(options.config)
         configured = settings.models_of(options, user)
-        async with batch.open_models(configured) as models:
+        async with _opened(configured, events, screen) as models:
             config = settings.run_config(options, user, configured, _shortest(models))
             screen.say(settings.describe(config, _shortest(models)))
             rows = read_rows(given.rows, given.repos)
@@ -136,14 +138,38 @@ def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
             tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
             job = Job(kind="eval", config=config, tasks=tasks, at_a_time=given.issues, faults=rows.faults)
             folder = _RUNS / given.name
-            results = await _solve_many(job, models, screen, folder)
+            results = await _solve_many(job, models, Place(folder, screen, events))
         return screen.answer_with_many(results, folder, rows.faults)
 
     return interruptible(act, Naming(given.name))
 
 
-def _shortest(models: Mapping[Stage, Model]) -> int:
-    return min(model.context_length for model in models.values())
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run is kept, and who hears of it."""
+
+    folder: Path
+    screen: Screen
+    events: Events
+
+
+@asynccontextmanager
+async def _opened(
+    configured: Mapping[Stage, tuple[ModelConfig, ...]], events: Events, screen: Screen
+) -> AsyncIterator[Mapping[Stage, tuple[Model, ...]]]:
+    """Open the models; what is worth knowing of an endpoint by then is said at once."""
+
+    def note(event: Event) -> None:
+        screen.say(event.text)
+
+    events.listeners.append(note)
+    async with batch.open_models(configured, events) as models:
+        events.listeners.remove(note)
+        yield models
+
+
+def _shortest(models: Mapping[Stage, tuple[Model, ...]]) -> int:
+    return min(model.context_length for several in models.values() for model in several)
 
 
 def _check_name(name: str) -> None:
@@ -159,33 +185,31 @@ def _name(given: str | None, task: Task, config: RunConfig) -> str:
     return f"{task.issue.id}-{what[:8]}"
 
 
-async def _solve_one(job: Job, models: Mapping[Stage, Model], screen: Screen, folder: Path) -> Solution:
-    batch.make_folder(folder)
-    events = Events()
-    with watch(events, screen.progress):
-        async with batch.open_session(folder, job.config, models, events) as session:
+async def _solve_one(job: Job, models: Mapping[Stage, tuple[Model, ...]], place: Place) -> Solution:
+    batch.make_folder(place.folder)
+    with watch(place.events, place.screen.progress):
+        async with batch.open_session(place.folder, job.config, models, place.events) as session:
             await _begin(session, job)
             solution = await batch.solve_task(job.tasks[0], session)
-    batch.write_predictions(folder, job.config.models["trajectory"].model, [solution])
-    screen.say(f"run folder: {folder}")
+    batch.write_predictions(place.folder, _writers(job), [solution])
+    place.screen.say(f"run folder: {place.folder}")
     return solution
 
 
-async def _solve_many(job: Job, models: Mapping[Stage, Model], screen: Screen, folder: Path) -> Results:
-    batch.make_folder(folder)
-    events = Events()
-    model = job.config.models["trajectory"].model
+async def _solve_many(job: Job, models: Mapping[Stage, tuple[Model, ...]], place: Place) -> Results:
+    batch.make_folder(place.folder)
 
     def keep(results: Results) -> None:
-        batch.write_predictions(folder, model, list(results.solutions.values()))
+        batch.write_predictions(place.folder, _writers(job), list(results.solutions.values()))
 
-    async def work(session: Session) -> Results:
-        await _begin(session, job)
-        return await batch.solve_all(job, session, keep)
+    with watch(place.events, place.screen.progress):
+        async with batch.open_session(place.folder, job.config, models, place.events) as session:
+            await _begin(session, job)
+            return await batch.solve_all(job, session, keep)
 
-    with watch(events, screen.progress):
-        async with batch.open_session(folder, job.config, models, events) as session:
-            return await work(session)
+
+def _writers(job: Job) -> str:
+    return "+".join(dict.fromkeys(model.model for model in job.config.models["trajectory"]))
 
 
 async def _begin(session: Session, job: Job) -> None:

@@ -19,10 +19,12 @@ def run_doctor(config: Path | None, base_url: str | None, model: str | None, *, 
     screen = Screen.open(json)
     user = load_user_config(config)
     named = base_url or model or user.models
-    endpoint = models_of(SolveOptions(base_url=base_url, model=model), user)["trajectory"] if named else None
+    addresses = [base_url] if base_url else None
+    staged = models_of(SolveOptions(base_url=addresses, model=model), user) if named else {}
+    models = tuple({one.model_dump_json(): one for several in staged.values() for one in several}.values())
 
     async def act() -> int:
-        found = await examine(user, endpoint)
+        found = await examine(user, models)
         if json:
             screen.document(found.model_dump(mode="json"))
         else:

@@ -19,9 +19,10 @@ class SolveOptions:
     """How issues are to be solved, as given on the command line."""
 
     base_url: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="An OpenAI-compatible endpoint, such as http://localhost:8000/v1.", rich_help_panel=_MODEL
+            help="An OpenAI-compatible endpoint, such as http://localhost:8000/v1; repeatable, for replicas.",
+            rich_help_panel=_MODEL,
         ),
     ] = None
     model: Annotated[
@@ -64,9 +65,23 @@ class SolveOptions:
         ),
     ] = None
     temperature: Annotated[
-        float, typer.Option(min=0, max=2, help="Of the replies.", rich_help_panel=_COMPUTE)
-    ] = 0.8
-    seed: Annotated[int, typer.Option(help="Trajectory n draws with seed + n.", rich_help_panel=_COMPUTE)] = 0
+        list[float] | None,
+        typer.Option(
+            min=0, max=2, help="Of the replies; of several, trajectories take turns. [default: 0.8]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None  # fmt: skip
+    effort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD", help="How much a reasoning model is to think, such as high.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None  # fmt: skip
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Trajectory n draws with seed + n. [default: 0]", rich_help_panel=_COMPUTE),
+    ] = None
     budget: Annotated[
         list[str] | None,
         typer.Option(

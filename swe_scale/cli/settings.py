@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import get_args
 
+from pydantic import ValidationError
+
 from swe_scale.cli.options import SolveOptions
 from swe_scale.config import (
     Bubblewrap,
@@ -15,15 +17,19 @@ from swe_scale.config import (
     ModelConfig,
     Network,
     OpenAIEndpoint,
+    Pool,
     RunConfig,
     SandboxConfig,
     ScriptedReplies,
     Stage,
+    StageSampling,
     UserConfig,
+    explain,
     user_folder,
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.repo.source import redacted
 from swe_scale.trajectory import find_strategy
 
 STAGES: tuple[Stage, ...] = ("trajectory", "selection")
@@ -33,26 +39,28 @@ _SAMPLES, _TURNS = 10, 8
 _BUDGET = re.compile(r"\$?([\d.]+)\s*(usd|tokens?|min|minutes?)?", re.IGNORECASE)
 
 
-def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, ModelConfig]:
-    """Return the model of each stage.
+def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[ModelConfig, ...]]:
+    """Return the models of each stage.
 
     Raises:
         UsageError: none is named, or half of one.
     """
     given = _given_model(options)
     if given is not None:
-        return dict.fromkeys(STAGES, given)
+        return dict.fromkeys(STAGES, (given,))
     if not user.models:
         raise UsageError(
             "no model is named: give --base-url URL --model NAME, or set [models.default] in "
             f"{options.config or user_folder() / 'config.toml'}."
         )
-    found: dict[Stage, ModelConfig] = {}
+    found: dict[Stage, tuple[ModelConfig, ...]] = {}
     for stage in STAGES:
-        name = user.stages.get(stage, "default")
-        if name not in user.models:
-            raise UsageError(f"stage {stage!r} wants the model {name!r}; known are {', '.join(user.models)}.")
-        found[stage] = user.models[name]
+        named = user.stages.get(stage, "default")
+        names = (named,) if isinstance(named, str) else named
+        if missing := [name for name in names if name not in user.models]:
+            known = ", ".join(user.models)
+            raise UsageError(f"stage {stage!r} wants the model {missing[0]!r}; known are {known}.")
+        found[stage] = tuple(user.models[name] for name in names)
     return found
 
 
@@ -61,14 +69,24 @@ def _given_model(options: SolveOptions) -> ModelConfig | None:
         if options.base_url or options.model:
             raise UsageError("--replies stands in for a model: leave out --base-url and --model.")
         return ScriptedReplies(replies=options.replies.absolute())
-    if not options.base_url and not options.model:
+    addresses = tuple(dict.fromkeys(options.base_url or ()))
+    if not addresses and not options.model:
         return None
-    if not options.base_url or not options.model:
+    if not addresses or not options.model:
         raise UsageError("--base-url and --model belong together.")
-    if not re.match(r"https?://[^/]", options.base_url):
-        raise UsageError(f"--base-url {options.base_url!r} must begin with http:// or https://.")
+    for address in addresses:
+        if not re.match(r"https?://[^/]", address):
+            raise UsageError(f"--base-url {address!r} must begin with http:// or https://.")
     key = {"key_variable": options.key_variable} if options.key_variable else {}
-    return OpenAIEndpoint(base_url=options.base_url, model=options.model, **key)
+    endpoints = tuple(_endpoint(address, options.model, key) for address in addresses)
+    return endpoints[0] if len(endpoints) == 1 else Pool(endpoints=endpoints)
+
+
+def _endpoint(address: str, model: str, key: Mapping[str, str]) -> OpenAIEndpoint:
+    try:
+        return OpenAIEndpoint.model_validate({"base_url": address, "model": model, **key})
+    except ValidationError as error:
+        raise UsageError(f"--base-url {redacted(address)!r} can't be used:\n{explain(error)}") from error
 
 
 def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
@@ -156,24 +174,29 @@ def budget_of(options: SolveOptions) -> Budget:
 
 
 def run_config(
-    options: SolveOptions, user: UserConfig, models: Mapping[Stage, ModelConfig], context_length: int
+    options: SolveOptions,
+    user: UserConfig,
+    models: Mapping[Stage, tuple[ModelConfig, ...]],
+    context_length: int,
 ) -> RunConfig:
     """Return a run's settings; what isn't given is chosen so that it fits the model's context.
 
-    Files get two fifths of the context, one reply at most an eighth (and 8,192 tokens); the rest is for
-    the conversation, so that there are fewer turns where it is short.
+    Files get two fifths of the context, the issue at most a sixth, one reply an eighth (and 8,192 tokens);
+    the rest is for the conversation, so that there are fewer turns where it is short.
 
     Raises:
         UsageError: an option can't be used, or more is asked for than the context holds.
     """
     budget = budget_of(options)
-    unpriced = sorted({one.model for one in models.values() if one.model not in user.prices})
+    named = {one.model for several in models.values() for one in several}
+    unpriced = sorted(named - user.prices.keys())
     if budget.usd is not None and unpriced:
         raise UsageError(
             f'--budget in usd needs a price: set [prices."{unpriced[0]}"] prompt and completion, '
             "in US dollars per million tokens, in the configuration."
         )
-    reply = max(256, min(8192, context_length // 8))
+    sampling = {stage: _sampling(options, user, stage, context_length) for stage in STAGES}
+    reply = max(one.reply_tokens or 0 for one in sampling.values())
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
         raise UsageError(
@@ -183,14 +206,13 @@ def run_config(
     shown = max(2048, min(16 * 1024, context_length // 8))
     return RunConfig(
         models=models,
+        sampling=sampling,
         sandbox=sandbox_of(options, user),
         network=network_of(options, user),
         strategies=strategies_of(options),
         turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
         context_tokens=files,
-        reply_tokens=reply,
-        temperature=options.temperature,
-        seed=options.seed,
+        issue_tokens=context_length // 6,
         record_all=options.record_all,
         selection_turns=options.selection_turns,
         cells=options.cells or os.cpu_count() or 2,
@@ -201,6 +223,18 @@ def run_config(
     )
 
 
+def _sampling(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
+    """Return how a stage draws: as configured, but for what an option says."""
+    base = user.sampling.get(stage, StageSampling())
+    given = {
+        "temperature": None if options.temperature is None else tuple(options.temperature),
+        "seed": options.seed,
+        "effort": options.effort,
+        "reply_tokens": base.reply_tokens or max(256, min(8192, context_length // 8)),
+    }
+    return base.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
 def _limits(limits: Limits, shown: int) -> Limits:
     given = "output" in limits.model_fields_set
     return limits if given else limits.model_copy(update={"output": shown})
@@ -209,10 +243,11 @@ def _limits(limits: Limits, shown: int) -> Limits:
 def describe(config: RunConfig, context_length: int) -> str:
     """Return what a run is about to do, in one line."""
     kinds = " + ".join(f"{count} × {name}" for name, count in config.strategies.items())
+    models = " + ".join(dict.fromkeys(one.model for one in config.models["trajectory"]))
     return (
-        f"{kinds}, up to {config.turns} replies each; model {config.models['trajectory'].model}, context "
+        f"{kinds}, up to {config.turns} replies each; model {models}, context "
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
-        f"{config.reply_tokens:,}; sandbox {config.sandbox.kind}"
+        f"{config.sampling_of('trajectory').reply_tokens:,}; sandbox {config.sandbox.kind}"
     )
 
 

@@ -1,15 +1,15 @@
 """Whether the model's endpoint answers, knows the model, and takes long prompts whole."""
 
-from swe_scale.config import ModelConfig, user_folder
+from swe_scale.config import user_folder
 from swe_scale.doctor.findings import Finding
-from swe_scale.models.probe import Probe, probe
+from swe_scale.models.probe import Probe, Single, probe
 
 _TOPIC = "endpoint"
 _SMALL = 16_384
 """Tokens of context below which an issue, its files and a few turns hardly fit."""
 
 
-async def endpoint(model: ModelConfig | None) -> Finding:
+async def endpoint(model: Single | None) -> Finding:
     """Return what the endpoint can do; sends it two prompts, the longer one of some 8,000 tokens."""
     if model is None:
         file = user_folder() / "config.toml"

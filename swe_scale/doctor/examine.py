@@ -1,13 +1,13 @@
 """Looks at everything at the same time, each for a few seconds at most."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from swe_scale.config import Docker, ModelConfig, UserConfig, cache_folder
+from swe_scale.config import Docker, ModelConfig, Pool, UserConfig, cache_folder
 from swe_scale.doctor import kernel, programs, services, storage
 from swe_scale.doctor.endpoint import endpoint
 from swe_scale.doctor.findings import Finding, Report
@@ -21,15 +21,15 @@ _MODEL_PATIENCE = 60.0
 """Likewise for the endpoint: a server may first have to load the model."""
 
 
-async def examine(user: UserConfig, model: ModelConfig | None) -> Report:
+async def examine(user: UserConfig, models: Sequence[ModelConfig] = ()) -> Report:
     """Return what works here, what will be used, and what mends the rest. Never raises.
 
     Args:
         user: the user's configuration.
-        model: the endpoint to ask; None where none is configured.
+        models: the endpoints to ask; none where none is configured.
     """
     machine = _machine(user)
-    probes: dict[str, _Probe] = {**machine, "endpoint": partial(endpoint, model)}
+    probes: dict[str, _Probe] = {**machine, **_endpoints(models)}
     findings: dict[str, Finding] = {}
 
     async def look(topic: str, probe: _Probe) -> None:
@@ -39,6 +39,14 @@ async def examine(user: UserConfig, model: ModelConfig | None) -> Report:
         for topic, probe in probes.items():
             group.start_soon(look, topic, probe)
     return Report(findings=tuple(findings[topic] for topic in probes))
+
+
+def _endpoints(models: Sequence[ModelConfig]) -> dict[str, _Probe]:
+    """Return the probes that ask the endpoints, those of a pool one by one."""
+    each = [one for model in models for one in (model.endpoints if isinstance(model, Pool) else (model,))]
+    if len(each) < 2:
+        return {"endpoint": partial(endpoint, each[0] if each else None)}
+    return {f"endpoint {number}": partial(endpoint, one) for number, one in enumerate(each, start=1)}
 
 
 def _machine(user: UserConfig) -> dict[str, _Probe]:

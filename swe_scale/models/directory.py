@@ -1,7 +1,8 @@
 """Asks an endpoint which models it serves, before anything is spent on it."""
 
+from collections.abc import Mapping
 from difflib import SequenceMatcher
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from openai import APIStatusError, AsyncOpenAI, OpenAIError
 from pydantic import BaseModel, ValidationError
@@ -10,11 +11,18 @@ from swe_scale.errors import ModelError
 from swe_scale.models.endpoint import Endpoint
 from swe_scale.models.faults import UnknownModel, translate
 
-__all__ = ["Entry", "find"]
+__all__ = ["Entry", "find", "unknown"]
 
 _LENGTHS = ("max_model_len", "context_length", "context_window", "max_context_length")
 """vLLM's and SGLang's name for it, and those of hosted services."""
 _ABSENT = (404, 405)
+
+
+Server = Literal["vllm", "ollama", "llama.cpp", "other"]
+_OWNERS: Mapping[str, Server] = {"vllm": "vllm", "library": "ollama", "llamacpp": "llama.cpp"}
+"""What servers write into `owned_by`."""
+_OLLAMA_CONTEXT = 4096
+"""Tokens to which Ollama cuts prompts without a word, unless it was told otherwise."""
 
 
 class Entry(NamedTuple):
@@ -23,6 +31,7 @@ class Entry(NamedTuple):
     context_length: int | None = None
     known: tuple[str, ...] = ()
     """Names of all models that it serves."""
+    server: Server = "other"
 
 
 class _Rows(BaseModel):
@@ -56,10 +65,39 @@ async def find(client: AsyncOpenAI, endpoint: Endpoint) -> Entry:
     # Ollama adds the tag, Gemini the folder.
     names = (endpoint.model, f"{endpoint.model}:latest", f"models/{endpoint.model}")
     if known and not any(name in known for name in names):
-        raise _unknown(endpoint, known)
-    lengths = [row.get(key) for row in rows if row.get("id") in names for key in _LENGTHS]
+        raise unknown(endpoint, known)
+    own = [row for row in rows if row.get("id") in names]
+    lengths = [row.get(key) for row in own for key in _LENGTHS]
     usable = [length for length in lengths if isinstance(length, int) and length > 0]
-    return Entry(usable[0] if usable else None, known)
+    owners = [str(row.get("owned_by")) for row in own]
+    server: Server = next((_OWNERS[owner] for owner in owners if owner in _OWNERS), "other")
+    return Entry(usable[0] if usable else await _told(client, endpoint, server), known, server)
+
+
+async def _told(client: AsyncOpenAI, endpoint: Endpoint, server: Server) -> int | None:
+    """Return the context length that a server tells in a way of its own; None if it doesn't."""
+    match server:
+        case "ollama":
+            # What is loaded has the length that it really has; nothing else that Ollama tells is it.
+            rows = (await _asked(client, "/api/ps")).get("models")
+            names = (endpoint.model, f"{endpoint.model}:latest")
+            rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+            lengths = [row.get("context_length") for row in rows if row.get("name") in names]
+            return next((one for one in lengths if isinstance(one, int) and one > 0), _OLLAMA_CONTEXT)
+        case "llama.cpp":
+            settings = (await _asked(client, "/props")).get("default_generation_settings")
+            length = settings.get("n_ctx") if isinstance(settings, dict) else None
+            return length if isinstance(length, int) and length > 0 else None
+    return None
+
+
+async def _asked(client: AsyncOpenAI, path: str) -> dict[str, Any]:
+    """Return what a server answers beside its OpenAI-compatible part; nothing if it doesn't."""
+    root = str(client.base_url).rstrip("/").removesuffix("/v1")
+    try:
+        return dict(await client.with_options(base_url=root).get(path, cast_to=dict[str, Any]))
+    except (OpenAIError, ValueError, TypeError):
+        return {}
 
 
 async def _rows(client: AsyncOpenAI) -> list[dict[str, Any]]:
@@ -81,7 +119,7 @@ async def _look_below(client: AsyncOpenAI, endpoint: Endpoint) -> None:
     ) from None
 
 
-def _unknown(endpoint: Endpoint, known: tuple[str, ...]) -> UnknownModel:
+def unknown(endpoint: Endpoint, known: tuple[str, ...]) -> UnknownModel:
     """Return the error, with the five most similar names."""
 
     def likeness(name: str) -> float:

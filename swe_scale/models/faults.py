@@ -10,26 +10,28 @@ from math import isfinite
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
-from swe_scale.errors import ContextExceeded, Interrupted, ModelError
+from swe_scale.errors import ContextExceeded, EndpointRefused, Interrupted, ModelError
 from swe_scale.models.endpoint import Endpoint
 
-__all__ = ["Unavailable", "UnknownModel", "Unreachable", "refused", "translate"]
+__all__ = ["Unavailable", "UnknownModel", "Unreachable", "broken", "refused", "translate"]
 
 
 class Unavailable(ModelError):
     """The endpoint refused in a way that may pass, and charged nothing: it is busy, or restarts."""
 
-    def __init__(self, text: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, text: str, *, retry_after: float | None = None, busy: bool = False) -> None:
         super().__init__(text)
         self.retry_after = retry_after
         """Seconds to wait, if the server said so."""
+        self.busy = busy
+        """Whether it only wants fewer calls."""
 
 
 class Unreachable(ModelError):
     """No connection came about, so nothing was sent; may pass, too."""
 
 
-class UnknownModel(ModelError):
+class UnknownModel(EndpointRefused):
     """The endpoint answers, but not with this model."""
 
     def __init__(self, text: str, known: tuple[str, ...] = ()) -> None:
@@ -43,7 +45,7 @@ _UNSENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "Unsup
 
 # vLLM, SGLang, OpenAI, llama.cpp, Anthropic, Gemini, and text-generation-inference, in their own words.
 _TOO_LONG = re.compile(
-    r"context[ _](length|size|window)|longer than the model|prompt is too long|input token count"
+    r"context[ _](length|size|window|limit)|longer than the model|prompt is too long|input token count"
     r"|too many tokens|reduce the length|max_new_tokens. must be",
     re.IGNORECASE,
 )
@@ -58,7 +60,7 @@ def translate(error: OpenAIError, endpoint: Endpoint) -> ModelError:
         case APIStatusError():
             return refused(error.status_code, error.body, error.response.headers, endpoint)
         case APIConnectionError():
-            return _broken(error, endpoint)
+            return broken(error, endpoint, late=isinstance(error, APITimeoutError))
         case APIError():
             return ModelError(endpoint.says(f"failed: {endpoint.quoted(error.message)}"), charged=True)
         case _:
@@ -82,7 +84,9 @@ def refused(status: int, body: object, headers: Mapping[str, str], endpoint: End
     said = f" ({words})" if words else ""
     if 300 <= status < 400:
         target = endpoint.quoted(headers.get("location", "an unnamed place"))
-        return ModelError(endpoint.says(f"redirects to {target}", "Put the final address into base_url."))
+        return EndpointRefused(
+            endpoint.says(f"redirects to {target}", "Put the final address into base_url.")
+        )
     match status:
         case 401 | 403:
             return _denied(status, said, endpoint)
@@ -90,14 +94,15 @@ def refused(status: int, body: object, headers: Mapping[str, str], endpoint: End
             return UnknownModel(
                 endpoint.says(f"was not found: {status}{said}", "Check the model's name and base_url.")
             )
-        case 429 if "quota" in f"{_field(body, 'code')} {_field(body, 'type')}":
-            return ModelError(
+        case 400 | 402 | 429 if _is_unpaid(status, body, words):
+            return EndpointRefused(
                 endpoint.says(f"has no quota left{said}", "Add credit, or use another endpoint.")
             )
         case 429:
             return Unavailable(
                 endpoint.says(f"allows no more calls now: 429{said}", "Lower max_in_flight, or wait."),
                 retry_after=_retry_after(headers),
+                busy=True,
             )
         case _ if status in _PASSING:
             kind = Interrupted if status in _LATE else Unavailable
@@ -109,24 +114,25 @@ def refused(status: int, body: object, headers: Mapping[str, str], endpoint: End
 
 
 def _denied(status: int, said: str, endpoint: Endpoint) -> ModelError:
+    place = endpoint.key_place
     if not endpoint.key:
-        return ModelError(
-            endpoint.says(
-                f"wants a key: {status}{said}", f"Set {endpoint.key_variable} to it: it is not set."
-            )
-        )
+        return EndpointRefused(endpoint.says(f"wants a key: {status}{said}", endpoint.keyless))
     verb = "refuses the key" if status == 401 else "denies access with the key"
-    return ModelError(
-        endpoint.says(
-            f"{verb} in {endpoint.key_variable}: {status}{said}", "Check that it is of this endpoint."
-        )
-    )
+    what = f"{verb} in {place}: {status}{said}"
+    return EndpointRefused(endpoint.says(what, "Check that it is of this endpoint."))
 
 
-def _broken(error: APIConnectionError, endpoint: Endpoint) -> ModelError:
+def broken(error: Exception, endpoint: Endpoint, *, late: bool) -> ModelError:
+    """Return the error for a connection that did not come about, or broke.
+
+    Args:
+        error: the client library's, which the HTTP library's caused.
+        endpoint: to which.
+        late: whether it was given up because it took too long.
+    """
     causes = list(_causes(error))
     if not any(type(cause).__name__ in _UNSENT for cause in causes):
-        if isinstance(error, APITimeoutError):
+        if late:
             return ModelError(endpoint.says("gave no reply in time"), charged=True)
         return Interrupted(
             endpoint.says("broke the connection off before the reply", "See the server's log.")
@@ -155,7 +161,6 @@ def _broken(error: APIConnectionError, endpoint: Endpoint) -> ModelError:
                 )
             case _:
                 continue
-    late = isinstance(error, APITimeoutError)
     reason = "no connection in time" if late else endpoint.quoted(str(error.__cause__))
     return Unreachable(
         endpoint.says(f"can't be reached: {reason}", "Check base_url, proxies and the network.")
@@ -181,6 +186,13 @@ def _is_too_long(status: int, body: object, words: str) -> bool:
     return bool(_TOO_LONG.search(words))
 
 
+def _is_unpaid(status: int, body: object, words: str) -> bool:
+    codes = f"{_field(body, 'code')} {_field(body, 'type')}"
+    if status == 400:
+        return "credit balance is too low" in words or "organization_on_hold" in codes
+    return status == 402 or "quota" in codes or "spend_limit" in codes
+
+
 def _field(body: object, name: str) -> str:
     return str(body.get(name) or "") if isinstance(body, dict) else ""
 
@@ -199,8 +211,16 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         seconds = float(wish)
     except ValueError:
-        try:
-            seconds = (parsedate_to_datetime(wish).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-        except (ValueError, OverflowError):
+        until = _date(wish)
+        if until is None:
             return None
+        # Both dates are the server's: this machine's clock may be wrong, or jump.
+        seconds = (until - (_date(headers.get("date", "")) or datetime.now(UTC))).total_seconds()
     return max(seconds, 0.0) if isfinite(seconds) else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,137 +1,156 @@
 """A model behind the OpenAI chat protocol, through the official client with our own patience."""
 
-import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, cast
-from urllib.parse import quote
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import anyio
-from openai import (
-    DEFAULT_CONNECTION_LIMITS,
-    AsyncOpenAI,
-    BadRequestError,
-    DefaultAsyncHttpxClient,
-    OpenAIError,
-    Timeout,
-)
-from openai.types.chat import ChatCompletionMessageParam
+import httpx2
+from openai import AsyncOpenAI, BadRequestError, DefaultAsyncHttpxClient, OpenAIError, Timeout
 
 from swe_scale.config import OpenAIEndpoint
 from swe_scale.errors import Interrupted, ModelError
+from swe_scale.events import Events
+from swe_scale.models.beside import beside
+from swe_scale.models.chat import body_of
 from swe_scale.models.directory import Entry, find
 from swe_scale.models.endpoint import Endpoint, endpoint_of
-from swe_scale.models.faults import Unavailable, Unreachable, refused, translate
-from swe_scale.models.reply import Malformed, Refusal, parse
-from swe_scale.records import Completion, Request
+from swe_scale.models.faults import Unavailable, Unreachable, translate
+from swe_scale.models.follow import follow
+from swe_scale.models.reply import Answer, parse
+from swe_scale.models.served import Asked, ServedModel, address, gather, unbroken
+from swe_scale.models.stream import Pieces, gathered
+from swe_scale.records import Request
 from swe_scale.retry import retrying
 
-__all__ = ["DEFAULT_CONTEXT", "OpenAIModel", "open_openai"]
+__all__ = ["DEFAULT_CONTEXT", "OpenAIModel", "connected", "open_openai"]
 
 DEFAULT_CONTEXT: Final = 32_768
 """Tokens that are assumed where neither the configuration nor the server says how many there are."""
 _NO_KEY = "none"
 """Sent where no key is set: servers on one's own machine need none, but the client insists."""
+_MOST = 1000
+"""Connections, and so requests, of one client at a time."""
+_LIMITS = httpx2.Limits(max_connections=_MOST, max_keepalive_connections=_MOST, keepalive_expiry=2.0)
+"""An idle connection is given up sooner than servers do: uvicorn's 5 s would break requests off otherwise."""
 _CONNECT_SECONDS = 30.0
 _ENTRY_SECONDS = 30.0
+_OPTIONAL = {
+    "temperature", "top_p", "top_k", "min_p", "seed", "reasoning_effort", "logprobs", "stream_options",
+}  # fmt: skip
+"""Fields without which a call still makes sense; reasoning models refuse some of them."""
 
 
-class OpenAIModel:
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a server has turned out to want."""
+
+    length: str = "max_tokens"
+    """Its name of the longest reply."""
+    dropped: frozenset[str] = frozenset()
+    """Fields that it refuses."""
+
+
+def _adapted(form: _Form, error: BadRequestError) -> _Form:
+    """Return the form without what the server doesn't take; the same where that isn't what is wrong."""
+    if error.code not in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
+        return form
+    if error.param == form.length == "max_tokens":
+        # OpenAI's reasoning models know the limit by its newer name only; most servers by the older.
+        return replace(form, length="max_completion_tokens")
+    return replace(form, dropped=form.dropped | ({error.param or ""} & _OPTIONAL))
+
+
+class OpenAIModel(ServedModel):
     """One served model. Made by `open_openai`."""
 
+    foreign = OpenAIError
+
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint, config: OpenAIEndpoint, entry: Entry) -> None:
-        self.name = config.model
-        self.context_length = config.context_length or entry.context_length or DEFAULT_CONTEXT
+        length = config.context_length or entry.context_length or DEFAULT_CONTEXT
+        super().__init__(config, endpoint, length, min(config.max_in_flight, _MOST))
         self.known = entry.known
         """Names of all models that the endpoint lists."""
         self._client = client
-        self._endpoint = endpoint
-        self._timeout = config.timeout
-        self._retries = config.retries
-        most = DEFAULT_CONNECTION_LIMITS.max_connections or math.inf
-        self._limiter = anyio.CapacityLimiter(min(config.max_in_flight, most))
-        self._length_field = "max_tokens"
+        self._config = config
+        self._streams = entry.server != "vllm" if config.stream is None else config.stream
+        self._form = _Form()
 
-    async def complete(self, request: Request) -> Completion:
-        """Return the reply; what may pass and cost nothing is tried again, each try in the configured time.
-
-        A call waits for its turn while `max_in_flight` others run; back-off takes nobody's turn.
-
-        Raises:
-            ContextExceeded: the prompt no longer fits.
-            Interrupted: the try that broke off may have been charged; `again` is the configured `retries`.
-            ModelError: the endpoint failed for good, or for longer than it was tried.
-        """
-        try:
-            return await retrying(self._retries, (Unavailable, Unreachable))(self._attempt, request)
-        except Interrupted as error:
-            error.again = self._retries
-            raise
-
-    async def _attempt(self, request: Request) -> Completion:
-        async with self._limiter:
-            start = anyio.current_time()
+    async def _ask(self, request: Request, begun: Callable[[], None]) -> Asked:
+        while True:
+            form = self._form
             try:
-                with anyio.fail_after(self._timeout):
-                    raw = await self._send(request)
-            except OpenAIError as error:
-                raise translate(error, self._endpoint) from None
-            except TimeoutError:
-                raise self._late() from None
-            seconds = anyio.current_time() - start
-        return self._read(raw, request, seconds)
+                answer = await (self._streamed(request, begun) if self._streams else self._whole(request))
+                return Asked(answer, tuple(sorted(form.dropped - {"stream_options"})))
+            except BadRequestError as error:
+                # Another call may have learned the same while this one was under way.
+                if self._form == form:
+                    self._form = _adapted(form, error)
+                if self._form == form:
+                    raise
 
-    def _read(self, raw: bytes, request: Request, seconds: float) -> Completion:
-        try:
-            return parse(raw, request.messages, seconds)
-        except Refusal as refusal:
-            fault = refused(refusal.status, refusal.error, {}, self._endpoint)
-            if isinstance(fault, Unavailable):
-                raise Interrupted(str(fault)) from None
-            fault.charged = True
-            raise fault from None
-        except Malformed as malformed:
-            what = self._endpoint.quoted(str(malformed))
-            raise Interrupted(self._endpoint.says(what, "See the server's log.")) from None
+    def _ours(self, error: Exception) -> ModelError:
+        assert isinstance(error, OpenAIError)
+        return translate(error, self.endpoint)
 
-    def _late(self) -> ModelError:
-        what = f"gave no reply within {self._timeout:g} s"
-        return ModelError(
-            self._endpoint.says(what, "Raise timeout, or ask for shorter replies."), charged=True
-        )
+    async def _whole(self, request: Request) -> Answer:
+        answer = await self._client.chat.completions.with_raw_response.create(**self._asked(request))
+        return parse(answer.content)
 
-    async def _send(self, request: Request) -> bytes:
-        try:
-            return await self._post(request)
-        except BadRequestError as error:
-            # OpenAI's reasoning models know the limit by its newer name only; most servers by the older.
-            renamed = (
-                error.code == "unsupported_parameter" and error.param == self._length_field == "max_tokens"
-            )
-            if not renamed:
-                raise
-        self._length_field = "max_completion_tokens"
-        return await self._post(request)
+    async def _streamed(self, request: Request, begun: Callable[[], None]) -> Answer:
+        asked = self._asked(request, stream=True, stream_options={"include_usage": True})
+        async with self._client.chat.completions.with_streaming_response.create(**asked) as answer:
+            if "event-stream" in answer.headers.get("content-type", ""):
+                pieces = Pieces()
+                await gather(answer.iter_lines(), pieces, self._config.stall, begun)
+                return pieces.answer()
+            with unbroken():
+                raw = await answer.read()
+        # Some servers don't stream, and some that do give it another name.
+        return gathered(raw.decode("utf-8", "replace")) if raw.lstrip().startswith(b"data:") else parse(raw)
 
-    async def _post(self, request: Request) -> bytes:
-        sampling = request.sampling
-        extra: dict[str, object] = {self._length_field: sampling.max_tokens}
-        if sampling.seed is not None:
-            extra["seed"] = sampling.seed
-        messages = [{"role": one.role, "content": _sendable(one.content)} for one in request.messages]
-        answer = await self._client.chat.completions.with_raw_response.create(
-            model=request.model,
-            messages=cast(list[ChatCompletionMessageParam], messages),
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            extra_headers={"X-Request-Id": quote(request.step, safe="/:@+,=~")},
-            extra_body=extra,
-        )
-        return answer.content
+    def _asked(self, request: Request, **stream: Any) -> dict[str, Any]:
+        body = {**body_of(request, self._form.length), **stream}
+        for name in self._form.dropped:
+            body.pop(name, None)
+        body |= self._config.extra_body
+        named = {name: body.pop(name) for name in ("model", "messages")}
+        return {**named, "extra_headers": address(request), "extra_body": body}
+
+
+def _transport(endpoint: Endpoint) -> httpx2.AsyncClient:
+    """Return what requests are sent with; it knows no key."""
+    # Redirects are refused: they would carry the prompt to where the user didn't point.
+    return DefaultAsyncHttpxClient(trust_env=not endpoint.local, follow_redirects=False, limits=_LIMITS)
 
 
 @asynccontextmanager
-async def open_openai(config: OpenAIEndpoint) -> AsyncIterator[OpenAIModel]:
+async def connected(
+    config: OpenAIEndpoint, http: httpx2.AsyncClient | None = None
+) -> AsyncIterator[AsyncOpenAI]:
+    """Return a client of an endpoint, which was not asked for anything yet.
+
+    Args:
+        config: where, and with which key.
+        http: what requests are sent with. None: one of its own.
+
+    Raises (on entry):
+        EndpointRefused: the address or the key can't be used.
+    """
+    endpoint = endpoint_of(config)
+    async with AsyncOpenAI(
+        base_url=config.base_url,
+        api_key=endpoint.key or _NO_KEY,
+        max_retries=0,
+        timeout=Timeout(None, connect=min(_CONNECT_SECONDS, config.timeout)),
+        http_client=http or _transport(endpoint),
+    ) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_openai(config: OpenAIEndpoint, events: Events | None = None) -> AsyncIterator[OpenAIModel]:
     """Return the model of an endpoint that answers and knows it.
 
     Its context length is the configured one, else the server's own (`max_model_len` in vLLM's list of
@@ -140,22 +159,22 @@ async def open_openai(config: OpenAIEndpoint) -> AsyncIterator[OpenAIModel]:
     Raises (on entry):
         ModelError: the endpoint can't be reached, refuses the key, or doesn't know the model.
     """
-    endpoint = endpoint_of(config)
-    # Redirects are refused: they would carry the prompt to where the user didn't point.
-    http = DefaultAsyncHttpxClient(trust_env=not endpoint.local, follow_redirects=False)
-    async with AsyncOpenAI(
-        base_url=config.base_url,
-        api_key=endpoint.key or _NO_KEY,
-        max_retries=0,
-        timeout=Timeout(None, connect=min(_CONNECT_SECONDS, config.timeout)),
-        http_client=http,
-    ) as client:
+    endpoint, heard = endpoint_of(config), events or Events()
+    http = _transport(endpoint)
+    async with connected(config, http) as client, beside() as tasks:
         patience = min(_ENTRY_SECONDS, config.timeout)
         # A server that loads its model is waited for; one that isn't there is more likely a wrong address.
         entry: Entry = await retrying(config.retries, (Unavailable, Interrupted))(
             _enter, client, endpoint, patience
         )
-        yield OpenAIModel(client, endpoint, config, entry)
+        model = OpenAIModel(client, endpoint, config, entry)
+        # A service in the distance shows its figures to nobody.
+        if endpoint.local or entry.server == "vllm":
+            tasks.start_soon(
+                follow, config.base_url, http, model.admission,
+                lambda text: heard.emit("endpoint", text, endpoint.shown),
+            )  # fmt: skip
+        yield model
 
 
 async def _enter(client: AsyncOpenAI, endpoint: Endpoint, patience: float) -> Entry:
@@ -165,8 +184,3 @@ async def _enter(client: AsyncOpenAI, endpoint: Endpoint, patience: float) -> En
     except TimeoutError:
         what = f"doesn't answer: /models took longer than {patience:g} s"
         raise Unreachable(endpoint.says(what, "Check base_url, and whether the server is stuck.")) from None
-
-
-def _sendable(text: str) -> str:
-    """Return the text without lone surrogates, which bytes that aren't UTF-8 may have left in it."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -2,16 +2,19 @@
 
 import random
 
-from swe_scale.config import ModelConfig, OpenAIEndpoint, ScriptedReplies
+from swe_scale.config import AnthropicEndpoint, OpenAIEndpoint, ScriptedReplies
 from swe_scale.errors import ModelError
 from swe_scale.ledger import text_bound
+from swe_scale.models import open_model
 from swe_scale.models.endpoint import endpoint_of
 from swe_scale.models.faults import UnknownModel, Unreachable
 from swe_scale.models.openai import OpenAIModel, open_openai
-from swe_scale.models.scripted import open_scripted
 from swe_scale.records import Message, Record, Request, Sampling
 
-__all__ = ["Probe", "probe"]
+__all__ = ["Probe", "Single", "probe"]
+
+Single = OpenAIEndpoint | AnthropicEndpoint | ScriptedReplies
+"""An endpoint that is no pool of others."""
 
 _LONG = 8000
 """Tokens of the long prompt: more than the 2,048 or 4,096 to which some servers cut what they are sent."""
@@ -35,21 +38,25 @@ class Probe(Record):
     """What went wrong, and what to do next; empty if nothing did."""
 
 
-async def probe(config: ModelConfig) -> Probe:
+async def probe(config: Single) -> Probe:
     """Ask the endpoint for its models, and send it three prompts with replies of one token."""
     match config:
-        case ScriptedReplies():
-            return await _written(config)
+        case ScriptedReplies() | AnthropicEndpoint():
+            return await _opened(config)
         case OpenAIEndpoint():
             return await _served(config)
 
 
-async def _written(config: ScriptedReplies) -> Probe:
+async def _opened(config: ScriptedReplies | AnthropicEndpoint) -> Probe:
+    """Say what opening tells: neither cuts a prompt."""
     try:
-        async with open_scripted(config) as model:
+        hasty = config if isinstance(config, ScriptedReplies) else config.model_copy(update={"retries": 0})
+        async with open_model(hasty) as model:
             return Probe(
                 reachable=True, model_known=True, models=(model.name,), context_length=model.context_length
             )
+    except UnknownModel as error:
+        return Probe(reachable=True, model_known=False, models=error.known, details=str(error))
     except ModelError as error:
         return Probe(reachable=False, details=str(error))
 

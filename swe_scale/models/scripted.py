@@ -100,6 +100,7 @@ class ScriptedModel:
     name: str
     context_length: int
     replies: Replies
+    tools: bool = False
 
     async def complete(self, request: Request) -> Completion:
         """Return the written reply, at once; its usage is approximate: a token per four bytes.

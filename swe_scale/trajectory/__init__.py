@@ -9,6 +9,7 @@ from typing import Protocol
 from swe_scale.errors import UsageError
 from swe_scale.records import Check, Execution
 from swe_scale.trajectory.setting import Assignment, Setting
+from swe_scale.trajectory.tools import Offered
 
 __all__ = ["Act", "Assignment", "Setting", "Strategy", "find_strategy"]
 
@@ -32,13 +33,15 @@ class Strategy(Protocol):
     tree: str
     """Hash of the work tree as it stands."""
     check: Check | None
+    tools: tuple[Offered, ...]
+    """What the model may call; none where it answers in text only."""
 
     def instructions(self) -> str:
         """Return what follows the shared part of the first message."""
         ...
 
     async def act(self, number: int, reply: str) -> Act:
-        """Carry out one reply.
+        """Carry out one reply; a call comes as the text that it stands for.
 
         Raises:
             Malformed: it isn't in the strategy's language.

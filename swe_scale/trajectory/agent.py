@@ -14,6 +14,7 @@ from swe_scale.sandbox import Sandbox
 from swe_scale.store import Key
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
 from swe_scale.trajectory.grammar import command_of
+from swe_scale.trajectory.tools import BASH_AND_SUBMIT, Offered
 
 CHECK_FOLDER = ".swe-scale"
 """Folder in the work tree where an agent leaves its check; never part of a patch."""
@@ -36,6 +37,7 @@ class Agent:
     def __init__(self, setting: Setting, assignment: Assignment) -> None:
         self.tree = setting.trees.base
         self.check: Check | None = None
+        self.tools: tuple[Offered, ...] = BASH_AND_SUBMIT if setting.model.tools else ()
         self._setting = setting
         self._path = f"{setting.issue.id}/trajectory/{assignment.index:02}"
         self._index = assignment.index
@@ -50,7 +52,7 @@ class Agent:
 
     def instructions(self) -> str:
         """Return what follows the shared part of the first message."""
-        return render("agent", turns=self._setting.turns)
+        return render("agent", turns=self._setting.turns, tools=bool(self.tools))
 
     async def act(self, number: int, reply: str) -> Act:
         """Run the commands of a reply, or end.

@@ -13,6 +13,7 @@ _ANY = re.compile(r"</?(check|edit|create|delete|rename|done|reset|submit|choose
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _SEARCH, _DIVIDE, _REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 _FENCE = "```"
+_COMMANDS = re.compile(r"(`{3,})(?:bash|sh|shell)\s*$")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """No file or command can hold one."""
 
@@ -180,23 +181,27 @@ def command_of(reply: str) -> str | None:
     """Return the shell command of an agent's reply; None if the reply submits.
 
     Raises:
-        Malformed: there is not exactly one block, or a block and a submission.
+        Malformed: there is not exactly one block, or a block and a submission, or no command can be so.
     """
     _refuse_surrogates(reply)
     lines = reply.replace("\r\n", "\n").split("\n")
-    opened = [i for i, line in enumerate(lines) if line.rstrip() in ("```bash", "```sh", "```shell")]
-    submits = any(line.strip() == "<submit/>" for line in lines)
+    opened = [(i, found[1]) for i, line in enumerate(lines) if (found := _COMMANDS.match(line))]
+    start, fence = opened[0] if opened else (len(lines), _FENCE)
+    # A here-document may hold fences of its own: the last one closes the block.
+    end = max((i for i, line in enumerate(lines) if line.rstrip() == fence and i > start), default=len(lines))
+    submits = any(line.strip() == "<submit/>" for line in (*lines[:start], *lines[end + 1 :]))
     if submits and not opened:
         return None
     if submits:
         raise Malformed("a reply either runs a command or submits, not both")
-    if len(opened) != 1:
-        raise Malformed(f"expected exactly one ```bash block, found {len(opened)}")
-    # A here-document may hold fences of its own: the last one closes the block.
-    closed = [i for i, line in enumerate(lines) if line.rstrip() == _FENCE and i > opened[0]]
-    if not closed:
-        raise Malformed("the ```bash block is never closed by a line ```")
-    command = "\n".join(lines[opened[0] + 1 : closed[-1]])
+    blocks = [i for i, ticks in opened if ticks == fence or i > end]
+    if len(blocks) != 1:
+        raise Malformed(f"expected exactly one ```bash block, found {len(blocks)}")
+    if end == len(lines):
+        raise Malformed(f"the ```bash block is never closed by a line {fence}")
+    command = "\n".join(lines[start + 1 : end])
     if not command.strip():
         raise Malformed("the ```bash block is empty")
+    if "\0" in command:
+        raise Malformed("the command holds a NUL character, which bash can't be given")
     return command

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import anyio
 
-from swe_scale.errors import BudgetExceeded, ContextExceeded, ModelError, SandboxError
+from swe_scale.errors import BudgetExceeded, ContextExceeded, EndpointRefused, ModelError, SandboxError
 from swe_scale.prompts import render
 from swe_scale.records import Completion, Message, Trajectory, TrajectoryOutcome, Turn
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy, find_strategy
 from swe_scale.trajectory.conversation import Conversation
 from swe_scale.trajectory.grammar import Malformed
+from swe_scale.trajectory.tools import said
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,14 @@ async def run(setting: Setting, assignment: Assignment) -> Trajectory:
     """Make one trajectory. What goes wrong within it is part of the record.
 
     Raises:
+        EndpointRefused: the endpoint answers nothing at all.
         SandboxError: the backend no longer works at all.
         StoreError: the record can't be written.
     """
     path = f"{setting.issue.id}/trajectory/{assignment.index:02}"
-    conversation = Conversation(path, setting.model, setting.ledger, assignment.sampling)
     async with find_strategy(assignment.strategy)(setting, assignment) as strategy:
+        tools = tuple(offered.tool for offered in strategy.tools)
+        conversation = Conversation(path, setting.model, setting.ledger, assignment.sampling, tools)
         turns: list[Turn] = []
         end = _End("budget", "the time is over")
         with anyio.CancelScope(deadline=setting.deadline):
@@ -64,11 +67,13 @@ async def _converse(
             setting.events.emit("turn", act.action, f"{conversation.path}/turn/{number:02}")
             if act.done:
                 return _End("done")
-            asked = (Message(role="user", content=act.observation),)
+            asked = conversation.answer(act.observation)
     except ContextExceeded as error:
         return _End("context", str(error))
     except BudgetExceeded as error:
         return _End("budget", str(error))
+    except EndpointRefused:
+        raise
     except ModelError as error:
         return _End("failed", str(error))
     except SandboxError as error:
@@ -82,9 +87,12 @@ async def _converse(
 
 async def _act(strategy: Strategy, number: int, completion: Completion, left: int) -> Act:
     try:
-        return await strategy.act(number, completion.text)
+        return await strategy.act(number, said(completion, strategy.tools))
     except Malformed as error:
         fault = str(error)
+        if strategy.tools and not completion.tool_calls:
+            names = ", ".join(offered.tool.name for offered in strategy.tools)
+            fault = f"it calls no tool ({names}), and as text: {fault}"
         if completion.finish == "length":
             fault += " (it was cut off at the longest reply allowed: be shorter)"
         return Act("malformed", render("malformed", fault=fault, left=left), note=fault)

@@ -14,6 +14,7 @@ from swe_scale.records import BASE, Check, Execution
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
 from swe_scale.trajectory.edits import Refused, apply_edits, check_places, paths_of
 from swe_scale.trajectory.grammar import Malformed, Tag, parse, script_of
+from swe_scale.trajectory.tools import Offered
 
 _EDITS = ("edit", "create", "delete", "rename")
 
@@ -24,6 +25,7 @@ class Revise:
     def __init__(self, setting: Setting, assignment: Assignment) -> None:
         self.tree = setting.trees.base
         self.check: Check | None = None
+        self.tools: tuple[Offered, ...] = ()
         self._setting = setting
         self._index = assignment.index
 

@@ -9,6 +9,7 @@ from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.prompts import render
 from swe_scale.records import Context, Issue, Message, Sampling
+from swe_scale.trajectory.shortened import fitted
 from swe_scale.trees import Trees
 
 
@@ -27,13 +28,16 @@ class Setting:
     """Replies that a conversation may have."""
     deadline: float = math.inf
     """When trajectories end with what they have, on the event loop's clock."""
+    issue_tokens: int | None = None
+    """Estimated tokens of the issue's text beyond which it is cut. None: it never is."""
 
     def opening(self, instructions: str) -> tuple[Message, ...]:
         """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
-        shared = render("shared", files=self.context.files, issue=self.issue)
+        issue = self.issue if self.issue_tokens is None else fitted(self.issue, self.issue_tokens)
+        shared = render("shared", files=self.context.files, issue=issue)
         return (
             Message(role="system", content=render("system")),
-            Message(role="user", content=f"{shared}\n\n{instructions}"),
+            Message(role="user", content=f"{shared}\n\n{instructions}", shared=len(shared)),
         )
 
 

@@ -77,7 +77,7 @@ def test_a_budget_too_small_for_one_call_spends_nothing(desk: Desk) -> None:
         ran = desk.solve("--samples", "2", "--budget", "100tokens", *endpoint(server.base_url))
         assert not server.calls
     assert_clean(ran, 3)
-    assert "2 ran out of budget" in ran.stdout
+    assert "the budget is smaller than one call: the next call may need" in ran.stdout
 
 
 def test_when_the_minutes_are_over_what_is_there_is_voted_on(desk: Desk) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import openai
 import pytest
 from chat_protocol import Fault, error, plain
@@ -27,7 +28,7 @@ from swe_scale.store.sqlite import open_store
 pytestmark = pytest.mark.anyio
 
 STEP = "pkg-12/turn/05"
-ENDPOINT = Endpoint("m", "http://u:secret@h:1/v1?key=secret", "MY_KEY", False, "sk-key-0")
+ENDPOINT = Endpoint("m", "http://u:secret@h:1/v1?key=secret", "MY_KEY", "Set MY_KEY.", False, "sk-key-0")
 
 
 @pytest.fixture
@@ -68,22 +69,24 @@ PASSING = [
 ]
 
 
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("fault", "says", "charged"), PASSING)
 async def test_what_may_pass_is_tried_again(
-    server: ScriptedServer, fault: Fault, says: str, charged: bool
+    server: ScriptedServer, fault: Fault, says: str, charged: bool, stream: bool
 ) -> None:
     server.faults[STEP] = [fault, fault]
-    assert await call(server) == "fine"
+    assert await call(server, stream=stream) == "fine"
     assert server.count("fault") == {STEP: 2}
 
 
+@pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(("fault", "says", "charged"), PASSING)
 async def test_what_does_not_pass_is_told_in_the_end(
-    server: ScriptedServer, fault: Fault, says: str, charged: bool
+    server: ScriptedServer, fault: Fault, says: str, charged: bool, stream: bool
 ) -> None:
     server.faults[ANY] = [Fault(fault.status, fault.body, fault.headers, close=fault.close, always=True)]
     with pytest.raises(ModelError) as caught:
-        await call(server)
+        await call(server, stream=stream)
     assert says in str(caught.value)
     assert str(caught.value).startswith(f"scripted at {server.base_url} ")
     assert len(str(caught.value).splitlines()) == 2
@@ -222,6 +225,17 @@ def test_a_wish_to_wait_is_read() -> None:
         assert least <= fault.retry_after <= most
 
 
+@pytest.mark.parametrize("jump", [timedelta(days=-400), timedelta(0), timedelta(hours=9)])
+def test_a_date_to_wait_for_is_read_by_the_servers_own_clock(jump: timedelta) -> None:
+    there = datetime.now(UTC) + jump
+    headers = {
+        "date": format_datetime(there),
+        "retry-after": format_datetime(there + timedelta(seconds=50)),
+    }
+    fault = refused(429, {}, headers, ENDPOINT)
+    assert isinstance(fault, Unavailable) and fault.retry_after == 50
+
+
 @pytest.mark.parametrize("wish", ["", "soon", "nan", "inf", "Mon, 99 Foo 9999", "Mon, 01 Jan 10000 00:00:00"])
 def test_a_senseless_wish_is_not(wish: str) -> None:
     fault = refused(503, {}, {"retry-after": wish}, ENDPOINT)
@@ -264,8 +278,12 @@ async def test_a_server_that_restarts_is_found_again(monkeypatch: pytest.MonkeyP
             model = await context.__aenter__()
         port = int(config.base_url.split(":")[2].partition("/")[0])
 
+        started: list[ScriptedServer] = []
+
         async def restart(seconds: float) -> None:
-            servers.enter_context(ScriptedServer({STEP: "back"}, port=port))
+            if not started:
+                started.append(servers.enter_context(ScriptedServer({STEP: "back"}, port=port)))
+            await anyio.lowlevel.checkpoint()
 
         monkeypatch.setattr(anyio, "sleep", restart)
         try:

@@ -1,6 +1,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,7 +11,7 @@ from chat_script import ANY, LISTING
 from scripted_server import ScriptedServer
 
 from swe_scale.config import OpenAIEndpoint
-from swe_scale.errors import ContextExceeded, ModelError
+from swe_scale.errors import ContextExceeded, EndpointRefused, ModelError
 from swe_scale.models import Model, open_model
 from swe_scale.models.openai import DEFAULT_CONTEXT
 from swe_scale.records import Completion, Message, Request, Sampling
@@ -56,7 +57,7 @@ async def test_a_reply(server: ScriptedServer) -> None:
 
 
 async def test_what_is_sent(server: ScriptedServer) -> None:
-    await reply(server, ask(prompt="a\udcffb", temperature=0.5, top_p=0.9, seed=7))
+    await reply(server, ask(prompt="a\udcffb", temperature=0.5, top_p=0.9, seed=7), stream=False)
     (call,) = server.calls
     assert call.body == {
         "model": "scripted",
@@ -67,12 +68,54 @@ async def test_what_is_sent(server: ScriptedServer) -> None:
         "seed": 7,
     }
     assert call.headers["x-request-id"] == STEP
+    assert call.headers["x-session-id"] == "pkg-12"
     assert call.headers["authorization"] == "Bearer none"
 
 
-async def test_no_seed_is_sent_as_none(server: ScriptedServer) -> None:
-    await reply(server)
-    assert "seed" not in server.calls[0].body
+async def test_every_setting_is_sent_by_its_name(server: ScriptedServer) -> None:
+    await reply(server, ask(top_k=20, min_p=0.1, effort="low", logprobs=True), extra_body={"min_p": 0.2})
+    body = server.calls[0].body
+    assert (body["top_k"], body["reasoning_effort"], body["logprobs"]) == (20, "low", True)
+    assert body["min_p"] == 0.2
+    assert body["stream"] is True and body["stream_options"] == {"include_usage": True}
+
+
+async def test_what_is_left_to_the_server_is_not_sent(server: ScriptedServer) -> None:
+    await reply(server, ask(temperature=None), stream=False)
+    assert server.calls[0].body.keys() == {"model", "messages", "max_tokens"}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_the_server_does_not_take_is_left_out_and_told(
+    server: ScriptedServer, stream: bool
+) -> None:
+    refused = {"code": "unsupported_value", "message": "Only the default (1) is supported."}
+    server.faults[STEP] = [error(400, param="temperature", **refused), error(400, param="seed", **refused)]
+    async with open_model(config(server, stream=stream)) as model:
+        first = await model.complete(ask(temperature=0.3, seed=4))
+        second = await model.complete(ask(temperature=0.4, seed=5))
+    assert first.dropped == second.dropped == ("seed", "temperature")
+    assert [sorted({"temperature", "seed"} & call.body.keys()) for call in server.calls] == [
+        ["seed", "temperature"],
+        ["seed"],
+        [],
+        [],
+    ]
+
+
+async def test_many_calls_at_once_learn_it_together(server: ScriptedServer) -> None:
+    refused = error(400, "no", code="unsupported_value", param="temperature")
+    server.faults |= {f"pkg/{number}": [refused] for number in range(20)}
+    async with open_model(config(server)) as model, anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(model.complete, ask(f"pkg/{number}"))
+    assert server.count("finished").total() == 20
+
+
+async def test_a_needed_setting_that_is_refused_ends_the_call(server: ScriptedServer) -> None:
+    server.faults[STEP] = [error(400, "no", code="unsupported_value", param="messages")]
+    with pytest.raises(ModelError, match="refuses the request: 400"):
+        await reply(server)
 
 
 @pytest.mark.parametrize("step", ["größe/turn/01", "a b/100%", "a\r\nX-Evil: 1", "日本"])
@@ -80,6 +123,33 @@ async def test_any_step_survives_the_header(server: ScriptedServer, step: str) -
     assert (await reply(server, ask(step))).text == f"reply to {step}"
     assert server.calls[0].headers["x-request-id"].isascii()
     assert "x-evil" not in server.calls[0].headers
+
+
+async def test_the_key_comes_from_a_file(server: ScriptedServer, tmp_path: Path) -> None:
+    server.key = "sk-right"
+    (tmp_path / "key").write_text("\ufeffsk-right\n", encoding="utf-8")
+    assert await reply(server, key_file=tmp_path / "key")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        (b"\xff\xfe", "it is no text"),
+        (b"x" * 10_000, "too large"),
+        (b"two words", "has spaces"),
+        (b"", "is empty"),
+    ],
+)
+async def test_a_key_file_that_can_not_be_used(
+    server: ScriptedServer, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    server.key = "sk-right"
+    if content is not None:
+        (tmp_path / "key").write_bytes(content)
+    with pytest.raises(EndpointRefused, match=says) as caught:
+        await reply(server, key_file=tmp_path / "key")
+    assert str(tmp_path / "key") in str(caught.value)
 
 
 async def test_the_key_comes_from_its_variable(

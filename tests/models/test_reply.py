@@ -7,14 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swe_scale.ledger import text_bound
-from swe_scale.models.reply import Malformed, Refusal, parse, split_reasoning
-from swe_scale.records import Message, Usage
+from swe_scale.models.reply import Malformed, Refusal, completion_of, parse, split_reasoning
+from swe_scale.records import Completion, Message, Usage
 
 ASKED = (Message(role="user", content="häh?"),)
 
 
 def body(message: dict[str, Any], finish: str | None = "stop", usage: object = None) -> bytes:
     return json.dumps({"choices": [{"message": message, "finish_reason": finish}], "usage": usage}).encode()
+
+
+def read(raw: bytes, seconds: float) -> Completion:
+    return completion_of(parse(raw), ASKED, seconds)
 
 
 @pytest.mark.parametrize(
@@ -36,23 +40,23 @@ def test_thinking_is_taken_off(text: str, reply: str, reasoning: str) -> None:
 
 @pytest.mark.parametrize("name", ["reasoning", "reasoning_content"])
 def test_thinking_may_come_apart(name: str) -> None:
-    completion = parse(body({"content": "a\n</think>\nb", name: "why"}), ASKED, 1.0)
+    completion = read(body({"content": "a\n</think>\nb", name: "why"}), 1.0)
     assert completion.text == "a\n</think>\nb"
     assert completion.reasoning == "why"
 
 
 def test_a_reply_that_was_all_thinking_is_empty() -> None:
-    completion = parse(body({"content": None, "reasoning": "so"}, "length"), ASKED, 1.0)
+    completion = read(body({"content": None, "reasoning": "so"}, "length"), 1.0)
     assert (completion.text, completion.reasoning, completion.finish) == ("", "so", "length")
 
 
 def test_content_may_come_in_parts() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}, 3]
-    assert parse(body({"content": parts}), ASKED, 1.0).text == "ab"
+    assert read(body({"content": parts}), 1.0).text == "ab"
 
 
 def test_a_refusal_is_a_reply() -> None:
-    assert parse(body({"content": None, "refusal": "no"}, "content_filter"), ASKED, 1.0).text == "no"
+    assert read(body({"content": None, "refusal": "no"}, "content_filter"), 1.0).text == "no"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_a_refusal_is_a_reply() -> None:
     [("stop", "stop"), (None, "stop"), ("length", "length"), ("max_tokens", "length"), ("eos", "eos")],
 )
 def test_the_reason_of_the_end(sent: str | None, understood: str) -> None:
-    assert parse(body({"content": ""}, sent), ASKED, 1.0).finish == understood
+    assert read(body({"content": ""}, sent), 1.0).finish == understood
 
 
 def test_usage_is_read() -> None:
@@ -70,7 +74,7 @@ def test_usage_is_read() -> None:
         "prompt_tokens_details": {"cached_tokens": 64},
         "completion_tokens_details": {"reasoning_tokens": 5},
     }
-    assert parse(body({"content": "x"}, usage=usage), ASKED, 2.5).usage == Usage(
+    assert read(body({"content": "x"}, usage=usage), 2.5).usage == Usage(
         calls=1,
         prompt_tokens=100,
         cached_tokens=64,
@@ -87,12 +91,19 @@ def test_details_may_be_null() -> None:
         "prompt_tokens_details": None,
         "completion_tokens_details": {"reasoning_tokens": None},
     }
-    assert parse(body({"content": "x"}, usage=usage), ASKED, 1.0).usage.prompt_tokens == 9
+    assert read(body({"content": "x"}, usage=usage), 1.0).usage.prompt_tokens == 9
 
 
 def test_details_never_exceed_their_whole() -> None:
     usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 99}}
-    assert parse(body({"content": "x"}, usage=usage), ASKED, 1.0).usage.cached_tokens == 9
+    assert read(body({"content": "x"}, usage=usage), 1.0).usage.cached_tokens == 9
+
+
+def test_what_is_written_to_a_cache_is_no_cached_token() -> None:
+    for written, kept in ((3, 3), (99, 5)):
+        details = {"cached_tokens": 4, "cache_write_tokens": written}
+        usage = {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": details}
+        assert read(body({"content": "x"}, usage=usage), 1.0).usage.written_tokens == kept
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,7 @@ def test_details_never_exceed_their_whole() -> None:
     ],
 )
 def test_usage_that_is_missing_or_senseless_is_bounded_by_bytes(usage: object) -> None:
-    completion = parse(body({"content": "äb", "reasoning": "c"}, usage=usage), ASKED, 1.0)
+    completion = read(body({"content": "äb", "reasoning": "c"}, usage=usage), 1.0)
     assert completion.usage.prompt_tokens == text_bound(ASKED) >= len("häh?".encode())
     assert completion.usage.completion_tokens == 4
 
@@ -130,7 +141,7 @@ def test_usage_that_is_missing_or_senseless_is_bounded_by_bytes(usage: object) -
 )
 def test_what_is_no_reply(raw: bytes, says: str) -> None:
     with pytest.raises(Malformed, match=says):
-        parse(raw, ASKED, 1.0)
+        read(raw, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +149,7 @@ def test_what_is_no_reply(raw: bytes, says: str) -> None:
 )
 def test_an_error_under_the_status_of_a_success(error: object, status: int) -> None:
     with pytest.raises(Refusal) as caught:
-        parse(json.dumps({"error": error}).encode(), ASKED, 1.0)
+        read(json.dumps({"error": error}).encode(), 1.0)
     assert (caught.value.error, caught.value.status) == (error, status)
 
 
@@ -152,4 +163,4 @@ VALUES = st.recursive(
 @given(st.binary() | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_a_reply_or_a_fault(raw: bytes) -> None:
     with suppress(Malformed, Refusal):
-        assert parse(raw, ASKED, 1.0).usage.calls == 1
+        assert read(raw, 1.0).usage.calls == 1

@@ -13,3 +13,9 @@ def reply(turn: str) -> str:
 def output(turn: str) -> str:
     """Return what the command of a turn printed: 20 lines, about 1,100 characters."""
     return "".join(f"src/calendar/months.py:{line}:    holiday_{turn} = {line}\n" for line in range(100, 120))
+
+
+def files(number: int) -> list[str]:
+    """Return the text of files that an issue's trajectories are shown, 60 kB together."""
+    line = "    total_{0}_{1} = sum(day.hours for day in month.days if not day.holiday)\n"
+    return ["".join(line.format(number, row) for row in range(part, part + 133)) for part in range(0, 798, 133)]

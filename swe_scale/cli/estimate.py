@@ -1,0 +1,160 @@
+"""Carries out `swe-scale estimate`: what a run would cost, before anything of it happens."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.text import Text
+
+from swe_scale import batch
+from swe_scale.analysis import (
+    Answer,
+    Assumptions,
+    Estimate,
+    Range,
+    Served,
+    check_budget,
+    estimate,
+    look,
+    measure,
+)
+from swe_scale.cli import settings
+from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
+from swe_scale.config import RunConfig, Stage, UserConfig, load_user_config
+from swe_scale.environment import Options
+from swe_scale.errors import SweScaleError, UsageError
+from swe_scale.events import printable
+from swe_scale.issues import read_issue
+from swe_scale.records import Issue
+from swe_scale.repo import Repository, complete_source
+from swe_scale.repo.source import redacted
+from swe_scale.rows import read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be estimated, as given: one issue, or the rows of a file."""
+
+    issue: str | None = None
+    repo: str | None = None
+    base: str | None = None
+    rows: Path | None = None
+    repos: Path | None = None
+    issues: int = 2
+    """Rows at a time."""
+    rate: float | None = None
+    """Completion tokens per second of the whole endpoint."""
+    prefill_rate: float | None = None
+    """Prompt tokens per second that it reads anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What every issue is estimated with."""
+
+    config: RunConfig
+    served: Mapping[Stage, tuple[Served, ...]]
+    environment: Options
+    assumed: Assumptions
+
+    async def estimate(self, issue: Issue, repository: Repository) -> Estimate:
+        """Return what an issue on a resolved commit would cost."""
+        sizes = await measure(issue, repository, self.config, self.environment)
+        return estimate(sizes, self.config, self.served, self.assumed)
+
+
+def run_estimate(question: Question, options: SolveOptions, *, json: bool) -> int:
+    """Print what a run with these options would cost; no model is called, nothing is built or run.
+
+    Return the exit code: 1 where rows were left out.
+
+    Raises:
+        UsageError: what was given can't be used, or the budget is smaller than one call.
+        SweScaleError: the issue or its repository can't be had.
+    """
+    if (question.issue is None) == (question.rows is None):
+        raise UsageError("give either an issue, or --rows FILE.")
+    screen = Screen.open(json)
+
+    async def act() -> int:
+        user = load_user_config(options.config)
+        configured = settings.models_of(options, user)
+        looked = await look(configured, user.prices, own=question.rate is not None)
+        config = settings.run_config(_placed(options, user, screen), user, configured, looked.shortest)
+        for line in (settings.describe(config, looked.shortest), *looked.notes):
+            screen.say(line)
+        environment = settings.options_of(options, config.sandbox)
+        work = _Work(config, looked.served, environment, _assumed(question))
+        answer = await (
+            _of_issue(question, user, work) if question.rows is None else _of_rows(question, work, screen)
+        )
+        check_budget(tuple(answer.made.values()), config.budget)
+        if json:
+            screen.document(answer.document())
+        else:
+            for part in answer.shown():
+                screen.answer.print(part, soft_wrap=isinstance(part, Text))
+        return FAILED if answer.left_out else 0
+
+    return interruptible(act, Naming())
+
+
+def _placed(options: SolveOptions, user: UserConfig, screen: Screen) -> SolveOptions:
+    """Return the options with a sandbox, even where none works: an estimate runs nothing in it."""
+    try:
+        return replace(options, sandbox=settings.sandbox_of(options, user).kind)
+    except UsageError as error:
+        if options.sandbox is not None or user.sandbox is not None:
+            raise
+        screen.say(f"{str(error).splitlines()[0]} A run needs one; this is for bubblewrap.")
+        return replace(options, sandbox="bubblewrap")
+
+
+def _assumed(question: Question) -> Assumptions:
+    given = {"rate": question.rate, "prefill_rate": question.prefill_rate}
+    known = {
+        name: Range(low=value, likely=value, high=value) for name, value in given.items() if value is not None
+    }
+    return Assumptions().model_copy(update=known)
+
+
+async def _of_issue(question: Question, user: UserConfig, work: _Work) -> Answer:
+    draft = await read_issue(question.issue or "", user.github)
+    source = complete_source(question.repo or draft.clone_url or ".")
+    repository = await Repository.open(source, batch.repository_folder(source))
+    commit = await repository.resolve(question.base)
+    issue = draft.on(redacted(source), commit)
+    made = {issue.id: await work.estimate(issue, repository)}
+    return Answer(made=made, config=work.config, assumed=work.assumed)
+
+
+async def _of_rows(question: Question, work: _Work, screen: Screen) -> Answer:
+    assert question.rows is not None
+    rows = read_rows(question.rows, question.repos)
+    made: dict[str, Estimate] = {}
+    failures: dict[str, str] = {}
+    with screen.progress.status("") as status:
+        for number, issue in enumerate(rows.issues, start=1):
+            status.update(printable(f"{number} of {len(rows.issues)}: {issue.id}"))
+            try:
+                made[issue.id] = await _of_row(issue, work)
+            except SweScaleError as error:
+                failures[issue.id] = str(error)
+    if not made:
+        first, why = next(iter(failures.items()))
+        raise UsageError(f"no row can be estimated; {first}: {why}")
+    return Answer(
+        made=made,
+        config=work.config,
+        assumed=work.assumed,
+        at_a_time=question.issues,
+        failures=failures,
+        unusable=rows.faults,
+    )
+
+
+async def _of_row(issue: Issue, work: _Work) -> Estimate:
+    repository = await Repository.open(issue.repo, batch.repository_folder(issue.repo))
+    commit = await repository.resolve(issue.base_commit)
+    return await work.estimate(issue.model_copy(update={"base_commit": commit}), repository)

@@ -1,0 +1,47 @@
+"""What the user sets: the configuration file, and the settings of one run made from it and the options."""
+
+from swe_scale.config.base import Config
+from swe_scale.config.files import cache_folder, dump_toml, explain, load_user_config, read_toml, user_folder
+from swe_scale.config.models import (
+    AnthropicEndpoint,
+    Endpoint,
+    ModelConfig,
+    OpenAIEndpoint,
+    Pool,
+    Price,
+    ScriptedReplies,
+    Serve,
+    StageSampling,
+)
+from swe_scale.config.run import Budget, GitHubConfig, RunConfig, Stage, UserConfig
+from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
+
+__all__ = [
+    "AnthropicEndpoint",
+    "Bubblewrap",
+    "Budget",
+    "Config",
+    "Docker",
+    "Endpoint",
+    "GitHubConfig",
+    "Limits",
+    "Local",
+    "ModelConfig",
+    "Network",
+    "OpenAIEndpoint",
+    "Pool",
+    "Price",
+    "RunConfig",
+    "SandboxConfig",
+    "ScriptedReplies",
+    "Serve",
+    "Stage",
+    "StageSampling",
+    "UserConfig",
+    "cache_folder",
+    "dump_toml",
+    "explain",
+    "load_user_config",
+    "read_toml",
+    "user_folder",
+]

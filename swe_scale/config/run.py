@@ -1,0 +1,101 @@
+"""The configuration file, and the settings of one run made from it and the options."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from swe_scale.config.base import Config
+from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
+from swe_scale.config.sandbox import Limits, Network, SandboxConfig
+
+
+class GitHubConfig(Config):
+    """Where issues are read from."""
+
+    api: str = "https://api.github.com"
+    token_variable: str = "GITHUB_TOKEN"
+    """Name of the environment variable with a token; without one, public issues are read without it."""
+
+
+class Budget(Config):
+    """What one issue may cost; None is no bound."""
+
+    usd: float | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+
+
+Stage = Literal["trajectory", "selection"]
+"""What a model is used for."""
+
+_WRITING = 1.25
+"""Price of a token that Anthropic keeps for five minutes, in those of one that it doesn't."""
+
+
+class UserConfig(Config):
+    """The configuration file: `--config FILE`, otherwise `swe-scale/config.toml` in the user's folder."""
+
+    models: Mapping[str, ModelConfig] = {}
+    """Named endpoints; `default` is used where a stage names none."""
+    stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all."""
+    sampling: Mapping[Stage, StageSampling] = {}
+    serve: Serve = Serve()
+    sandbox: SandboxConfig | None = None
+    network: Network = Network()
+    limits: Limits = Limits()
+    prices: Mapping[str, Price] = {}
+    """By the model's name as the endpoint knows it."""
+    github: GitHubConfig = GitHubConfig()
+
+    @field_validator("network")
+    @classmethod
+    def _guarded(cls, value: Network) -> Network:
+        if value.mode == "full":
+            raise ValueError("the whole network is given by the option --network full alone")
+        return value
+
+
+class RunConfig(Config):
+    """The settings of one run, as written to its folder; they decide what is reused on resume."""
+
+    models: Mapping[Stage, Annotated[tuple[ModelConfig, ...], Field(min_length=1)]]
+    sampling: Mapping[Stage, StageSampling] = {}
+    sandbox: SandboxConfig
+    network: Network = Network()
+    strategies: Mapping[str, int]
+    """Trajectories per strategy, in this order."""
+    turns: int = Field(ge=1)
+    """Replies per trajectory."""
+    context_tokens: int = Field(ge=0)
+    """Budget of the files shown."""
+    issue_tokens: int | None = Field(default=None, ge=0)
+    """Longest issue text shown; a longer one is cut. None: any."""
+    record_all: bool = False
+    """Run every cell of candidates × checks, not only those that the rule needs."""
+    selection_turns: int = Field(default=8, ge=0)
+    limits: Limits = Limits()
+    regression_seconds: float = Field(default=600.0, ge=0)
+    """Wall clock for the repository's own tests per candidate; 0 leaves them out."""
+    cells: int = Field(default=2, ge=1)
+    """Sandboxes at a time."""
+    prices: Mapping[str, Price] = {}
+    budget: Budget = Budget()
+
+    def sampling_of(self, stage: Stage) -> StageSampling:
+        """Return how the replies of a stage are drawn."""
+        return self.sampling.get(stage, StageSampling())
+
+    @field_validator("prices")
+    @classmethod
+    def _with_writing(cls, value: Mapping[str, Price], info: ValidationInfo) -> Mapping[str, Price]:
+        """Add what Anthropic takes for writing to its cache, so that no bound is too low."""
+        served = [one for several in info.data.get("models", {}).values() for one in several]
+        dear = {one.model for one in served if isinstance(one, AnthropicEndpoint)}
+        return {
+            name: price.model_copy(update={"written": price.prompt * _WRITING})
+            if name in dear and price.written is None
+            else price
+            for name, price in value.items()
+        }
