@@ -14,7 +14,7 @@ import anyio
 from pydantic import ValidationError
 
 from swe_scale.checks.cache import VerdictCache
-from swe_scale.config import ModelConfig, RunConfig, Stage, cache_folder, explain
+from swe_scale.config import ModelConfig, RunConfig, Serve, Stage, cache_folder, explain
 from swe_scale.environment import Options
 from swe_scale.errors import EndpointRefused, StoreError, SweScaleError, UsageError, unwrapped
 from swe_scale.events import Events
@@ -47,6 +47,13 @@ class Delivery(Record):
     """File that the patch is written to."""
 
 
+class Started(Record):
+    """A server of one's own that is started for a run."""
+
+    model: str
+    settings: Serve
+
+
 class Job(Record):
     """What a run folder was made for, kept in it for `resume`."""
 
@@ -58,6 +65,8 @@ class Job(Record):
     faults: tuple[str, ...] = ()
     """Rows that could not be used, and why."""
     delivery: Delivery = Delivery()
+    started: Started | None = None
+    """The server that runs as long as the run does; on resume it is started again at the same address."""
 
 
 @dataclass(frozen=True, slots=True)

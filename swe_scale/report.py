@@ -159,8 +159,10 @@ def _cost(solution: Solution) -> Text:
     usage = solution.usage
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in solution.seconds.items())
     money = f", {usage.usd:.4f} USD" if usage.usd else ""
+    written = f", {usage.written_tokens:,} written to a cache" if usage.written_tokens else ""
     return Text(
-        f"{usage.calls} calls, {usage.prompt_tokens:,} prompt tokens ({usage.cached_tokens:,} cached), "
+        f"{usage.calls} calls, {usage.prompt_tokens:,} prompt tokens "
+        f"({usage.cached_tokens:,} cached{written}), "
         f"{usage.completion_tokens:,} completion tokens{money}; {stages}",
         style="dim",
     )

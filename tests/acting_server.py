@@ -14,6 +14,11 @@ import os, signal, sys, time
 if sys.argv[2] == "stubborn":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
+while sys.argv[2] == "hopping":
+    time.sleep(0.02)
+    if os.fork():
+        os._exit(0)
+    open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
 time.sleep(600)
 """
 

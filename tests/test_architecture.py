@@ -146,7 +146,19 @@ def test_folders_export_what_they_name(module: str) -> None:
     assert all(hasattr(loaded, name) for name in getattr(loaded, "__all__", ()))
 
 
-HEAVY = {"pydantic", "openai", "docker", "rich", "jinja2", "numpy", "bm25s", "tenacity", "anyio", "requests"}
+HEAVY = {
+    "pydantic",
+    "openai",
+    "anthropic",
+    "docker",
+    "rich",
+    "jinja2",
+    "numpy",
+    "bm25s",
+    "tenacity",
+    "anyio",
+    "requests",
+}
 
 
 def loaded_by(statement: str) -> set[str]:

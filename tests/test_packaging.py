@@ -113,7 +113,9 @@ def test_command_is_declared(wheel: Path) -> None:
     assert "swe-scale = swe_scale.cli:main" in entry
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "tests/real_vllm/requirements.lock"]
+)
 def test_locks_are_hashed_and_name_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text and "--index" not in text and "--find-links" not in text
@@ -142,7 +144,7 @@ def test_locks_cover_what_is_declared_and_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/demo", "scripts/test", "scripts/lint", "scripts/bench", ".ci/run"]
+    "script", ["scripts/demo", "scripts/test", "scripts/lint", "scripts/bench", "scripts/vllm", ".ci/run"]
 )
 def test_scripts_can_be_started(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.conversations import selection_turns, turns_of
+from swe_scale.analysis.conversations import reply_tokens, selection_turns, turns_of
 from swe_scale.analysis.estimate import Estimate
 from swe_scale.analysis.ranges import Range
 from swe_scale.config import RunConfig
@@ -52,8 +52,7 @@ def _models(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator
         "none where it keeps no cache"
     )
     yield _number("cached_tokens", "of these cached", made.cached_tokens, cached)
-    longest = config.sampling_of("trajectory").reply_tokens
-    replies = (
+    replies = f"replies of {_three(reply_tokens('trajectory', config, assumed))} tokens on average"
         f"replies of {assumed.reply_tokens.low:,.0f} tokens on average, up to all of {longest or 4096:,}"
     )
     yield _number("completion_tokens", "completion tokens", made.completion_tokens, replies)
@@ -83,7 +82,7 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
 def _sandboxes(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator[Amount]:
     ran = made.executions
     checks = (
-        "candidates × checks, each check twice on the untouched code, and controls; low: all agree, "
+        "candidates × checks, each check twice on the untouched code, and controls; low: nobody writes one, "
         "high: each has a change and a check of its own, others in every turn"
     )
     yield _number("check_executions", "runs of checks", ran.checks, checks)

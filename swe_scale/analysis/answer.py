@@ -79,7 +79,7 @@ class Answer(Record):
             yield _line(remark)
 
     def _remarks(self) -> Iterator[str]:
-        """Yield what is to be said of the budget; of several issues, for how many of them."""
+        """Yield what stands in the way; of several issues, of how many."""
         found: dict[str, list[str]] = {}
         for name, one in self.made.items():
             for remark in remarks(one, self.config.budget):

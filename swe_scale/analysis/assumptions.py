@@ -72,7 +72,7 @@ class Assumptions(Record):
 
     installed_bytes: Range = _range(20e6, 400e6, 5e9)
     """What set-up installs."""
-    folder_bytes: Range = _range(40_000, 60_000, 300_000)
+    folder_bytes: Range = _range(30_000, 60_000, 300_000)
     """Of a run's record, whatever is in it."""
     step_bytes: Range = _range(500, 2000, 8000)
     """Of the record of one call or one execution, beside the texts."""

@@ -35,12 +35,13 @@ def check_budget(estimates: Sequence[Estimate], budget: Budget) -> None:
 
 
 def remarks(estimate: Estimate, budget: Budget) -> Iterator[str]:
-    """Yield what is to be said of a budget that an issue's estimate exceeds.
+    """Yield what stands in an issue's way: a first prompt that is too long, a budget that is too small.
 
     Args:
         estimate: of one issue.
         budget: for one issue.
     """
+    yield from estimate.unfit
     if budget.tokens is not None:
         yield from _compared(estimate.tokens, budget.tokens, f"{budget.tokens:,} tokens")
     if budget.usd is not None and estimate.usd is not None:

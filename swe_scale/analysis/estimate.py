@@ -46,6 +46,8 @@ class Estimate(Record):
     issues: int = 1
     first_bytes: tuple[int, int]
     """Bytes of the smallest and of the largest first prompt of a trajectory."""
+    unfit: tuple[str, ...] = ()
+    """First prompts that leave no room for a reply, in words."""
     first_calls: tuple[Usage, ...]
     """Bounds of first calls, one per kind of conversation: a budget smaller than all of them buys nothing."""
     shares: tuple[Share, ...]
@@ -155,6 +157,7 @@ def estimate(
     openings = [int(talk.opening.likely) for talk in writers]
     return Estimate(
         first_bytes=(min(openings), max(openings)),
+        unfit=tuple(dict.fromkeys(filter(None, (talk.unfit(known) for talk in writers)))),
         first_calls=tuple(priced_bound(talk.first_call(), talk.served) for talk in writers),
         shares=spent,
         executions=counted,

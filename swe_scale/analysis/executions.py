@@ -3,7 +3,7 @@
 from math import ceil
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.conversations import selection_turns, turns_of
+from swe_scale.analysis.conversations import CHECKS_PER_REPLY, selection_turns, turns_of
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.config import RunConfig
@@ -11,7 +11,6 @@ from swe_scale.crosscheck import REPEATS_ON_BASE
 from swe_scale.ranking.rule import FINALISTS
 from swe_scale.records import Record
 
-_CHECKS_PER_REPLY = 4
 _RUNS_BEFORE = 3
 """Runs of the repository's tests on the untouched code, at most, and on a candidate, below."""
 _RUNS_AFTER = 2
@@ -44,7 +43,7 @@ class Executions(Record):
 def executions(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Executions:
     """Return how much would run.
 
-    Low: all trajectories end with the same change and the same check. High: each with a change and a check of
+    Low: no reply holds a check. High: each with a change and a check of
     its own, another one in every reply; each check fails on the untouched code and passes on every candidate,
     and all of the selection's replies are full of checks. What the infrastructure makes run again is not
     counted.
@@ -78,10 +77,8 @@ def _checks(config: RunConfig, assumed: Assumptions) -> Range:
     likely = on_the_way + crossed + candidates + chosen
     every = total * (REPEATS_ON_BASE + total) + revising * 2 * config.turns
     controls = total * (1 + total)
-    compared = judges * selecting.high * _CHECKS_PER_REPLY * (1 + 2 * FINALISTS)
-    return Range(
-        low=min(REPEATS_ON_BASE + 1, likely), likely=likely, high=every + controls + compared
-    ).whole()
+    compared = judges * selecting.high * CHECKS_PER_REPLY * (1 + 2 * FINALISTS)
+    return Range(low=0, likely=likely, high=every + controls + compared).whole()
 
 
 def _commands(config: RunConfig, assumed: Assumptions) -> Range:

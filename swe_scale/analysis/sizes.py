@@ -11,6 +11,7 @@ from swe_scale.events import Events
 from swe_scale.prompts import render
 from swe_scale.records import Context, Issue, Record
 from swe_scale.repo import Repository
+from swe_scale.trajectory.shortened import fitted
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT
 
 _READ = 1 << 20
@@ -56,7 +57,8 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
     entries = await repository.files(tree)
     recipe = recipe_for(options, await read_project(repository, tree), Events())
     context = await _context(issue, repository, tree, config.context_tokens)
-    shared = render("shared", files=context.files, issue=issue)
+    said = issue if config.issue_tokens is None else fitted(issue, config.issue_tokens)
+    shared = render("shared", files=context.files, issue=said)
     return Sizes(
         system=size_of(render("system")),
         shared=size_of(f"{shared}\n\n"),

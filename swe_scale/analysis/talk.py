@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from swe_scale.analysis.assumptions import Assumptions
 from swe_scale.analysis.endpoints import Served
-from swe_scale.analysis.ranges import Level, Range, Spending
+from swe_scale.analysis.ranges import LEVELS, Level, Range, Spending
 from swe_scale.records import Usage
 
 
@@ -67,6 +67,21 @@ class Talk:
             cached_tokens=cached,
             written_tokens=prompt - cached if self.served.writes else 0,
             completion_tokens=int(count * reply * len(prompts)),
+        )
+
+    def unfit(self, assumed: Assumptions) -> str:
+        """Return what is wrong where the first prompt leaves no room for a reply; empty where it fits."""
+        fits = {
+            level: self.opening.at(level) / assumed.bytes_per_token.at(level) + self.reply.high
+            <= self.served.length
+            for level in LEVELS
+        }
+        if fits["high"] or not self.turns.high:
+            return ""
+        sure = "doesn't fit" if not fits["likely"] else "may not fit"
+        return (
+            f"A first prompt of {self.opening.likely:,.0f} bytes and a reply of {self.reply.high:,.0f} tokens "
+            f"{sure} the context of {self.served.length:,} tokens: give a smaller --context-tokens."
         )
 
     def first_call(self) -> Usage:

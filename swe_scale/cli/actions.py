@@ -1,8 +1,6 @@
 """Carries out the commands: reads what was given, opens what is needed, prints what came of it."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +8,13 @@ from swe_scale import batch
 from swe_scale.batch import Delivery, Job, Results, Session, Task
 from swe_scale.cli import settings
 from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.reach import Opened, reach, reach_again
 from swe_scale.cli.screen import Naming, Screen, interruptible
-from swe_scale.config import ModelConfig, RunConfig, Stage, dump_toml, load_user_config
+from swe_scale.config import RunConfig, dump_toml, load_user_config
 from swe_scale.errors import StoreError, UsageError
-from swe_scale.events import Event, Events
+from swe_scale.events import Events
 from swe_scale.issues import read_issue
 from swe_scale.live import watch
-from swe_scale.models import Model
 from swe_scale.records import Solution, digest
 from swe_scale.repo import Repository, complete_source
 from swe_scale.repo.source import redacted
@@ -64,15 +62,15 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         repository = await Repository.open(source, batch.repository_folder(source))
         commit = await repository.resolve(target.base)
         await _check_deliverable(repository, delivery)
-        configured = settings.models_of(options, user)
-        async with _opened(configured, events, screen) as models:
-            config = settings.run_config(options, user, configured, _shortest(models))
-            screen.say(settings.describe(config, _shortest(models)))
+        async with reach(options, user, 1, screen, events) as reached:
+            config = settings.run_config(options, user, reached.configured, reached.context_length)
+            screen.say(settings.describe(config, reached.context_length))
             environment = settings.options_of(options, config.sandbox)
             task = Task(issue=draft.on(redacted(source), commit), options=environment)
             naming.name = _name(target.name, task, config)
-            job = Job(kind="run", config=config, tasks=(task,), delivery=delivery)
-            solution = await _solve_one(job, models, Place(_RUNS / naming.name, screen, events))
+            job = Job(kind="run", config=config, tasks=(task,), delivery=delivery, started=reached.started)
+            place = Place(_RUNS / naming.name, screen, events)
+            solution = await _solve_one(job, reached.models, place)
         await _deliver(solution, repository, delivery, screen)
         return screen.answer_with(solution)
 
@@ -97,7 +95,7 @@ def resume_run(run: str, *, json: bool) -> int:
         if len(finished) == len(job.tasks):
             return _answer(job, Results(solutions=finished), screen, folder)
         place = Place(folder, screen, events)
-        async with _opened(job.config.models, events, screen) as models:
+        async with reach_again(job.config.models, job.started, screen, events) as models:
             if job.kind == "eval":
                 return _answer(job, await _solve_many(job, models, place), screen, folder)
             solution = await _solve_one(job, models, place)
@@ -127,18 +125,20 @@ def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
 
     async def act() -> int:
         user = load_user_config(options.config)
-        configured = settings.models_of(options, user)
-        async with _opened(configured, events, screen) as models:
-            config = settings.run_config(options, user, configured, _shortest(models))
-            screen.say(settings.describe(config, _shortest(models)))
+        async with reach(options, user, given.issues, screen, events) as reached:
+            config = settings.run_config(options, user, reached.configured, reached.context_length)
+            screen.say(settings.describe(config, reached.context_length))
             rows = read_rows(given.rows, given.repos)
             for fault in rows.faults:
                 screen.say(fault)
             image = settings.options_of(options, config.sandbox)
             tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
-            job = Job(kind="eval", config=config, tasks=tasks, at_a_time=given.issues, faults=rows.faults)
+            job = Job(
+                kind="eval", config=config, tasks=tasks, at_a_time=given.issues, faults=rows.faults,
+                started=reached.started,
+            )  # fmt: skip
             folder = _RUNS / given.name
-            results = await _solve_many(job, models, Place(folder, screen, events))
+            results = await _solve_many(job, reached.models, Place(folder, screen, events))
         return screen.answer_with_many(results, folder, rows.faults)
 
     return interruptible(act, Naming(given.name))
@@ -151,25 +151,6 @@ class Place:
     folder: Path
     screen: Screen
     events: Events
-
-
-@asynccontextmanager
-async def _opened(
-    configured: Mapping[Stage, tuple[ModelConfig, ...]], events: Events, screen: Screen
-) -> AsyncIterator[Mapping[Stage, tuple[Model, ...]]]:
-    """Open the models; what is worth knowing of an endpoint by then is said at once."""
-
-    def note(event: Event) -> None:
-        screen.say(event.text)
-
-    events.listeners.append(note)
-    async with batch.open_models(configured, events) as models:
-        events.listeners.remove(note)
-        yield models
-
-
-def _shortest(models: Mapping[Stage, tuple[Model, ...]]) -> int:
-    return min(model.context_length for several in models.values() for model in several)
 
 
 def _check_name(name: str) -> None:
@@ -185,7 +166,7 @@ def _name(given: str | None, task: Task, config: RunConfig) -> str:
     return f"{task.issue.id}-{what[:8]}"
 
 
-async def _solve_one(job: Job, models: Mapping[Stage, tuple[Model, ...]], place: Place) -> Solution:
+async def _solve_one(job: Job, models: Opened, place: Place) -> Solution:
     batch.make_folder(place.folder)
     with watch(place.events, place.screen.progress):
         async with batch.open_session(place.folder, job.config, models, place.events) as session:
@@ -196,7 +177,7 @@ async def _solve_one(job: Job, models: Mapping[Stage, tuple[Model, ...]], place:
     return solution
 
 
-async def _solve_many(job: Job, models: Mapping[Stage, tuple[Model, ...]], place: Place) -> Results:
+async def _solve_many(job: Job, models: Opened, place: Place) -> Results:
     batch.make_folder(place.folder)
 
     def keep(results: Results) -> None:

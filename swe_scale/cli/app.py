@@ -106,6 +106,40 @@ def evaluate(
 
 
 @app.command(cls=Command)
+def serve(
+    model: Annotated[str, typer.Argument(help="A folder, or its name on the Hugging Face hub.")],
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- FLAGS]", help="Flags for vLLM itself; they win over ours."),
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Where to listen. [default: 127.0.0.1]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="0: any that is free. [default: 8000]")
+    ] = None,
+    context: Annotated[
+        int | None,
+        typer.Option(min=512, help="Tokens per conversation. [default: what model and memory hold]"),
+    ] = None,
+    trajectories: Annotated[
+        int | None, typer.Option(min=1, help="Conversations at a time. [default: 10]")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing; show the command and a reason per flag.")
+    ] = False,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Serve a model by vLLM, laid out for parallel trajectories on this machine's GPUs, until Ctrl-C."""
+    from swe_scale.cli.serve import ServeWish, run_serve
+
+    wish = ServeWish(
+        model=model, arguments=tuple(arguments or ()), host=host, port=port,
+        context=context, trajectories=trajectories, dry_run=dry_run,
+    )  # fmt: skip
+    _finish(lambda: run_serve(wish, config, json=json))
+
+
+@app.command(cls=Command)
 def demo(json: Json = False) -> None:
     """Solve a bundled issue end to end; only the model's replies are scripted."""
     from swe_scale.cli.demo import run_demo

@@ -28,6 +28,13 @@ class SolveOptions:
     model: Annotated[
         str | None, typer.Option(help="Name of the model at that endpoint.", rich_help_panel=_MODEL)
     ] = None
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Start a vLLM server for this model; it runs as long as the command does.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None  # fmt: skip
     key_variable: Annotated[
         str | None,
         typer.Option(

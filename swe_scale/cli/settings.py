@@ -64,6 +64,17 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
     return found
 
 
+def refuse_other_models(options: SolveOptions) -> None:
+    """Refuse options that name a model beside `--serve`.
+
+    Raises:
+        UsageError: there is one.
+    """
+    others = {"--base-url": options.base_url, "--model": options.model, "--replies": options.replies}
+    if given := [name for name, value in others.items() if value]:
+        raise UsageError(f"--serve starts the model that is asked: leave out {' and '.join(given)}.")
+
+
 def _given_model(options: SolveOptions) -> ModelConfig | None:
     if options.replies is not None:
         if options.base_url or options.model:

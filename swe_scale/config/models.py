@@ -60,7 +60,7 @@ class AnthropicEndpoint(Endpoint):
     key_variable: str = "ANTHROPIC_API_KEY"
     """Name of the environment variable that holds the key; the key itself is never stored."""
     context_length: int = Field(default=200_000, ge=512)
-    """Tokens that prompt and reply may have together; the service doesn't tell."""
+    """Tokens that prompt and reply may have together; less where the service says so."""
     max_in_flight: int = Field(default=32, ge=1)
     """Requests at a time, at most."""
 
@@ -107,7 +107,7 @@ class Serve(Config):
     """How `swe-scale serve` starts a server of our own."""
 
     command: tuple[str, ...] = Field(default=("vllm", "serve"), min_length=1)
-    """What is run; the model and our settings are appended."""
+    """What is run; the model follows, or stands where a word says `{model}`; then our settings."""
     arguments: tuple[str, ...] = ()
     """Further arguments, which win over ours."""
     variables: Mapping[str, str] = {}

@@ -20,7 +20,7 @@ from anthropic import (
 )
 
 from swe_scale.config import AnthropicEndpoint
-from swe_scale.errors import ModelError
+from swe_scale.errors import Interrupted, ModelError
 from swe_scale.models.blocks import Blocks, parse
 from swe_scale.models.catalogue import Listed, find
 from swe_scale.models.endpoint import Endpoint, endpoint_of
@@ -79,10 +79,9 @@ class AnthropicModel(ServedModel):
                     raise
 
     async def _streamed(self, request: Request, body: Body, begun: Callable[[], None]) -> Answer:
-        headers = address(request)
-        if any(name in body.fields for name in SAMPLED):
+        headers, extra = address(request), {**body.fields, **self._config.extra_body}
+        if any(name in extra for name in SAMPLED):
             headers["anthropic-version"] = _LAST_SAMPLED
-        extra = {**body.fields, **self._config.extra_body}
         named = {name: extra.pop(name) for name in ("model", "messages", "max_tokens")}
         create: Any = self._client.messages.with_streaming_response.create
         async with create(**named, stream=True, extra_headers=headers, extra_body=extra) as answer:
@@ -134,17 +133,18 @@ async def _connected(config: AnthropicEndpoint, endpoint: Endpoint) -> AsyncIter
         max_retries=0,
         timeout=Timeout(None, connect=min(_CONNECT_SECONDS, config.timeout)),
         open_telemetry=False,
-        http_client=_http(endpoint),
+        http_client=_http(endpoint, config.max_in_flight),
     ) as client:
         yield client
 
 
-def _http(endpoint: Endpoint) -> httpx2.AsyncClient:
+def _http(endpoint: Endpoint, most: int) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
     # Redirects are refused: they would carry the prompt to where the user didn't point.
     if not endpoint.local:
-        return DefaultAsyncHttpxClient(follow_redirects=False)
+        return DefaultAsyncHttpxClient(follow_redirects=False, limits=limits)
     # The library's own would ask the environment for proxies whatever it is told.
-    return httpx2.AsyncClient(trust_env=False, follow_redirects=False)
+    return httpx2.AsyncClient(trust_env=False, follow_redirects=False, limits=limits)
 
 
 @asynccontextmanager
@@ -159,7 +159,8 @@ async def open_anthropic(config: AnthropicEndpoint) -> AsyncIterator[AnthropicMo
     """
     endpoint = endpoint_of(config)
     async with _connected(config, endpoint) as client:
-        listed: Listed = await retrying(config.retries, Unavailable)(_enter, client, endpoint, config.timeout)
+        again = retrying(config.retries, (Unavailable, Interrupted))
+        listed: Listed = await again(_enter, client, endpoint, config.timeout)
         yield AnthropicModel(client, endpoint, config, listed)
 
 

@@ -21,6 +21,7 @@ from swe_scale.models.follow import follow
 from swe_scale.models.reply import Answer, parse
 from swe_scale.models.served import Asked, ServedModel, address, gather, unbroken
 from swe_scale.models.stream import Pieces, gathered
+from swe_scale.models.warming import FirstAlone
 from swe_scale.records import Request
 from swe_scale.retry import retrying
 
@@ -34,6 +35,8 @@ _MOST = 1000
 """Connections, and so requests, of one client at a time."""
 _LIMITS = httpx2.Limits(max_connections=_MOST, max_keepalive_connections=_MOST, keepalive_expiry=2.0)
 """An idle connection is given up sooner than servers do: uvicorn's 5 s would break requests off otherwise."""
+_AHEAD_SECONDS = 60.0
+"""For which siblings wait, at most, until the first reply to their prefix has begun."""
 _CONNECT_SECONDS = 30.0
 _ENTRY_SECONDS = 30.0
 _OPTIONAL = {
@@ -76,6 +79,10 @@ class OpenAIModel(ServedModel):
         self._config = config
         self._streams = entry.server != "vllm" if config.stream is None else config.stream
         self._form = _Form()
+        if self._streams and entry.server == "other" and not endpoint.local:
+            # A hosted service can use a prefix again a moment after the first reply to it has begun. vLLM
+            # reads prompts one after another, so siblings find it there; slots of one's own each read it.
+            self.ahead = FirstAlone(_AHEAD_SECONDS)
 
     async def _ask(self, request: Request, begun: Callable[[], None]) -> Asked:
         while True:
@@ -115,7 +122,9 @@ class OpenAIModel(ServedModel):
         for name in self._form.dropped:
             body.pop(name, None)
         body |= self._config.extra_body
-        named = {name: body.pop(name) for name in ("model", "messages")}
+        # Messages that the client is given by their name it walks through piece by piece, for longer than the
+        # rest of a call takes; `extra_body` goes out as it is.
+        named = {"model": body.pop("model"), "messages": ()}
         return {**named, "extra_headers": address(request), "extra_body": body}
 
 

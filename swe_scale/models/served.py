@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
@@ -20,6 +20,9 @@ from swe_scale.records import Completion, Message, Request, digest
 from swe_scale.retry import pause, retrying
 
 __all__ = ["Asked", "ServedModel", "address", "gather", "unbroken"]
+
+_END_SECONDS = 1.0
+"""For what follows the end of a streamed reply."""
 
 
 class Asked(NamedTuple):
@@ -174,11 +177,16 @@ async def gather(
         async for line in lines:
             reply.add(line)
             if reply.ended:
-                return
+                break
             if reply.begun:
                 begun()
                 scope.deadline = anyio.current_time() + stall
-    if scope.cancelled_caught:
+    if reply.ended:
+        # A connection is used again only when its reply was read to the end, where nothing is left as a rule.
+        with anyio.move_on_after(_END_SECONDS), suppress(httpx2.HTTPError):
+            async for _ in lines:
+                pass
+    elif scope.cancelled_caught:
         raise Malformed(f"stopped in the middle of the reply: no word for {stall:g} s")
 
 

@@ -64,12 +64,8 @@ class Conversation:
         answer = Message(role="assistant", content=reply.text, tool_calls=self._calls)
         self._messages.append(answer)
         self._chain = digest(self._chain, reply.text, *_called(answer))
-        # Reasoning isn't sent back, so the text itself may be the smaller bound of the two; a call may come
-        # back in other words than the model's own.
-        written = _bound((answer,))
-        self._bound = reply.usage.prompt_tokens + (
-            written if self._calls else min(reply.usage.completion_tokens, written)
-        )
+        # The reply comes back as text, which a tokenizer may cut into more pieces than it was drawn in.
+        self._bound = reply.usage.prompt_tokens + _bound((answer,))
         self.usage = self.usage + reply.usage
         return reply
 

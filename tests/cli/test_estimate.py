@@ -86,14 +86,16 @@ def hasty(log: Path) -> dict[str, str]:
 def wordy(log: Path) -> Callable[[str], str]:
     """Another check with much output and another change in every reply, to the end; four checks to select."""
 
+    def loud(name: str) -> str:
+        return check(log, name).replace("import sys\n", "import sys\nprint('x' * 60000)\n", 1)
+
     def reply(step: str) -> str:
         stage, *where = step.split("/")
-        loud = f"{step}\nprint('x' * 60000)"
         thoughts = "I think about it at length, once more. " * 100 + "\n"
         if stage == "selection":
-            return thoughts + "".join(check(log, f"{number} {loud}") for number in range(4))
+            return thoughts + "".join(loud(f"{step}-{number}") for number in range(4))
         changed = "<reset/>\n" + edit(f"    # {step}\n{RIGHT}") if where[-1] != "01" else ""
-        return thoughts + check(log, loud) + changed
+        return thoughts + loud(step) + changed
 
     return reply
 
@@ -105,14 +107,18 @@ def garbled(_: Path) -> Callable[[str], str]:
 CASES = {
     "three": Case(("--samples", "3"), lambda log: replies((RIGHT, ALSO_RIGHT, WRONG), log)),
     "one": Case(("--samples", "1", "--turns", "3"), lambda log: replies((WRONG,), log)),
-    "many alike": Case(("--samples", "7", "--regression-seconds", "0"), lambda log: replies((RIGHT,) * 7, log)),
+    "many alike": Case(
+        ("--samples", "7", "--regression-seconds", "0"), lambda log: replies((RIGHT,) * 7, log)
+    ),
     "every cell": Case(("--samples", "4", "--record-all"), lambda log: replies((RIGHT, WRONG) * 2, log)),
     "hasty": Case(("--samples", "3"), hasty),
     "wordy": Case(("--samples", "3", "--turns", "5", "--selection-turns", "2"), wordy),
     "garbled": Case(("--samples", "2", "--turns", "4"), garbled),
     "agents": Case(
         ("--strategy", "agent=3"),
-        lambda log: agent_replies(3, f"echo command >> {log}; sed -i 's/len(values)/max(1, len(values))/' stats.py"),
+        lambda log: agent_replies(
+            3, f"echo command >> {log}; sed -i 's/len(values)/max(1, len(values))/' stats.py"
+        ),
     ),
 }
 
@@ -126,7 +132,7 @@ def test_what_a_run_uses_lies_within_its_estimate(desk: Desk, name: str) -> None
         assert not server.calls, "an estimate has called the model"
         ran = desk.solve(*options, "--json", "--name", "real")
         first = server.calls[0].body["messages"]
-    assert_clean(ran, 3 if name == "garbled" else 0)
+    assert ran.returncode in (0, 3), ran.stderr
     used = json.loads(ran.stdout)["usage"]
     for kind in ("calls", "prompt_tokens", "completion_tokens"):
         low, _, high = total(found, kind)
@@ -134,8 +140,7 @@ def test_what_a_run_uses_lies_within_its_estimate(desk: Desk, name: str) -> None
         assert used[kind] <= found["at_most"][kind]
     sent = sum(len(message["content"].encode()) for message in first)
     assert found["first_prompt_bytes"] == [sent, sent]
-    if name != "garbled":
-        assert_executed(found, log.read_text().splitlines())
+    assert_executed(found, log.read_text().splitlines() if log.exists() else [])
     assert_on_disk(desk, found)
 
 
@@ -148,14 +153,34 @@ def assert_executed(found: Document, lines: list[str]) -> None:
     }
     for kind, count in counts.items():
         low, _, high = total(found, kind) if kind in found["total"] else (0, 0, 0)
-        # The check that agents write leaves no line.
-        assert (0 if "agent_commands" in found["total"] else low) <= count <= high, (kind, low, count, high)
+        assert low <= count <= high, (kind, low, count, high)
 
 
 def assert_on_disk(desk: Desk, found: Document) -> None:
     low, _, high = total(found, "run_folder")
     size = sum(file.stat().st_size for file in (desk.folder / "runs/real").iterdir())
     assert low <= size <= high, (low, size, high)
+
+
+def test_a_long_issue_is_measured_as_it_is_sent(desk: Desk) -> None:
+    desk.issue.write_text(ISSUE + "A line of a log that somebody pasted.\n" * 5000)
+    with serve(replies((RIGHT,)), max_model_len=16_384) as server:
+        options = ("--samples", "1", *endpoint(server.base_url))
+        found = document(desk, *options)
+        desk.solve(*options)
+        sent = sum(len(message["content"].encode()) for message in server.calls[0].body["messages"])
+    assert found["first_prompt_bytes"] == [sent, sent] and sent < 60_000
+
+
+def test_a_budget_of_the_most_is_never_felt(desk: Desk) -> None:
+    case = CASES["wordy"]
+    with serve(case.written(desk.folder / "log")) as server:
+        options = (*case.options, *endpoint(server.base_url))
+        most = document(desk, *options)["at_most"]
+        budget = most["prompt_tokens"] + most["completion_tokens"]
+        ran = desk.solve(*options, "--budget", f"{budget}tokens", "--json")
+    ends = {one["outcome"] for one in json.loads(ran.stdout)["trajectories"]}
+    assert ends == {"turns"}
 
 
 def test_nothing_is_left_behind_but_the_copy_of_the_repository(desk: Desk) -> None:

@@ -6,14 +6,18 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic
 import pytest
 from anthropic_kit import QUESTION, STEP, ask, config, reply, user
 from anthropic_server import AnthropicServer
+from chat_protocol import Fault
 from chat_script import LISTING
 from messages_protocol import Content, fault
 
 from swe_scale.errors import EndpointRefused, ModelError
 from swe_scale.models import open_model
+from swe_scale.models.anthropic import translate
+from swe_scale.models.endpoint import Endpoint
 from swe_scale.models.faults import UnknownModel
 from swe_scale.records import Message, Tool, ToolCall
 from swe_scale.retry import without_waiting
@@ -155,3 +159,26 @@ def test_the_library_is_loaded_only_when_it_is_needed() -> None:
     code = f"import sys; import {ours}; print('anthropic' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "False\n"
+
+
+def subclasses(kind: type[Exception]) -> set[type[Exception]]:
+    return {kind}.union(*(subclasses(one) for one in kind.__subclasses__()))
+
+
+def test_every_error_of_the_client_is_translated() -> None:
+    endpoint = Endpoint("m", "http://h:1", "MY_KEY", "", False, "sk-key-0")
+    fields = {
+        "message": "sk-key-0",
+        "body": None,
+        "status_code": 400,
+        "error_code": None,
+        "response": Fault(),
+    }
+    # Those of its library of credentials never arise: the key is given.
+    kinds = [one for one in subclasses(anthropic.AnthropicError) if ".lib." not in one.__module__]
+    assert len(kinds) > 20
+    for kind in kinds:
+        foreign = kind.__new__(kind)
+        vars(foreign).update(fields, error_code=None)
+        ours = translate(foreign, endpoint)
+        assert isinstance(ours, ModelError) and "sk-key-0" not in str(ours)

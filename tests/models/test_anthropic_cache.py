@@ -106,6 +106,7 @@ async def test_a_prefix_can_be_read_when_the_first_reply_has_begun(server: Anthr
 
 
 async def test_the_first_of_many_siblings_goes_ahead(server: AnthropicServer) -> None:
+    server.delay = 0.2
     usages = []
 
     async def one(model: Model, number: int) -> None:

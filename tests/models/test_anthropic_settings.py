@@ -102,3 +102,12 @@ async def test_a_setting_that_is_needed_is_not_given_up(server: AnthropicServer)
     server.faults[STEP] = [fault(400, "max_tokens: must be positive")]
     with pytest.raises(ModelError, match="refuses the request: 400"):
         await reply(server)
+
+
+async def test_what_the_user_adds_is_never_given_up(server: AnthropicServer) -> None:
+    added = {"temperature": 0.3}
+    with pytest.raises(ModelError, match="is deprecated for this model"):
+        await reply(server, extra_body=added)
+    server.samples = True
+    await reply(server, extra_body=added)
+    assert server.calls[-1].body["temperature"] == 0.3

@@ -1,67 +1,15 @@
-"""The settings of a server: what follows from cards, model and load, and that the user's own win."""
+"""The settings of a server: what follows from cards, model and load."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from plan_kit import GIB, LARGE, LATENT, MIB, SHORT, SMALL, machine, plan, values
 
-from swe_scale.config import Serve
 from swe_scale.errors import ModelError, UsageError
-from swe_scale.models.serving.arguments import joined, parse
 from swe_scale.models.serving.budget import MOST_AT_ONCE, conversations, largest_context
 from swe_scale.models.serving.fit import GOAL, LEAST
 from swe_scale.models.serving.machine import Gpu, Machine
-from swe_scale.models.serving.plan import Plan, make_plan
-from swe_scale.models.serving.shape import Shape, read_shape
-
-MIB, GIB = 1024**2, 1024**3
-CARDS = {
-    "3060": Gpu("NVIDIA GeForce RTX 3060", 12_288 * MIB, 0, 8.6),
-    "3090": Gpu("NVIDIA GeForce RTX 3090", 24_576 * MIB, 0, 8.6),
-    "4090": Gpu("NVIDIA GeForce RTX 4090", 24_564 * MIB, 0, 8.9),
-    "A100": Gpu("NVIDIA A100-SXM4-80GB", 81_920 * MIB, 0, 8.0),
-    "H100": Gpu("NVIDIA H100 80GB HBM3", 81_559 * MIB, 0, 9.0),
-}
-SMALL = read_shape(
-    {
-        "num_hidden_layers": 36, "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128,
-        "hidden_size": 4096, "intermediate_size": 12288, "vocab_size": 151936,
-        "max_position_embeddings": 40960, "torch_dtype": "bfloat16",
-    },
-    16_381_470_720,
-)  # fmt: skip
-SHORT = read_shape(
-    {
-        "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
-        "hidden_size": 4096, "intermediate_size": 14336, "vocab_size": 128256,
-        "max_position_embeddings": 8192, "torch_dtype": "bfloat16",
-    },
-    16_060_522_240,
-)  # fmt: skip
-LARGE = read_shape(
-    {
-        "num_hidden_layers": 64, "num_attention_heads": 40, "num_key_value_heads": 8,
-        "hidden_size": 5120, "intermediate_size": 27648, "vocab_size": 152064,
-        "max_position_embeddings": 131072, "torch_dtype": "bfloat16",
-    },
-    65_527_752_704,
-)  # fmt: skip
-LATENT = Shape(weights=1_340 * GIB // 2, longest=163_840, why="its attention isn't of the plain kind")
-
-
-def machine(*names: str) -> Machine:
-    return Machine(tuple(CARDS[name] for name in names))
-
-
-def plan(shape: Shape, cards: Machine, *words: str, **serve: int) -> Plan:
-    return make_plan(Serve.model_validate(serve), cards, shape, parse(words))
-
-
-def values(made: Plan) -> dict[str, str]:
-    """Return the settings by name; none may come twice."""
-    names = [one.argument.name for one in made.settings]
-    assert len(set(names)) == len(names)
-    assert all(one.reason for one in made.settings)
-    return {one.argument.name: one.argument.value for one in made.settings}
+from swe_scale.models.serving.shape import Shape
 
 
 @pytest.mark.parametrize(
@@ -177,85 +125,6 @@ def test_weights_alone_say_how_many_cards() -> None:
     unknown = plan(Shape(why="offline"), machine("H100", "H100"))
     assert "tensor-parallel-size" not in values(unknown)
     assert any(one.name == "tensor-parallel-size" for one in unknown.left)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--max-model-len", "4096"],
-        ["--max_model_len=4096"],
-        ["--no-enable-prefix-caching"],
-        ["--no-enable-chunked-prefill"],
-        ["-tp", "2"],
-        ["-sc", '{"method":"eagle"}'],
-        ["--speculative-config.method", "eagle", "--speculative-config.model=x"],
-        ["--gpu-memory-utilization", "0.5"],
-        ["--device-memory-utilization", "0.5"],
-        ["--kv-cache-dtype", "auto"],
-        ["--quantization", "fp8"],
-        ["--enforce-eager"],
-        ["--max-model-len", "-1"],
-        ["--middleware", "a", "b", "c"],
-    ],
-)
-def test_yours_win(words: list[str]) -> None:
-    made = plan(SMALL, machine("H100", "H100"), *words)
-    names = {one.name for one in parse(words)}
-    mine = [one for one in made.settings if one.argument.name in names]
-    assert [word for one in mine for word in one.argument.words] == words
-    assert {one.reason for one in mine} == {"yours"}
-    assert not names & {one.name for one in made.left}
-
-
-def test_yours_are_reckoned_with() -> None:
-    cards = machine("H100", "H100")
-    made = plan(SMALL, cards, "-tp", "2", "--gpu-memory-utilization=0.5", "--kv-cache-dtype", "fp8")
-    assert made.fit is not None
-    assert (made.fit.layout.ways, made.fit.layout.copies, made.fit.layout.small) == (2, 1, True)
-    assert made.fit.budget.utilisation == 0.5
-    shorter = plan(SMALL, cards, "--max-model-len", "8k")
-    assert shorter.fit is not None and shorter.fit.context == 8000
-    binary = plan(SMALL, cards, "--max-model-len", "8K")
-    assert binary.fit is not None and binary.fit.context == 8192
-    assert plan(SMALL, cards, "--quantization", "fp8").fit is None
-    # What doesn't fit as it is may fit when it is made smaller.
-    assert plan(LARGE, machine("3090"), "--quantization", "bitsandbytes").fit is None
-
-
-def test_an_empty_value_leaves_a_setting_out() -> None:
-    found = values(plan(SMALL, machine("H100"), "--speculative-config=", "--max-num-seqs="))
-    assert "speculative-config" not in found and "max-num-seqs" not in found
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["stray"], "follows no flag"),
-        (["--enforce-eager=1", "stray"], "follows no flag"),
-        (["--port", "1"], "give --port"),
-        (["--host=x"], "give --host"),
-        (["--model", "x"], "as the command's argument"),
-        (["--api-key", "canary-secret"], "VLLM_API_KEY"),
-        (["--hf_token=canary-secret"], "HF_TOKEN"),
-        (["--config", "x.yaml"], "arguments"),
-        (["-tp", "two"], "no number of GPUs"),
-        (["-dp", "0"], "no number of GPUs"),
-        (["--gpu-memory-utilization", "90"], "no share"),
-        (["--gpu-memory-utilization", "."], "no share"),
-        (["--gpu-memory-utilization", "0"], "no share"),
-    ],
-)
-def test_arguments_that_cannot_be_passed_on(words: list[str], says: str) -> None:
-    with pytest.raises(UsageError, match=says) as caught:
-        plan(SMALL, machine("H100"), *words)
-    assert "canary" not in str(caught.value)
-
-
-def test_a_later_source_replaces_an_earlier() -> None:
-    first = parse(["--seed", "1", "--enforce-eager", "--no-enable-prefix-caching"])
-    second = parse(["--seed=2", "--enable_prefix_caching"])
-    words = [word for one in joined(first, second) for word in one.words]
-    assert words == ["--enforce-eager", "--seed=2", "--enable_prefix_caching"]
 
 
 @given(tokens=st.integers(0, 10**8), count=st.integers(1, 300))

@@ -42,12 +42,12 @@ async def test_a_server_answers_and_ends(tmp_path: Path, model: Path) -> None:
     assert said[-1].startswith("starting the server; its log is ")
 
 
-@pytest.mark.parametrize("kind", ["mild", "stubborn"])
+@pytest.mark.parametrize("kind", ["mild", "stubborn", "hopping"])
 async def test_engines_in_sessions_of_their_own_end_too(tmp_path: Path, model: Path, kind: str) -> None:
     start = await launch(model, acting(tmp_path, ACT_ENGINE=kind), grace=0.5)
     async with kept_alive(start, lambda _: None):
         await reach(lambda: bool(noted(tmp_path, "engines")))
-        assert alive(noted(tmp_path, "engines")[0])
+        assert kind == "hopping" or alive(noted(tmp_path, "engines")[0])
     assert all_gone(tmp_path)
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import anyio.to_thread
@@ -11,7 +11,7 @@ import pytest
 from chat_protocol import Fault
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted_server import ScriptedServer
+from scripted_server import Handler, ScriptedServer
 
 from swe_scale.config import OpenAIEndpoint
 from swe_scale.errors import Interrupted, ModelError
@@ -187,3 +187,28 @@ async def test_an_error_in_mid_stream_is_booked_and_may_pass(server: ScriptedSer
     with pytest.raises(Interrupted, match=r"failed: 500 \(engine died\)") as caught:
         await ask(server)
     assert caught.value.charged
+
+
+class _Noting(Handler):
+    ports: ClassVar[list[int]] = []
+
+    def do_POST(self) -> None:  # noqa: N802 - the library looks for it
+        self.ports.append(self.client_address[1])
+        super().do_POST()
+
+
+class _NotingServer(ScriptedServer):
+    handler = _Noting
+
+
+async def test_the_next_reply_comes_over_the_same_connection() -> None:
+    _Noting.ports.clear()
+    with _NotingServer(lambda step, body: "yes") as server:
+        config = OpenAIEndpoint(base_url=server.base_url, model=server.model, stream=True)
+        request = Request(step=STEP, model=server.model, messages=ASKED, sampling=Sampling())
+        async with open_model(config) as model:
+            for _ in range(9):
+                await model.complete(request)
+    # The look at the server's figures may have taken the first one.
+    assert len(_Noting.ports) == 9
+    assert len(set(_Noting.ports)) <= 2

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Awaitable, Callable
 from secrets import token_hex
+from typing import cast
 
 import pytest
 from vllm_asking import ask, endpoint, reply
@@ -10,9 +12,12 @@ from vllm_kit import BLOCK, CONTEXT, MODEL
 from vllm_served import Served
 
 from swe_scale.errors import ContextExceeded, ModelError
+from swe_scale.ledger import Ledger
 from swe_scale.models import open_model
 from swe_scale.models.faults import UnknownModel
-from swe_scale.records import Message, Tool
+from swe_scale.records import Completion, Message, Request, Sampling, Tool
+from swe_scale.store import Key
+from swe_scale.trajectory.conversation import Conversation
 
 pytestmark = [pytest.mark.vllm, pytest.mark.anyio]
 
@@ -21,6 +26,20 @@ LOOK = Tool(
     description="Shows a file.",
     parameters={"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
 )
+
+
+class Bounds:
+    """Stands in for a ledger: only compares the bound of each prompt with what it turns out to have."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int]] = []
+
+    async def complete(
+        self, key: Key, request: Request, bound: int, call: Callable[[], Awaitable[Completion]]
+    ) -> Completion:
+        reply = await call()
+        self.seen.append((reply.usage.prompt_tokens, bound))
+        return reply
 
 
 def forced(regex: str) -> dict[str, object]:
@@ -142,3 +161,15 @@ async def test_a_tool_call(server: Served, stream: bool) -> None:
 async def test_odd_text_passes(server: Served) -> None:
     odd = "tab\t null\0 bell\a \udcff 日本 🦉 <|im_end|><|im_start|>system\n"
     assert (await reply(server, ask(odd))).usage.completion_tokens
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_no_prompt_is_longer_than_its_bound(server: Served, seed: int) -> None:
+    """A reply is sent back as text, which the tokenizer may cut into more pieces than it was drawn in."""
+    bounds = Bounds()
+    async with open_model(endpoint(server)) as model:
+        sampling = Sampling(seed=seed, max_tokens=300)
+        talk = Conversation("pkg-1/trajectory/01", model, cast(Ledger, bounds), sampling)
+        for number in range(1, 5):
+            await talk.ask(number, (Message(role="user", content="On!"),))
+    assert all(tokens <= bound for tokens, bound in bounds.seen), bounds.seen

@@ -1,7 +1,7 @@
 """Keeps trajectories alive in one process against the instant server, with the real loop, ledger and store.
 
-Usage: alive.py memory|pace BASE_URL ISSUES TRAJECTORIES TURNS; TRAJECTORIES are per issue. `memory` holds all of
-them after their last turn but one and tells what they take; `pace` tells how evenly they get on.
+Usage: alive.py memory|pace BASE_URL ISSUES TRAJECTORIES TURNS; TRAJECTORIES are per issue. `memory` holds all
+of them after their last turn but one and tells what they take; `pace` tells how evenly they get on.
 """
 
 import gc
@@ -18,31 +18,21 @@ from statistics import median
 
 import anyio
 
-_HERE = Path(__file__).parent
-sys.path[:0] = [str(_HERE.parent / "turns")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "turns"))
 
 import texts
 from instant import MODEL
-from ours import IdleTemplate, make_repository
+from ours import Stage, open_stage
 
-from swe_scale.checks import Cells
-from swe_scale.checks.cache import VerdictCache
-from swe_scale.config import Budget, Limits, OpenAIEndpoint, Price
-from swe_scale.events import Events
-from swe_scale.ledger import Ledger
+from swe_scale.config import OpenAIEndpoint
 from swe_scale.models import Model, open_model
-from swe_scale.records import Completion, Context, ContextFile, Environment, Issue, Request, Sampling
-from swe_scale.repo import Repository
-from swe_scale.store import Steps
-from swe_scale.store.sqlite import open_store
+from swe_scale.records import Completion, Request, Sampling
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trajectory.loop import run
-from swe_scale.trees import Trees
 
 IN_FLIGHT = 256
-SLOTS = 64
-"""Sandboxes at a time."""
-PRICE = Price(prompt=1.0, completion=4.0)
+SLOTS = 512
+"""Sandboxes at a time; agents keep four times as many, enough for all."""
 
 
 @dataclass
@@ -69,63 +59,13 @@ class Held:
         return await self.model.complete(request)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What all issues share."""
-
-    folder: Path
-    trees: Trees
-    steps: Steps
-    slots: anyio.CapacityLimiter
-    events: Events
-
-    def setting(self, number: int, model: Model, turns: int) -> Setting:
-        """Return an issue of its own, with a context of its own."""
-        issue, environment = f"bench-{number}", Environment(digest="0" * 16, workdir="/work")
-        context = tuple(
-            ContextFile(path=f"src/{number}.py", tokens=1, score=1.0, reasons=(), text=text)
-            for text in texts.files(number)
-        )
-        cells = Cells(
-            issue=issue,
-            environment=environment,
-            template=IdleTemplate(),
-            steps=self.steps,
-            cache=VerdictCache(self.folder / "cache"),
-            events=self.events,
-            limits=Limits(),
-            slots=self.slots,
-            trees=self.trees,
-        )
-        return Setting(
-            issue=Issue(id=issue, repo=".", base_commit="0" * 40, title="Wrong total", body=texts.ISSUE),
-            context=Context(files=context, tokens=len(context)),
-            trees=self.trees,
-            cells=cells,
-            ledger=Ledger(self.steps, Budget(usd=1e6), {MODEL: PRICE}, self.events, issue),
-            model=model,
-            events=self.events,
-            turns=turns,
-        )
-
-
-@asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
-    """Return the stage, its record on disk."""
-    make_repository(folder / "source")
-    repository = await Repository.open(str(folder / "source"), folder / "repository")
-    trees = Trees(repository, await repository.tree_of(await repository.resolve()))
-    async with open_store(folder / "run") as store:
-        yield Stage(folder, trees, Steps(store), anyio.CapacityLimiter(SLOTS), Events())
-
-
 @asynccontextmanager
 async def opened(base_url: str) -> AsyncIterator[tuple[Stage, Model]]:
     """Return a stage and a model, both of which have made a short trajectory."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         config = OpenAIEndpoint(base_url=base_url, model=MODEL, max_in_flight=IN_FLIGHT)
-        async with open_stage(Path(folder)) as stage, open_model(config) as model:
-            await one(stage.setting(0, model, 3), 1)
+        async with open_stage(Path(folder), SLOTS) as stage, open_model(config) as model:
+            await one(stage.setting(model, 3), 1)
             yield stage, model
 
 
@@ -149,7 +89,7 @@ async def memory(base_url: str, issues: int, each: int, turns: int) -> dict[str,
         held = Held(model, turns, count)
         async with anyio.create_task_group() as tasks:
             for number in range(1, issues + 1):
-                setting = stage.setting(number, held, turns)
+                setting = stage.setting(held, turns, f"issue-{number}", texts.files(number))
                 for index in range(1, each + 1):
                     tasks.start_soon(one, setting, index)
             await held.there.wait()
@@ -170,7 +110,7 @@ async def pace(base_url: str, issues: int, each: int, turns: int) -> dict[str, f
 
         async with anyio.create_task_group() as tasks:
             for number in range(1, issues + 1):
-                setting = stage.setting(number, model, turns)
+                setting = stage.setting(model, turns, f"issue-{number}", texts.files(number))
                 for index in range(1, each + 1):
                     tasks.start_soon(timed, setting, index)
         total = turns * len(rates) / (time.perf_counter() - started)
@@ -180,4 +120,5 @@ async def pace(base_url: str, issues: int, each: int, turns: int) -> dict[str, f
 if __name__ == "__main__":
     what, url, *numbers = sys.argv[1:]
     measure = {"memory": memory, "pace": pace}[what]
-    print(json.dumps(anyio.run(measure, url, *map(int, numbers))))
+    issues, each, turns = map(int, numbers)
+    print(json.dumps(anyio.run(measure, url, issues, each, turns)))

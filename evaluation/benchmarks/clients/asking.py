@@ -33,7 +33,10 @@ Ask = Callable[[str], Awaitable[tuple[str, int]]]
 
 
 def conversation(characters: int) -> list[dict[str, str]]:
-    """Return a conversation of five turns whose first message has so many characters, as siblings share it."""
+    """Return a conversation in which the user's first message has so many characters.
+
+    A long one, as siblings share it, has five turns behind it.
+    """
     line = "    total = sum(day.hours for day in month.days if not day.holiday)  # see calendar\n"
     shared = (line * (characters // len(line) + 1))[:characters]
     messages = [{"role": "system", "content": "You resolve issues."}, {"role": "user", "content": shared}]

@@ -20,10 +20,12 @@ from swe_scale.checks.cache import VerdictCache
 from swe_scale.config import Budget, Limits, Price
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
+from swe_scale.models import Model
 from swe_scale.records import (
     Changes,
     Completion,
     Context,
+    ContextFile,
     Environment,
     Execution,
     Issue,
@@ -47,6 +49,7 @@ class InstantModel:
 
     name = "instant"
     context_length = 10**9
+    tools = False
 
     async def complete(self, request: Request) -> Completion:
         _, _, trajectory, _, number = request.step.split("/")
@@ -104,24 +107,43 @@ class IdleTemplate:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything but the number of turns that a trajectory needs."""
+    """What all issues share: a repository, a record on disk, sandboxes."""
 
-    issue: Issue
+    folder: Path
     trees: Trees
-    cells: Cells
-    ledger: Ledger
+    steps: Steps
+    slots: anyio.CapacityLimiter
     events: Events
 
-    def setting(self, turns: int) -> Setting:
+    def setting(self, model: Model, turns: int, issue: str = "bench-1", files: Sequence[str] = ()) -> Setting:
+        """Return an issue's setting, in which the texts of some files are shown."""
+        shown = [
+            ContextFile(path=f"src/file_{number}.py", tokens=len(text) // 3, score=1, reasons=(), text=text)
+            for number, text in enumerate(files)
+        ]
+        price = Price(prompt=1.0, completion=4.0)
         return Setting(
-            issue=self.issue,
-            context=Context(files=(), tokens=0),
+            issue=Issue(id=issue, repo=".", base_commit="0" * 40, title="Wrong total", body=texts.ISSUE),
+            context=Context(files=tuple(shown), tokens=sum(file.tokens for file in shown)),
             trees=self.trees,
-            cells=self.cells,
-            ledger=self.ledger,
-            model=InstantModel(),
+            cells=self._cells(issue),
+            ledger=Ledger(self.steps, Budget(usd=1e6), {model.name: price}, self.events, issue),
+            model=model,
             events=self.events,
             turns=turns,
+        )
+
+    def _cells(self, issue: str) -> Cells:
+        return Cells(
+            issue=issue,
+            environment=Environment(digest="0" * 16, workdir="/work"),
+            template=IdleTemplate(),
+            steps=self.steps,
+            cache=VerdictCache(self.folder / "cache"),
+            events=self.events,
+            limits=Limits(),
+            slots=self.slots,
+            trees=self.trees,
         )
 
 
@@ -133,37 +155,23 @@ def make_repository(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def open_stage(folder: Path) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, slots: int = 2) -> AsyncIterator[Stage]:
+    """Return a stage in a folder that exists, with so many sandboxes at a time."""
     make_repository(folder / "source")
     repository = await Repository.open(str(folder / "source"), folder / "repository")
-    commit = await repository.resolve()
-    trees = Trees(repository, await repository.tree_of(commit))
-    events = Events()
+    trees = Trees(repository, await repository.tree_of(await repository.resolve()))
     async with open_store(folder / "run") as store:
-        steps = Steps(store)
-        cells = Cells(
-            issue="bench-1",
-            environment=Environment(digest="0" * 16, workdir="/work"),
-            template=IdleTemplate(),
-            steps=steps,
-            cache=VerdictCache(folder / "cache"),
-            events=events,
-            limits=Limits(),
-            slots=anyio.CapacityLimiter(2),
-            trees=trees,
-        )
-        price = Price(prompt=1.0, completion=4.0)
-        ledger = Ledger(steps, Budget(usd=1e6), {InstantModel.name: price}, events, "bench-1")
-        issue = Issue(id="bench-1", repo=".", base_commit=commit, title="Wrong total", body=texts.ISSUE)
-        yield Stage(issue, trees, cells, ledger, events)
+        yield Stage(folder, trees, Steps(store), anyio.CapacityLimiter(slots), Events())
 
 
 async def measure(turns: int, count: int) -> float:
     """Return the seconds of `count` trajectories, one after another, after a short one to warm up."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         async with open_stage(Path(folder)) as stage:
-            await run(stage.setting(5), Assignment(index=0, strategy="agent", sampling=Sampling()))
-            setting = stage.setting(turns)
+            await run(
+                stage.setting(InstantModel(), 5), Assignment(index=0, strategy="agent", sampling=Sampling())
+            )
+            setting = stage.setting(InstantModel(), turns)
             started = time.perf_counter()
             for index in range(1, count + 1):
                 made = await run(setting, Assignment(index=index, strategy="agent", sampling=Sampling()))

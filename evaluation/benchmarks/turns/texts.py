@@ -18,4 +18,5 @@ def output(turn: str) -> str:
 def files(number: int) -> list[str]:
     """Return the text of files that an issue's trajectories are shown, 60 kB together."""
     line = "    total_{0}_{1} = sum(day.hours for day in month.days if not day.holiday)\n"
-    return ["".join(line.format(number, row) for row in range(part, part + 133)) for part in range(0, 798, 133)]
+    rows = [line.format(number, row) for row in range(798)]
+    return ["".join(rows[start : start + 133]) for start in range(0, len(rows), 133)]

@@ -64,24 +64,24 @@ def descendants(of: int) -> set[int]:
     return found
 
 
-def collect() -> dict[int, int]:
-    """Return the exit codes of the children that have ended, by process."""
-    codes: dict[int, int] = {}
+def collect(codes: dict[int, int]) -> bool:
+    """Add the exit codes of the children that have ended, by process; return whether there are others."""
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             codes[ended[0]] = os.waitstatus_to_exitcode(ended[1])
-    return codes
+        return True
+    return False
 
 
-def end_all(server: int, grace: float, meanwhile: Callable[[], object]) -> dict[int, int]:
-    """Ask the server to end, then all else below this process, then make them; return their exit codes.
+def end_all(server: int, grace: float, codes: dict[int, int], meanwhile: Callable[[], object]) -> None:
+    """Ask the server to end, then all else below this process, then make them; add their exit codes.
 
     The server has half of the grace (seconds) for itself, in which it may end its engines in good order.
     """
-    codes: dict[int, int] = {}
     deadline, asked = time.monotonic() + grace, set[int]()
-    while left := descendants(os.getpid()):
-        rest = deadline - time.monotonic()
+    # A listing may miss whom it catches between two parents; being without children, this process can't.
+    while collect(codes):
+        left, rest = descendants(os.getpid()), deadline - time.monotonic()
         turn = {server} if server in left and rest > grace / 2 else left
         for one in turn - asked if rest > 0 else left:
             with contextlib.suppress(OSError):
@@ -89,8 +89,6 @@ def end_all(server: int, grace: float, meanwhile: Callable[[], object]) -> dict[
         asked |= turn
         meanwhile()
         time.sleep(0.02)
-        codes |= collect()
-    return codes | collect()
 
 
 def start(command: list[str], output: int, keeper: int) -> int:
@@ -152,10 +150,10 @@ def keep(command: list[str], log: Log, grace: float) -> int:
             watched.remove(output)
         if waking.pipe in ready:
             os.read(waking.pipe, 4096)
-            codes |= collect()
+            collect(codes)
         if sys.stdin.fileno() in ready:
             break
-    codes |= end_all(server, grace, lambda: copied(output, log))
+    end_all(server, grace, codes, lambda: copied(output, log))
     copied(output, log)
     code = codes.get(server, 0)
     return code if code >= 0 else 128 - code
