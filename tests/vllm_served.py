@@ -1,7 +1,9 @@
 """A running vLLM server as tests and benchmarks see it: its figures, its log, what it answers."""
 
+import errno
 import json
 import re
+import socket
 import time
 import urllib.request
 from collections import defaultdict
@@ -77,6 +79,21 @@ class Served:
     def wait_until_idle(self) -> Figures:
         """Return the figures as soon as no request runs or waits."""
         return self.wait_until(lambda found: found[RUNNING] + found[WAITING] == 0)
+
+    def wait_until_gone(self, seconds: float = 90.0) -> None:
+        """Return as soon as nobody listens there any more.
+
+        Raises:
+            TimeoutError: somebody does for longer.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            with socket.socket() as tried:
+                if tried.connect_ex(("127.0.0.1", self.port)) == errno.ECONNREFUSED:
+                    return
+            if time.monotonic() > end:
+                raise TimeoutError(f"still there after {seconds:g} s")
+            time.sleep(0.02)
 
     def end_of_log(self, lines: int = 30) -> str:
         """Return the last lines that it wrote."""

@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 from rich.console import Console
 from rich.table import Table
 
 from swe_scale.config import cache_folder
 
+T = TypeVar("T")
 Samples = Sequence[float]
 
 
@@ -65,11 +67,11 @@ def arguments(description: str, repeats: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def in_turn(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+def in_turn(sides: Mapping[str, Callable[[], T]], repeats: int) -> dict[str, list[T]]:
     """Return each side's measurements, taken A B A B … after one of each that doesn't count."""
     for measure in sides.values():
         measure()
-    found: dict[str, list[float]] = {name: [] for name in sides}
+    found: dict[str, list[T]] = {name: [] for name in sides}
     for _ in range(repeats):
         for name, measure in sides.items():
             found[name].append(measure())

@@ -53,8 +53,6 @@ def _models(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator
     )
     yield _number("cached_tokens", "of these cached", made.cached_tokens, cached)
     replies = f"replies of {_three(reply_tokens('trajectory', config, assumed))} tokens on average"
-        f"replies of {assumed.reply_tokens.low:,.0f} tokens on average, up to all of {longest or 4096:,}"
-    )
     yield _number("completion_tokens", "completion tokens", made.completion_tokens, replies)
     if made.usd is not None:
         lacking = f"; without {', '.join(made.unpriced)}, which has no price" if made.unpriced else ""

@@ -52,15 +52,9 @@ def remarks(estimate: Estimate, budget: Budget) -> Iterator[str]:
 
 def _compared(needed: Range, given: float, named: str) -> Iterator[str]:
     if given < needed.low:
-        yield (
-            f"The budget of {named} is less than the lowest estimate ({given / needed.low:.0%} of it): "
-            "most trajectories will end without a change."
-        )
+        yield f"The budget of {named} is less than the lowest estimate: most trajectories will end early."
     elif given < needed.likely:
-        yield (
-            f"The budget of {named} is less than what is likely ({given / needed.likely:.0%} of it): "
-            "some trajectories will end early."
-        )
+        yield f"The budget of {named} is less than what is likely: some trajectories will end early."
     elif given < needed.high:
         yield f"The budget of {named} is enough for what is likely, not for the highest estimate."
 

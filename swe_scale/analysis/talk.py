@@ -80,8 +80,8 @@ class Talk:
             return ""
         sure = "doesn't fit" if not fits["likely"] else "may not fit"
         return (
-            f"A first prompt of {self.opening.likely:,.0f} bytes and a reply of {self.reply.high:,.0f} tokens "
-            f"{sure} the context of {self.served.length:,} tokens: give a smaller --context-tokens."
+            f"The first prompt with a reply of {self.reply.high:,.0f} tokens {sure} the context of "
+            f"{self.served.length:,} tokens: give a smaller --context-tokens."
         )
 
     def first_call(self) -> Usage:

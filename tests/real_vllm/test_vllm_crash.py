@@ -47,6 +47,7 @@ async def test_an_engine_that_crashes_in_mid_reply(vllm: None, tmp_path: Path) -
                     tasks.start_soon(fail, "whole", whole, LONG)
                     await anyio.to_thread.run_sync(served.wait_until, lambda found: found[GENERATED] > 40)
                     tasks.start_soon(fail, "deadly", whole, DEADLY)
+                await anyio.to_thread.run_sync(served.wait_until_gone)
                 errors["later"] = await error_of(whole, ask("Is anybody there?"))
             with launch(tmp_path, port=served.port):
                 for model in (streaming, whole):
