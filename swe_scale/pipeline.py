@@ -141,11 +141,20 @@ def _hindered(solution: Solution) -> bool:
     return lost or any(one.outcome == "infra" for one in solution.verdicts)
 
 
+async def choose_context(issue: Issue, repository: Repository, tree: str, budget: int) -> Context:
+    """Return the files of a tree that the models are shown, within a budget of estimated tokens.
+
+    Raises:
+        RepositoryError: the tree can't be read.
+    """
+    paths = [entry.path for entry in await repository.files(tree)]
+    sources = await repository.read(tree, paths, _READ)
+    return await anyio.to_thread.run_sync(find, issue, sources, budget)
+
+
 async def _context(issue: Issue, means: Means, trees: Trees, budget: int) -> Context:
     async def make() -> Context:
-        paths = [entry.path for entry in await means.repository.files(trees.base)]
-        sources = await means.repository.read(trees.base, paths, _READ)
-        return await anyio.to_thread.run_sync(find, issue, sources, budget)
+        return await choose_context(issue, means.repository, trees.base, budget)
 
     key = Key(f"{issue.id}/context", digest(issue.model_dump_json(), trees.base, str(budget)))
     return await means.steps.once(key, Context, make)

@@ -196,6 +196,22 @@ def test_a_price_of_less_than_a_call_is_refused_by_its_bound() -> None:
         check_budget((one,), Budget(usd=usd - 1e-6))
 
 
+def test_the_manual_names_the_numbers_that_are_assumed() -> None:
+    text = (Path(__file__).parent.parent / "docs/estimate.md").read_text(encoding="utf-8")
+    known = Assumptions()
+    rows = {
+        "bytes per token": known.bytes_per_token,
+        "tokens per second of one conversation": known.stream_tokens_per_second,
+    }
+    for name, found in rows.items():
+        assert f"| {name} | {found.low:g} | {found.likely:g} | {found.high:g} |" in text
+    for speed in (known.rate, known.prefill_rate):
+        assert f"{speed.low:,.0f} – {speed.likely:,.0f} – {speed.high:,.0f}" in text
+    turns = (known.revise_turns, known.agent_turns)
+    for name, typical in zip(("a `revise` trajectory", "another one"), turns, strict=True):
+        assert f"| replies of {name} | {typical.low:g} | {typical.likely:g} | `--turns` |" in text
+
+
 @pytest.mark.anyio
 async def test_endpoints_are_known_by_their_configuration() -> None:
     hosted = OpenAIEndpoint(base_url="https://models.example.com/v1", model="h", context_length=9000)

@@ -38,7 +38,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("github",),
     ("issues", "report", "live"),
     ("batch", "rows"),
-    ("doctor", "demo"),
+    ("analysis", "doctor", "demo"),
     ("cli",),
     ("__main__",),
 )

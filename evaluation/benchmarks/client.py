@@ -22,7 +22,7 @@ _CLIENTS = Path(__file__).parent / "clients"
 
 SIZES = {"1 kB": 1_000, "60 kB and five turns": 60_000}
 """Conversations, by the characters of their first message."""
-EACH = 10
+EACH = 5
 """Requests of each of the 200 tasks in one measurement."""
 ISSUES, TRAJECTORIES, TURNS = 200, 10, 7
 """Together 2,000 trajectories, held before the last turn where their memory is measured."""
@@ -65,17 +65,16 @@ def trajectories(run: Run, url: str, mini: str, shape: tuple[int, int, int], rep
     """Return the figures of many trajectories alive in one process."""
     issues, each, turns = shape
     name = f"{issues * each:,} trajectories alive in one process, 256 requests in flight"
-    sides = {
-        "ours": lambda: run("alive.py", "memory", url, *shape)["kB"],
-        "mini": lambda: run("threads.py", *shape, python=mini)["kB"],
-    }
-    held = in_turn(sides, repeats)
+    pairs = [
+        (run("alive.py", "memory", url, *shape)["kB"], run("threads.py", *shape, python=mini)["kB"])
+        for _ in range(repeats)
+    ]
     figures = [
         compare(
             f"{name}: memory of one that waits after {turns - 1} turns, 60 kB shown; beside a thread each",
             "kB",
-            held["ours"],
-            held["mini"],
+            [ours for ours, _ in pairs],
+            [baseline for _, baseline in pairs],
             Goal(most=200, of_ours=True),
         )
     ]
@@ -96,10 +95,10 @@ def measure(repeats: int) -> list[Figure]:
     with serving() as url:
         return [
             *requests(run, url, EACH, repeats),
-            *trajectories(run, url, mini, (ISSUES, TRAJECTORIES, TURNS), max(1, repeats // 3)),
+            *trajectories(run, url, mini, (ISSUES, TRAJECTORIES, TURNS), max(1, repeats // 2)),
         ]
 
 
 if __name__ == "__main__":
-    chosen = arguments("What our client costs, beside the bare one.", repeats=7)
+    chosen = arguments("What our client costs, beside the bare one.", repeats=5)
     report(measure(chosen.repeats), as_json=chosen.json)

@@ -2,20 +2,16 @@
 
 from collections.abc import Mapping
 
-import anyio
-
 from swe_scale.config import RunConfig
-from swe_scale.context import find
 from swe_scale.environment import Options, read_project, recipe_for
 from swe_scale.events import Events
+from swe_scale.pipeline import choose_context
 from swe_scale.prompts import render
-from swe_scale.records import Context, Issue, Record
+from swe_scale.records import Issue, Record
 from swe_scale.repo import Repository
-from swe_scale.trajectory.shortened import fitted
+from swe_scale.trajectory.setting import shared_part
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT
 
-_READ = 1 << 20
-"""Bytes of a file beyond which it isn't considered as context."""
 _OWN = ("revise", "agent")
 
 
@@ -56,9 +52,8 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
     tree = await repository.tree_of(issue.base_commit)
     entries = await repository.files(tree)
     recipe = recipe_for(options, await read_project(repository, tree), Events())
-    context = await _context(issue, repository, tree, config.context_tokens)
-    said = issue if config.issue_tokens is None else fitted(issue, config.issue_tokens)
-    shared = render("shared", files=context.files, issue=said)
+    context = await choose_context(issue, repository, tree, config.context_tokens)
+    shared = shared_part(issue, context, config.issue_tokens)
     return Sizes(
         system=size_of(render("system")),
         shared=size_of(f"{shared}\n\n"),
@@ -70,12 +65,6 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
         setup=bool(recipe.setup),
         tests=recipe.test is not None and config.regression_seconds > 0,
     )
-
-
-async def _context(issue: Issue, repository: Repository, tree: str, budget: int) -> Context:
-    paths = [entry.path for entry in await repository.files(tree)]
-    sources = await repository.read(tree, paths, _READ)
-    return await anyio.to_thread.run_sync(find, issue, sources, budget)
 
 
 def _instructions(config: RunConfig) -> dict[str, int]:

@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
+from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.help import Command
+from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
 
 app = typer.Typer(
@@ -23,8 +24,6 @@ app = typer.Typer(
 Name = Annotated[
     str | None, typer.Option(help="Run folder below runs/. The same name goes on where it stopped.")
 ]
-Config = Annotated[Path | None, typer.Option(help="Configuration file.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else.")]
 
 
 def _version(wanted: bool) -> None:
@@ -70,7 +69,7 @@ def run(
 
     target = Target(issue=issue, repo=repo, base=base, name=name)
     delivery = Delivery(apply=apply, force=force, out=out.absolute() if out else None)
-    _finish(lambda: run_issue(target, options, delivery, json=json))
+    finish(lambda: run_issue(target, options, delivery, json=json))
 
 
 @app.command(cls=Command)
@@ -81,7 +80,7 @@ def resume(
     """Go on with a run where it stopped: nothing that was finished is done or paid again."""
     from swe_scale.cli.actions import resume_run
 
-    _finish(lambda: resume_run(run, json=json))
+    finish(lambda: resume_run(run, json=json))
 
 
 @app.command("eval", cls=Command)
@@ -102,7 +101,7 @@ def evaluate(
     """Solve many issues from a file; predictions go to runs/NAME/preds.jsonl as they come."""
     from swe_scale.cli.actions import Batch, run_eval
 
-    _finish(lambda: run_eval(Batch(rows=rows, name=name, repos=repos, issues=issues), options, json=json))
+    finish(lambda: run_eval(Batch(rows=rows, name=name, repos=repos, issues=issues), options, json=json))
 
 
 @app.command(cls=Command)
@@ -136,7 +135,54 @@ def serve(
         model=model, arguments=tuple(arguments or ()), host=host, port=port,
         context=context, trajectories=trajectories, dry_run=dry_run,
     )  # fmt: skip
-    _finish(lambda: run_serve(wish, config, json=json))
+    finish(lambda: run_serve(wish, config, json=json))
+
+
+@app.command(cls=Command)
+@shares_options
+def estimate(
+    options: SolveOptions,
+    issue: Annotated[
+        str | None, typer.Argument(help="As for `run`: a file, -, a quoted text, or an address.")
+    ] = None,
+    repo: Annotated[
+        str | None,
+        typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")
+    ] = None,
+    rows: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="In place of an issue: the rows of `eval`, summed.")
+    ] = None,
+    repos: Annotated[Path | None, typer.Option(help="Folder with the repositories of the rows.")] = None,
+    issues: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = 2,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="TOKENS_PER_SECOND",
+            help="Replies of your own endpoint, all together. [default: 300 to 4000]",
+        ),
+    ] = None,
+    prefill_rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            metavar="TOKENS_PER_SECOND",
+            help="Prompts that it reads, cached ones left out. [default: 2000 to 40000]",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what a run would cost, with ranges: tokens, money or GPU time, sandbox time, disk."""
+    from swe_scale.cli.estimate import Question, run_estimate
+
+    question = Question(
+        issue=issue, repo=repo, base=base, rows=rows, repos=repos, issues=issues,
+        rate=rate, prefill_rate=prefill_rate,
+    )  # fmt: skip
+    finish(lambda: run_estimate(question, options, json=json))
 
 
 @app.command(cls=Command)
@@ -144,7 +190,7 @@ def demo(json: Json = False) -> None:
     """Solve a bundled issue end to end; only the model's replies are scripted."""
     from swe_scale.cli.demo import run_demo
 
-    _finish(lambda: run_demo(json=json))
+    finish(lambda: run_demo(json=json))
 
 
 @app.command(cls=Command)
@@ -157,42 +203,10 @@ def doctor(
     """Say what this machine has, what will be used, how strong it is, and how to mend what is amiss."""
     from swe_scale.cli.doctor import run_doctor
 
-    _finish(lambda: run_doctor(config, base_url, model, json=json))
+    finish(lambda: run_doctor(config, base_url, model, json=json))
 
 
-images = typer.Typer(
-    no_args_is_help=True, help="What environments are made of: images, and folders of this host."
-)
 app.add_typer(images, name="images")
-
-
-@images.command("list", cls=Command)
-def list_images(config: Config = None, json: Json = False) -> None:
-    """List what is kept, least recently used first: size, when made and used, in use by whom."""
-    from swe_scale.cli.images import list_images
-
-    _finish(lambda: list_images(config, json=json))
-
-
-@images.command("build", cls=Command)
-def build_image(config: Config = None, json: Json = False) -> None:
-    """Get the configured base image, and add what environments need and it lacks."""
-    from swe_scale.cli.images import build_image
-
-    _finish(lambda: build_image(config, json=json))
-
-
-@images.command("prune", cls=Command)
-def prune_images(
-    keep_free: Annotated[str, typer.Option(metavar="SIZE", help="Space to have free, such as 50GB.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Remove nothing, say what would be.")] = False,
-    config: Config = None,
-    json: Json = False,
-) -> None:
-    """Remove what was used least recently, never what is in use, until so much of the disk is free."""
-    from swe_scale.cli.images import prune_images
-
-    _finish(lambda: prune_images(config, keep_free, dry=dry_run, json=json))
 
 
 @app.command(cls=Command)
@@ -206,22 +220,7 @@ def clean(
     """Remove what runs that died left behind: containers, copies, processes, locks."""
     from swe_scale.cli.clean import Wish, run_clean
 
-    _finish(lambda: run_clean(Wish(name=name, all=all_, force=force), config, json=json))
-
-
-def _finish(action: Callable[[], int]) -> NoReturn:
-    """Carry out a command and leave with its exit code; an expected failure is one or two lines."""
-    from swe_scale.errors import SweScaleError
-    from swe_scale.events import printable
-
-    try:
-        code = action()
-    except SweScaleError as error:
-        typer.echo(f"swe-scale: {printable(str(error))}", err=True)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
+    finish(lambda: run_clean(Wish(name=name, all=all_, force=force), config, json=json))
 
 
 def _prepare_streams() -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from swe_scale.cli.naming import models_of
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
-from swe_scale.cli.settings import models_of
 from swe_scale.config import load_user_config
 from swe_scale.doctor import examine, render
 from swe_scale.events import printable

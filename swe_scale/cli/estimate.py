@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.text import Text
+from rich.console import Group
 
 from swe_scale import batch
 from swe_scale.analysis import (
@@ -18,14 +18,22 @@ from swe_scale.analysis import (
     look,
     measure,
 )
-from swe_scale.cli import settings
+from swe_scale.cli import naming, settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
-from swe_scale.config import RunConfig, Stage, UserConfig, load_user_config
+from swe_scale.config import (
+    ModelConfig,
+    OpenAIEndpoint,
+    RunConfig,
+    Stage,
+    UserConfig,
+    load_user_config,
+)
 from swe_scale.environment import Options
-from swe_scale.errors import SweScaleError, UsageError
+from swe_scale.errors import ModelError, SweScaleError, UsageError
 from swe_scale.events import printable
 from swe_scale.issues import read_issue
+from swe_scale.models.serving import prepare
 from swe_scale.records import Issue
 from swe_scale.repo import Repository, complete_source
 from swe_scale.repo.source import redacted
@@ -75,29 +83,56 @@ def run_estimate(question: Question, options: SolveOptions, *, json: bool) -> in
     """
     if (question.issue is None) == (question.rows is None):
         raise UsageError("give either an issue, or --rows FILE.")
-    screen = Screen.open(json)
+    screen, answers = Screen.open(json), list[Answer]()
 
     async def act() -> int:
-        user = load_user_config(options.config)
-        configured = settings.models_of(options, user)
-        looked = await look(configured, user.prices, own=question.rate is not None)
-        config = settings.run_config(_placed(options, user, screen), user, configured, looked.shortest)
-        for line in (settings.describe(config, looked.shortest), *looked.notes):
-            screen.say(line)
-        environment = settings.options_of(options, config.sandbox)
-        work = _Work(config, looked.served, environment, _assumed(question))
-        answer = await (
-            _of_issue(question, user, work) if question.rows is None else _of_rows(question, work, screen)
-        )
-        check_budget(tuple(answer.made.values()), config.budget)
+        answers.append(await _answer(question, options, screen))
+        return FAILED if answers[0].left_out else 0
+
+    code = interruptible(act, Naming())
+    # Here, where a reader that has left ends the command and nothing else.
+    for answer in answers:
         if json:
             screen.document(answer.document())
         else:
-            for part in answer.shown():
-                screen.answer.print(part, soft_wrap=isinstance(part, Text))
-        return FAILED if answer.left_out else 0
+            screen.answer.print(Group(*answer.shown()))
+    return code
 
-    return interruptible(act, Naming())
+
+async def _answer(question: Question, options: SolveOptions, screen: Screen) -> Answer:
+    user = load_user_config(options.config)
+    configured = await _configured(question, options, user, screen)
+    looked = await look(configured, user.prices, own=question.rate is not None)
+    config = settings.run_config(_placed(options, user, screen), user, configured, looked.shortest)
+    for line in (settings.describe(config, looked.shortest), *looked.notes):
+        screen.say(line)
+    environment = settings.options_of(options, config.sandbox)
+    work = _Work(config, looked.served, environment, _assumed(question))
+    answer = await (
+        _of_issue(question, user, work) if question.rows is None else _of_rows(question, work, screen)
+    )
+    check_budget(tuple(answer.made.values()), config.budget)
+    return answer
+
+
+async def _configured(
+    question: Question, options: SolveOptions, user: UserConfig, screen: Screen
+) -> Mapping[Stage, tuple[ModelConfig, ...]]:
+    """Return the models of each stage; of a server that a run would start, what it would be like."""
+    if options.serve is None:
+        return naming.models_of(options, user)
+    naming.refuse_other_models(options)
+    at_a_time = 1 if question.rows is None else question.issues
+    wanted = sum(settings.strategies_of(options).values()) * at_a_time
+    address, length = f"http://{user.serve.host}:{user.serve.port}/v1", user.serve.context
+    try:
+        launch = await prepare(options.serve, user.serve.model_copy(update={"trajectories": wanted}))
+    except ModelError as error:
+        screen.say(f"a run can't serve the model here: {error}")
+    else:
+        address, length = launch.base_url, launch.plan.fit.context if launch.plan.fit else length
+    served = OpenAIEndpoint(base_url=address, model=options.serve, context_length=length)
+    return dict.fromkeys(naming.STAGES, (served,))
 
 
 def _placed(options: SolveOptions, user: UserConfig, screen: Screen) -> SolveOptions:

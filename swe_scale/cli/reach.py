@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from swe_scale import batch
 from swe_scale.batch import Started
-from swe_scale.cli import settings
+from swe_scale.cli import naming, settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Screen
 from swe_scale.config import ModelConfig, OpenAIEndpoint, Stage, UserConfig
@@ -55,17 +55,17 @@ async def reach(
         ModelError: a server can't be started, or a model can't be opened.
     """
     if options.serve is None:
-        configured = settings.models_of(options, user)
+        configured = naming.models_of(options, user)
         async with opened(configured, screen, events) as models:
             yield Reached(configured, models)
         return
-    settings.refuse_other_models(options)
+    naming.refuse_other_models(options)
     wanted = sum(settings.strategies_of(options).values()) * issues
     started = Started(model=options.serve, settings=user.serve.model_copy(update={"trajectories": wanted}))
     async with AsyncExitStack() as stack:
         served = await stack.enter_async_context(serving(started.model, started.settings, screen.say))
         screen.say(f"serving {served.model} at {served.base_url}")
-        configured = dict.fromkeys(settings.STAGES, (_endpoint(served),))
+        configured = dict.fromkeys(naming.STAGES, (_endpoint(served),))
         models = await stack.enter_async_context(opened(configured, screen, events))
         port = urlsplit(served.base_url).port
         kept = started.settings.model_copy(update={"port": port})

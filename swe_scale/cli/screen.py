@@ -120,8 +120,9 @@ def interruptible(act: Callable[[], Awaitable[int]], naming: Naming) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseExceptionGroup as group:
-        # The reader of our output has left; whoever started the command knows what to do then.
-        if group.subgroup(BrokenPipeError) is not None:
+        # The reader of our output has left, which rich turns into an exit; whoever started the command knows
+        # what to do then.
+        if group.subgroup((BrokenPipeError, SystemExit)) is not None:
             raise BrokenPipeError from group
         raise
     if code == INTERRUPTED:

@@ -13,6 +13,12 @@ from swe_scale.trajectory.shortened import fitted
 from swe_scale.trees import Trees
 
 
+def shared_part(issue: Issue, context: Context, issue_tokens: int | None) -> str:
+    """Return what the first messages of all conversations on an issue begin with: files and issue."""
+    said = issue if issue_tokens is None else fitted(issue, issue_tokens)
+    return render("shared", files=context.files, issue=said)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """The issue, what is known of it, and the means to work on it."""
@@ -33,8 +39,7 @@ class Setting:
 
     def opening(self, instructions: str) -> tuple[Message, ...]:
         """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
-        issue = self.issue if self.issue_tokens is None else fitted(self.issue, self.issue_tokens)
-        shared = render("shared", files=self.context.files, issue=issue)
+        shared = shared_part(self.issue, self.context, self.issue_tokens)
         return (
             Message(role="system", content=render("system")),
             Message(role="user", content=f"{shared}\n\n{instructions}", shared=len(shared)),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from scripted_server import ScriptedServer
 
 PRICES = '[prices."scripted"]\nprompt = 1000.0\ncompletion = 5000.0\n'
 """US dollars per million tokens."""
+CLOSED = endpoint("http://127.0.0.1:9/v1")
+"""Where nobody listens."""
 Document = dict[str, Any]
 
 
@@ -203,6 +206,15 @@ def test_a_person_reads_ranges_with_what_they_rest_on(desk: Desk) -> None:
     assert 'No price for scripted: set [prices."scripted"]' in text
 
 
+def test_a_reader_that_leaves_is_no_fault(desk: Desk) -> None:
+    command = shlex.join(desk.command("estimate", "a text", "--repo", "repo", "--sandbox", "local", *CLOSED))
+    ran = subprocess.run(
+        ["sh", "-c", f"({command}; echo $? >&2) | true"],
+        cwd=desk.folder, env=desk.variables(), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "Traceback" not in ran.stderr and ran.stderr.rstrip()[-1] in "01"
+
+
 def test_money_goes_by_the_prices(desk: Desk) -> None:
     config = desk.folder / "config.toml"
     config.write_text(PRICES)
@@ -226,7 +238,7 @@ def test_a_rate_makes_gpu_time_exact_in_it(desk: Desk) -> None:
 
 
 def test_without_an_endpoint_it_says_what_it_assumes(desk: Desk) -> None:
-    ran = ask(desk, *endpoint("http://127.0.0.1:9/v1"))
+    ran = ask(desk, *CLOSED)
     assert_clean(ran, 0, "can't be reached", "a context of 32,768 tokens is assumed")
 
 
@@ -239,6 +251,18 @@ def test_a_configured_context_is_not_asked_for(desk: Desk) -> None:
     ran = ask(desk, "--config", str(config))
     assert_clean(ran, 0, "context 8,192 tokens")
     assert "reached" not in ran.stderr
+
+
+def test_a_server_that_a_run_would_start_is_not_started(desk: Desk) -> None:
+    config = desk.folder / "config.toml"
+    config.write_text(f'[serve]\ncommand = ["touch", "{desk.folder}/started"]\ncontext = 8192\n')
+    (desk.folder / "model").mkdir()
+    (desk.folder / "model/config.json").write_text('{"model_type": "qwen2"}')
+    ran = ask(desk, "--serve", "./model", "--config", str(config))
+    assert_clean(ran, 0, "context 8,192 tokens")
+    assert not (desk.folder / "started").exists()
+    refused = ask(desk, "--serve", "./model", *CLOSED)
+    assert_clean(refused, 2, "leave out --base-url and --model")
 
 
 def test_a_budget_below_one_call_is_refused_with_the_numbers_of_the_run(desk: Desk) -> None:
@@ -320,7 +344,7 @@ def test_rows_are_summed_and_bad_ones_named(desk: Desk) -> None:
     ],
 )
 def test_bad_input_is_said_in_a_line_or_two(desk: Desk, arguments: tuple[str, ...], fault: str) -> None:
-    ran = desk.run("estimate", *arguments, "--sandbox", "local", *endpoint("http://127.0.0.1:9/v1"))
+    ran = desk.run("estimate", *arguments, "--sandbox", "local", *CLOSED)
     assert ran.returncode in (1, 2) and "Traceback" not in ran.stderr
     said = complaint(ran)
     assert len(said) <= 2 and fault in said[0]

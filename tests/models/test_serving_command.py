@@ -12,9 +12,6 @@ import anyio
 import pytest
 from serving_kit import ACTING, all_gone, described, noted, reach
 
-from swe_scale.cli.serve import ServeWish, run_serve
-from swe_scale.errors import ModelError, UsageError
-
 CARD = "0, GPU-aaaa1111, NVIDIA GeForce RTX 4090, 24564, 11, 8.9, [N/A]"
 EIGHT_BILLION = {
     "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "hidden_size": 4096,
@@ -38,13 +35,18 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
-def test_a_dry_run_shows_the_command_and_its_reasons(
-    model: Path, card: None, capsys: pytest.CaptureFixture[str]
-) -> None:
+def serve(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the command, which is to end with this code and without a trace."""
+    command = [sys.executable, "-m", "swe_scale", "serve", *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == code and "Traceback" not in ran.stderr, ran.stderr
+    return ran
+
+
+def test_a_dry_run_shows_the_command_and_its_reasons(model: Path, card: None) -> None:
     (model / "config.json").write_text(json.dumps(EIGHT_BILLION))
-    wish = ServeWish(str(model), ("--enforce-eager",), port=8123, trajectories=4, dry_run=True)
-    assert run_serve(wish, None, json=False) == 0
-    shown = capsys.readouterr().out.splitlines()
+    ran = serve(model, "--port", "8123", "--trajectories", "4", "--dry-run", "--", "--enforce-eager")
+    shown = ran.stdout.splitlines()
     command = shlex.split(shown[0])
     assert command[:5] == ["vllm", "serve", str(model), "--served-model-name", "small model"]
     assert command[-1] == "--enforce-eager"
@@ -56,11 +58,10 @@ def test_a_dry_run_shows_the_command_and_its_reasons(
     assert any("conversations of" in line for line in shown)
 
 
-def test_a_dry_run_as_a_document(model: Path, card: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_as_a_document(model: Path, card: None) -> None:
     (model / "config.json").write_text(json.dumps(EIGHT_BILLION))
-    wish = ServeWish(str(model), port=8123, context=8192, host="::1", dry_run=True)
-    assert run_serve(wish, None, json=True) == 0
-    document = json.loads(capsys.readouterr().out)
+    ran = serve(model, "--port", "8123", "--context", "8192", "--host", "::1", "--dry-run", "--json")
+    document = json.loads(ran.stdout)
     assert document["context"] == 8192 and document["at_once"] > 10
     assert document["base_url"] == "http://[::1]:8123/v1"
     words = [word for one in document["settings"] for word in one["words"]]
@@ -68,41 +69,30 @@ def test_a_dry_run_as_a_document(model: Path, card: None, capsys: pytest.Capture
     assert all(one["reason"] for one in document["settings"] + document["left"])
 
 
-def test_a_dry_run_needs_no_gpu(
-    model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_needs_no_gpu(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert run_serve(ServeWish(str(model), port=0, dry_run=True), None, json=False) == 0
-    shown = capsys.readouterr().out
+    shown = serve(model, "--port", "0", "--dry-run").stdout
     assert "--max-model-len auto" in shown and "there is no nvidia-smi" in shown
 
 
 def test_a_model_that_does_not_fit_starts_nothing(tmp_path: Path, model: Path, card: None) -> None:
     large = {**EIGHT_BILLION, "num_hidden_layers": 80, "hidden_size": 8192}
     (model / "config.json").write_text(json.dumps(large))
-    config = configured(tmp_path)
-    with pytest.raises(ModelError, match="don't hold them"):
-        run_serve(ServeWish(str(model), port=0), config, json=False)
+    ran = serve(model, "--port", "0", "--config", configured(tmp_path), code=1)
+    assert "don't hold them" in ran.stderr
     assert noted(tmp_path, "servers") == []
 
 
 def test_vllm_is_asked_for_where_it_is_missing(model: Path, card: None) -> None:
-    with pytest.raises(ModelError, match=r"pip install 'swe-scale\[vllm\]'"):
-        run_serve(ServeWish(str(model), port=0), None, json=False)
+    assert "pip install 'swe-scale[vllm]'" in serve(model, "--port", "0", code=1).stderr
 
 
 @pytest.mark.parametrize(
-    "wish",
-    [
-        ServeWish("no such model"),
-        ServeWish("-x"),
-        ServeWish("a/b", ("stray",)),
-        ServeWish("a/b", ("--port", "1")),
-    ],
+    "given",
+    [("no such model",), ("a/b", "--", "stray"), ("a/b", "--", "--port", "1"), ("a/b", "--port", "x")],
 )
-def test_bad_usage(wish: ServeWish) -> None:
-    with pytest.raises(UsageError):
-        run_serve(wish, None, json=False)
+def test_bad_usage(given: tuple[str, ...]) -> None:
+    serve(*given, code=2)
 
 
 def configured(place: Path, **variables: str) -> Path:
@@ -115,15 +105,6 @@ def configured(place: Path, **variables: str) -> Path:
     return config
 
 
-COMMAND = """
-import sys
-from pathlib import Path
-from swe_scale.cli.serve import ServeWish, run_serve
-wish = ServeWish(sys.argv[1], port=0, host="0.0.0.0")
-sys.exit(run_serve(wish, Path(sys.argv[2]), json=sys.argv[3] == "json"))
-"""
-
-
 @pytest.mark.anyio
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -131,7 +112,9 @@ async def test_it_serves_until_it_is_told_to_end(
     tmp_path: Path, model: Path, number: signal.Signals, form: str
 ) -> None:
     config = configured(tmp_path, ACT_ENGINE="mild")
-    command = [sys.executable, "-c", COMMAND, str(model), str(config), form]
+    options = ["--port", "0", "--host", "0.0.0.0", "--config", str(config)]
+    options += ["--json"] if form == "json" else []
+    command = [sys.executable, "-m", "swe_scale", "serve", str(model), *options]
     async with await anyio.open_process(command, stderr=subprocess.PIPE) as ours:
         assert ours.stdout is not None and ours.stderr is not None
         said = await ours.stdout.receive()

@@ -1,4 +1,4 @@
-"""Puts the pipeline's own load on a served model: the real loop, in which random weights do nothing but talk."""
+"""Puts the pipeline's own load on a served model: the real loop, in which random weights only talk."""
 
 import random
 import sys
@@ -49,11 +49,14 @@ class Sent:
 
     request: Request
     usage: Usage
+    began: float
+    """Seconds of the event loop's clock."""
+    ended: float
 
 
 @dataclass
 class Recorded:
-    """A model that remembers what it was sent, in that order, and what each prompt took."""
+    """A model that remembers what it answered."""
 
     model: Model
     seconds: float = 0.0
@@ -61,7 +64,6 @@ class Recorded:
     arranged: Callable[[Request], Request] = lambda request: request
     """Changes what is sent."""
     sent: list[Sent] = field(default_factory=list)
-    _order: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.name = self.model.name
@@ -72,15 +74,14 @@ class Recorded:
         if not request.step.endswith("/01"):
             await anyio.sleep(self.seconds * random.Random(request.step).uniform(0.5, 1.5))
         asked = self.arranged(request)
-        self._order.append(request.step)
+        began = anyio.current_time()
         reply = await self.model.complete(asked)
-        self.sent.append(Sent(asked, reply.usage))
+        self.sent.append(Sent(asked, reply.usage, began, anyio.current_time()))
         return reply
 
     def in_order(self) -> list[Sent]:
         """Return what was answered in the order in which it was sent."""
-        ranks = {step: rank for rank, step in enumerate(self._order)}
-        return sorted(self.sent, key=lambda one: ranks[one.request.step])
+        return sorted(self.sent, key=lambda one: one.began)
 
 
 async def put(model: Model, load: Load, first: int, *, seeded: bool = True) -> None:
