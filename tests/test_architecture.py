@@ -18,7 +18,7 @@ PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets", "flags"),
-    ("config", "prompts", "patch", "retry", "events", "locks"),
+    ("config", "prompts", "patch", "retry", "events", "locks", "background"),
     ("store",),
     ("ledger", "clock", "statistics"),
     ("repo",),

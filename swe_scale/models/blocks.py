@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from swe_scale.models.pieces import piece_of
 from swe_scale.models.reply import Answer, Malformed, Refusal
 from swe_scale.records import ToolCall
 
@@ -67,17 +68,9 @@ class Blocks:
             Refusal: it is an error.
             Malformed: it is nothing that belongs there.
         """
-        if not line.startswith("data:"):
-            # Empty lines, comments, names of events: the data name them once more.
-            return
-        data = line[5:].strip()
-        try:
-            event = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Malformed(f"sent a piece of a reply that isn't JSON ({data[:60]!r})") from None
-        if not isinstance(event, dict):
-            raise Malformed("sent a piece of a reply in an unknown form")
-        self._take(event)
+        event = piece_of(line)
+        if event is not None:
+            self._take(event)
 
     def message(self, message: dict[str, Any]) -> None:
         """Take over a message, whole or as it stands when it begins.

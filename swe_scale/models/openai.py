@@ -9,10 +9,10 @@ import anyio
 import httpx2
 from openai import AsyncOpenAI, BadRequestError, DefaultAsyncHttpxClient, OpenAIError, Timeout
 
+from swe_scale.background import beside
 from swe_scale.config import OpenAIEndpoint
 from swe_scale.errors import Interrupted, ModelError
 from swe_scale.events import Events
-from swe_scale.models.beside import beside
 from swe_scale.models.chat import body_of
 from swe_scale.models.directory import Entry, find
 from swe_scale.models.endpoint import Endpoint, endpoint_of

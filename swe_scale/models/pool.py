@@ -7,11 +7,11 @@ from typing import Final
 
 import anyio
 
+from swe_scale.background import beside
 from swe_scale.config import Pool
 from swe_scale.errors import EndpointRefused, Interrupted, ModelError
 from swe_scale.events import Events
 from swe_scale.models.affinity import preference
-from swe_scale.models.beside import beside
 from swe_scale.models.faults import Unavailable, Unreachable
 from swe_scale.models.health import Keeper, Patience
 from swe_scale.models.members import Member

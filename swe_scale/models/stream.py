@@ -1,9 +1,9 @@
 """Puts a reply together that comes in pieces, as server-sent events; every piece is doubted."""
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from swe_scale.models.pieces import piece_of
 from swe_scale.models.reply import Answer, Malformed, Refusal, numbers_of
 from swe_scale.records import ToolCall
 
@@ -60,19 +60,12 @@ class Pieces:
             Refusal: it is an error.
             Malformed: it is nothing that belongs there.
         """
-        if not line.startswith("data:"):
-            # Empty lines, comments that keep the connection alive, names of events: an error has data too.
-            return
-        data = line[5:].strip()
-        if data == "[DONE]":
+        if line.startswith("data:") and line[5:].strip() == "[DONE]":
             self.ended = True
             return
-        try:
-            chunk = json.loads(data)
-        except (ValueError, RecursionError):
-            raise Malformed(f"sent a piece of a reply that isn't JSON ({data[:60]!r})") from None
-        if not isinstance(chunk, dict):
-            raise Malformed("sent a piece of a reply in an unknown form")
+        chunk = piece_of(line)
+        if chunk is None:
+            return
         if chunk.get("error"):
             raise Refusal(chunk["error"])
         self._chunks += 1

@@ -9,8 +9,8 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
+from swe_scale.background import background
 from swe_scale.errors import SandboxError
-from swe_scale.sandbox.background import background
 from swe_scale.sandbox.box import Box, Size
 
 

@@ -3,14 +3,13 @@
 import json
 import logging
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import anyio
 import messages_protocol
 import pytest
 from anthropic_server import AnthropicServer
-from backend_kit import BACKENDS, MESSAGES, STEP, Backend, ask, asked, lines, piece, reply
+from backend_kit import MESSAGES, STEP, Backend, ask, asked, lines, piece, reply
 from chat_protocol import Fault, plain
 from messages_protocol import STREAM, Content
 from scripted_server import ScriptedServer
@@ -18,24 +17,8 @@ from scripted_server import ScriptedServer
 from swe_scale.errors import EndpointRefused, ModelError
 from swe_scale.ledger import text_bound
 from swe_scale.models import Model
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    chosen: Backend = request.param
-    return chosen
-
-
-@pytest.fixture
-def server(backend: Backend) -> Iterator[ScriptedServer]:
-    with (
-        without_waiting(),
-        backend.serve(lambda step, body: f"reply to {step}", max_model_len=4096) as server,
-    ):
-        yield server
 
 
 async def test_a_reply(backend: Backend, server: ScriptedServer) -> None:

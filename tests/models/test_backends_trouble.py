@@ -1,10 +1,8 @@
 """What goes wrong with a model behind any network protocol, tried over each."""
 
-from collections.abc import Iterator
-
 import anyio
 import pytest
-from backend_kit import BACKENDS, CHAT, STEP, Backend, ask, asked, reply
+from backend_kit import CHAT, STEP, Backend, ask, asked, reply
 from chat_protocol import Fault, plain
 from chat_script import ANY, LISTING
 from messages_protocol import STREAM
@@ -13,24 +11,8 @@ from scripted_server import ScriptedServer
 from swe_scale.errors import ContextExceeded, EndpointRefused, Interrupted, ModelError
 from swe_scale.models import open_model
 from swe_scale.models.faults import Unavailable, UnknownModel, Unreachable
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest) -> Backend:
-    chosen: Backend = request.param
-    return chosen
-
-
-@pytest.fixture
-def server(backend: Backend) -> Iterator[ScriptedServer]:
-    with (
-        without_waiting(),
-        backend.serve(lambda step, body: f"reply to {step}", max_model_len=4096) as server,
-    ):
-        yield server
 
 
 PASSING = [

@@ -9,8 +9,8 @@ import anyio
 from anyio.abc import ByteStream, SocketListener, SocketStream, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from swe_scale.background import background
 from swe_scale.errors import SandboxError
-from swe_scale.sandbox.background import background
 from swe_scale.sandbox.network.allowed import Refused
 from swe_scale.sandbox.network.request import MOST, Request, parse_head
 from swe_scale.sandbox.network.upstream import Upstream, Ways

@@ -19,3 +19,13 @@ async def background() -> AsyncIterator[TaskGroup]:
             raised = error
     if raised is not None:
         raise raised
+
+
+@asynccontextmanager
+async def beside() -> AsyncIterator[TaskGroup]:
+    """Return such a task group whose tasks are cancelled at the end."""
+    async with background() as tasks:
+        try:
+            yield tasks
+        finally:
+            tasks.cancel_scope.cancel()
