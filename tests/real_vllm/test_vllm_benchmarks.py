@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from own_loop import run_apart
 from vllm_kit import MODEL, tiny_model, vllm_python
 from vllm_served import Served
 
@@ -26,7 +27,7 @@ def test_siblings_get_from_the_cache_what_the_construction_allows(server: Served
     from load import Load
 
     load = Load(issues=1, siblings=3, turns=3, characters=500, reply_tokens=8)
-    possible, shares = serving.one_context(server, load, repeats=1)
+    possible, shares = run_apart(lambda: serving.one_context(server, load, repeats=1))
     assert possible.met
     assert shares.ratio is not None and shares.ratio > 1
 
@@ -34,7 +35,7 @@ def test_siblings_get_from_the_cache_what_the_construction_allows(server: Served
 def test_every_way_to_begin_reads_a_new_text_once(server: Served) -> None:
     import serving
 
-    figures = serving.warming(server, "off", repeats=1)
+    figures = run_apart(lambda: serving.warming(server, "off", repeats=1))
     assert len(figures) == 6
     assert all(0.8 < one.ours < 0.9 for one in figures if "share" in one.name)
 
@@ -48,6 +49,6 @@ def test_the_pipeline_is_measured_beside_the_servers_own_benchmark(server: Serve
         server.base_url, MODEL, str(tiny_model()), (str(vllm_python()), "-W", "ignore", "-c", _BENCH)
     )
     load = Load(issues=2, siblings=2, turns=2, characters=500, reply_tokens=8)
-    tokens, minutes = serving.throughput(place, load, repeats=1)
+    tokens, minutes = run_apart(lambda: serving.throughput(place, load, repeats=1))
     assert tokens.ours > 0 and tokens.baseline is not None and tokens.baseline > 0
     assert minutes.ours > 0
