@@ -49,6 +49,7 @@ _TOO_LONG = re.compile(
     r"|too many tokens|reduce the length|max_new_tokens. must be",
     re.IGNORECASE,
 )
+_TAG = re.compile(r"(?is)<(style|script|head)\b.*?</\1>|</?[a-z!][^<>]*>")
 _PASSING = {408, 409, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529}
 _LATE = {408, 504, 524}
 """A gateway lost patience; the server behind it may have gone on."""
@@ -97,6 +98,11 @@ def refused(status: int, body: object, headers: Mapping[str, str], endpoint: End
         case 400 | 402 | 429 if _is_unpaid(status, body, words):
             return EndpointRefused(
                 endpoint.says(f"has no quota left{said}", "Add credit, or use another endpoint.")
+            )
+        case 501:
+            what = f"offers no chat completions: {status}{said}"
+            return EndpointRefused(
+                endpoint.says(what, "Check base_url: it must be an OpenAI-compatible API.")
             )
         case 429:
             return Unavailable(
@@ -202,7 +208,8 @@ def _words(body: object) -> str:
     if isinstance(body, dict):
         said = body.get("message") or body.get("detail") or body.get("error") or body
         return str(said)
-    return body if isinstance(body, str) else ""
+    # Of a page, which no model server sends, its words say enough.
+    return _TAG.sub(" ", body) if isinstance(body, str) else ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -109,9 +109,13 @@ async def test_what_does_not_pass_is_told_in_the_end(
         (error(404, "The model does not exist", param="model"), "was not found: 404 (The model does not"),
         (error(429, "pay", code="insufficient_quota"), "no quota left (pay)"),
         (Fault(307, b"", {"Location": "https://other/v1"}), "redirects to https://other/v1"),
-        (Fault(400, b"<html>\x00plain"), "refuses the request: 400 (<html>"),
+        (Fault(400, b"<html>\x00plain"), "refuses the request: 400 (?plain)"),
+        (
+            Fault(501, b"<!DOCTYPE HTML><html><head><title>x</title></head><body><p>No POST.</p></body>"),
+            "offers no chat completions: 501 (No POST.)\nCheck base_url",
+        ),
         (Fault(400, b'["odd"]'), "refuses the request: 400"),
-        (Fault(501, b""), "refuses the request: 501"),
+        (Fault(501, b""), "offers no chat completions: 501"),
     ],
 )
 async def test_what_does_not_pass_by_itself_ends_at_once(
