@@ -61,7 +61,8 @@ async def reach(
         return
     naming.refuse_other_models(options)
     wanted = sum(settings.strategies_of(options).values()) * issues
-    started = Started(model=options.serve, settings=user.serve.model_copy(update={"trajectories": wanted}))
+    laid_out = {"trajectories": wanted, "arguments": (*_without_guesses(user), *user.serve.arguments)}
+    started = Started(model=options.serve, settings=user.serve.model_copy(update=laid_out))
     async with AsyncExitStack() as stack:
         served = await stack.enter_async_context(serving(started.model, started.settings, screen.say))
         screen.say(f"serving {served.model} at {served.base_url}")
@@ -85,6 +86,11 @@ async def reach_again(
         if started is not None:
             await stack.enter_async_context(serving(started.model, started.settings, screen.say))
         yield await stack.enter_async_context(opened(configured, screen, events))
+
+
+def _without_guesses(user: UserConfig) -> tuple[str, ...]:
+    """Return what leaves speculation out where a stage samples with `min_p`, which vLLM refuses beside it."""
+    return ("--speculative-config=",) if any(one.min_p for one in user.sampling.values()) else ()
 
 
 def _endpoint(served: Served) -> OpenAIEndpoint:

@@ -80,7 +80,8 @@ async def _bounded(topic: str, probe: _Probe, seconds: float) -> Finding:
     """Return what the probe found, or that it took too long or broke."""
     try:
         with anyio.fail_after(seconds):
-            return await probe()
+            # Of several endpoints each is a topic of its own.
+            return (await probe()).model_copy(update={"topic": topic})
     except TimeoutError:
         return Finding(topic=topic, status="warn", text=f"no answer within {seconds:g} s")
     except Exception as error:

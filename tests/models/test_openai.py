@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from scripted_server import ScriptedServer
 from swe_scale.config import OpenAIEndpoint
 from swe_scale.errors import ContextExceeded, EndpointRefused, ModelError
 from swe_scale.models import Model, open_model
-from swe_scale.models.openai import DEFAULT_CONTEXT
+from swe_scale.models.directory import Entry
+from swe_scale.models.endpoint import endpoint_of
+from swe_scale.models.openai import DEFAULT_CONTEXT, OpenAIModel, connected
 from swe_scale.records import Completion, Message, Request, Sampling
 from swe_scale.retry import without_waiting
 
@@ -303,3 +306,16 @@ async def test_the_key_shows_up_nowhere(
         texts += [repr(value) for value in vars(model).values()]
     assert "[key]" in "".join(texts)
     assert canary not in "".join(texts) + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("entry", "local", "ahead"),
+    [(Entry(), False, True), (Entry(), True, False), (Entry(server="vllm"), False, False)],
+)
+async def test_the_first_sibling_goes_ahead_where_that_fills_the_cache(
+    server: ScriptedServer, entry: Entry, local: bool, ahead: bool
+) -> None:
+    chosen = config(server)
+    endpoint = dataclasses.replace(endpoint_of(chosen), local=local)
+    async with connected(chosen) as client:
+        assert (OpenAIModel(client, endpoint, chosen, entry).ahead is not None) is ahead
