@@ -112,7 +112,10 @@ def plan(config: RunConfig) -> tuple[Assignment, ...]:
     """Return the trajectories that a configuration asks for, numbered from 1, each with its own seed."""
     names = [name for name, count in config.strategies.items() for _ in range(count)]
     drawn = config.sampling_of("trajectory")
-    return tuple(Assignment(index, name, sampling(drawn, index)) for index, name in enumerate(names, start=1))
+    return tuple(
+        Assignment(index, name, sampling(drawn, index), config.named.get(name))
+        for index, name in enumerate(names, start=1)
+    )
 
 
 def sampling(stage: StageSampling, index: int) -> Sampling:

@@ -46,6 +46,24 @@ class Issue(Record):
     images: tuple[str, ...] = ()
 
 
+class Service(Record):
+    """A server beside the code under test, such as PostgreSQL: reached by its own cell alone."""
+
+    name: str
+    port: int = Field(ge=1, le=65_535)
+    """On which it listens, on the cell's own loopback."""
+    command: str = ""
+    """Shell line that runs it in the foreground, from what set-up has installed."""
+    image: str = ""
+    """Container image that runs it, in place of `command`."""
+    ready: str = ""
+    """Shell line that exits with 0 as soon as it can be used. Empty: as soon as the port is open."""
+    reset: str = ""
+    """Shell line that brings it back to its first state. Empty: a fresh one per cell."""
+    variables: Mapping[str, str] = {}
+    """For the service; of those that clients need, `[environment]` tells the commands."""
+
+
 class Environment(Record):
     """Where checks run: an image or a prepared root, and how the repository's tests are started."""
 
@@ -67,6 +85,9 @@ class Environment(Record):
     """Name of the language profile that was recognised."""
     variables: Mapping[str, str] = {}
     """Non-secret environment variables of every command, PATH among them where set-up changed it."""
+    subdir: str = ""
+    """Folder of the work tree in which set-up and the repository's tests run; empty is its root."""
+    services: tuple[Service, ...] = ()
 
 
 class ContextFile(Record):
@@ -240,7 +261,8 @@ class Check(Record):
     kind: CheckKind
     author: int | None = None
     """Index of the trajectory that wrote it; None for the repository's own tests and for foreign ones."""
-    language: Literal["python", "sh"] = "python"
+    language: str = "python"
+    """`python`, `sh`, or another that a profile knows how to run."""
     foreign: bool = False
     """Not written for the exit codes above: 0 passes, anything else fails."""
 
@@ -251,7 +273,7 @@ class Check(Record):
         kind: CheckKind,
         *,
         author: int | None = None,
-        language: Literal["python", "sh"] = "python",
+        language: str = "python",
         foreign: bool = False,
     ) -> "Check":
         """Return the check with its id."""

@@ -89,7 +89,7 @@ class Attack:
     @property
     def check(self) -> Check:
         """What it meets."""
-        return Check.of(self.script, "reproduction", language=self.language)  # type: ignore[arg-type]
+        return Check.of(self.script, "reproduction", language=self.language)
 
 
 def changes(files: Mapping[str, str | bytes], modes: Mapping[str, Mode] | None = None) -> Changes:

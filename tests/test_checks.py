@@ -45,7 +45,7 @@ async def says(
     """Return what a check says of the tree with these modules added."""
     changes = {name: File(mode="100644", data=text.encode()) for name, text in (modules or {}).items()}
     tree = await desk.trees.write(desk.trees.base, changes)
-    check = Check.of(script, "reproduction", language=language, foreign=foreign)  # type: ignore[arg-type]
+    check = Check.of(script, "reproduction", language=language, foreign=foreign)
     return await desk.setting.cells.verdict(check, tree if changes else BASE)
 
 

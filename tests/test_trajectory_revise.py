@@ -298,7 +298,7 @@ async def test_crlf_files_keep_their_ends(tmp_path: Path) -> None:
 
 async def test_unknown_strategies_are_named() -> None:
     with pytest.raises(UsageError, match="there is no strategy 'magic'; known are: revise, agent"):
-        find_strategy("magic")
+        find_strategy(Assignment(1, "magic", Sampling()))
 
 
 async def test_progress_is_reported(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ async def _configured(
         return naming.models_of(options, user)
     naming.refuse_other_models(options)
     at_a_time = 1 if question.rows is None else question.issues
-    wanted = sum(settings.strategies_of(options).values()) * at_a_time
+    wanted = sum(settings.strategies_of(options, user).values()) * at_a_time
     address, length = f"http://{user.serve.host}:{user.serve.port}/v1", user.serve.context
     try:
         launch = await prepare(options.serve, user.serve.model_copy(update={"trajectories": wanted}))

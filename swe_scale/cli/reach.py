@@ -60,7 +60,7 @@ async def reach(
             yield Reached(configured, models)
         return
     naming.refuse_other_models(options)
-    wanted = sum(settings.strategies_of(options).values()) * issues
+    wanted = sum(settings.strategies_of(options, user).values()) * issues
     laid_out = {"trajectories": wanted, "arguments": (*_without_guesses(user), *user.serve.arguments)}
     started = Started(model=options.serve, settings=user.serve.model_copy(update=laid_out))
     async with AsyncExitStack() as stack:

@@ -8,6 +8,7 @@ from typing import get_args
 from swe_scale.cli.naming import STAGES
 from swe_scale.cli.options import SolveOptions
 from swe_scale.config import (
+    OWN_STRATEGIES,
     Bubblewrap,
     Budget,
     Docker,
@@ -19,11 +20,12 @@ from swe_scale.config import (
     SandboxConfig,
     Stage,
     StageSampling,
+    StrategyConfig,
     UserConfig,
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
-from swe_scale.trajectory import find_strategy
+from swe_scale.trajectory import offered
 
 _SAMPLES, _TURNS = 10, 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
@@ -74,7 +76,7 @@ def network_of(options: SolveOptions, user: UserConfig) -> Network:
     return Network.model_validate({**user.network.model_dump(), "mode": options.network})
 
 
-def strategies_of(options: SolveOptions) -> dict[str, int]:
+def strategies_of(options: SolveOptions, user: UserConfig) -> dict[str, int]:
     """Return how many trajectories each strategy gets.
 
     Raises:
@@ -89,8 +91,20 @@ def strategies_of(options: SolveOptions) -> dict[str, int]:
         name, _, count = text.partition("=")
         if not count.isdecimal() or int(count) < 1:
             raise UsageError(f"--strategy {text!r}: write NAME=COUNT, for instance revise=4.")
-        find_strategy(name)
+        named_strategy(name, user)
         found[name] = found.get(name, 0) + int(count)
+    return found
+
+
+def named_strategy(name: str, user: UserConfig) -> StrategyConfig | None:
+    """Return what a strategy's name stands for; None where another package knows that.
+
+    Raises:
+        UsageError: nobody knows the name.
+    """
+    found = user.strategies.get(name) or OWN_STRATEGIES.get(name)
+    if found is None:
+        offered(name, user.strategies)
     return found
 
 
@@ -129,13 +143,15 @@ def run_config(
         UsageError: an option can't be used, or more is asked for than the context holds.
     """
     budget = budget_of(options)
-    named = {one.model for several in models.values() for one in several}
-    unpriced = sorted(named - user.prices.keys())
+    asked = {one.model for several in models.values() for one in several}
+    unpriced = sorted(asked - user.prices.keys())
     if budget.usd is not None and unpriced:
         raise UsageError(
             f'--budget in usd needs a price: set [prices."{unpriced[0]}"] prompt and completion, '
             "in US dollars per million tokens, in the configuration."
         )
+    strategies = strategies_of(options, user)
+    named = {name: named_strategy(name, user) for name in strategies}
     sampling = {stage: _sampling(options, user, stage, context_length) for stage in STAGES}
     reply = max(one.reply_tokens or 0 for one in sampling.values())
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
@@ -150,7 +166,8 @@ def run_config(
         sampling=sampling,
         sandbox=sandbox_of(options, user),
         network=network_of(options, user),
-        strategies=strategies_of(options),
+        strategies=strategies,
+        named={name: one for name, one in named.items() if one is not None},
         turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
         context_tokens=files,
         issue_tokens=context_length // 6,

@@ -15,14 +15,17 @@ from swe_scale.config.models import (
 )
 from swe_scale.config.run import Budget, GitHubConfig, RunConfig, Stage, UserConfig
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
+from swe_scale.config.strategies import OWN_STRATEGIES, Exec, Prompted, Start, StrategyConfig
 
 __all__ = [
+    "OWN_STRATEGIES",
     "AnthropicEndpoint",
     "Bubblewrap",
     "Budget",
     "Config",
     "Docker",
     "Endpoint",
+    "Exec",
     "GitHubConfig",
     "Limits",
     "Local",
@@ -31,12 +34,15 @@ __all__ = [
     "OpenAIEndpoint",
     "Pool",
     "Price",
+    "Prompted",
     "RunConfig",
     "SandboxConfig",
     "ScriptedReplies",
     "Serve",
     "Stage",
     "StageSampling",
+    "Start",
+    "StrategyConfig",
     "UserConfig",
     "cache_folder",
     "dump_toml",

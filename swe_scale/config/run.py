@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
+from swe_scale.config.strategies import StrategyConfig
 
 
 class GitHubConfig(Config):
@@ -26,7 +27,7 @@ class Budget(Config):
     minutes: float | None = Field(default=None, gt=0)
 
 
-Stage = Literal["trajectory", "selection"]
+Stage = Literal["environment", "plan", "trajectory", "selection"]
 """What a model is used for."""
 
 _WRITING = 1.25
@@ -41,6 +42,8 @@ class UserConfig(Config):
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all."""
     sampling: Mapping[Stage, StageSampling] = {}
+    strategies: Mapping[str, StrategyConfig] = {}
+    """Named strategies, for `--strategy NAME=COUNT`."""
     serve: Serve = Serve()
     sandbox: SandboxConfig | None = None
     network: Network = Network()
@@ -66,6 +69,10 @@ class RunConfig(Config):
     network: Network = Network()
     strategies: Mapping[str, int]
     """Trajectories per strategy, in this order."""
+    named: Mapping[str, StrategyConfig] = {}
+    """What these names stand for; one that isn't here comes from another package."""
+    strategy_models: Mapping[str, ModelConfig] = {}
+    """By strategy, for those that name a model of their own."""
     turns: int = Field(ge=1)
     """Replies per trajectory."""
     context_tokens: int = Field(ge=0)
@@ -78,6 +85,10 @@ class RunConfig(Config):
     limits: Limits = Limits()
     regression_seconds: float = Field(default=600.0, ge=0)
     """Wall clock for the repository's own tests per candidate; 0 leaves them out."""
+    backtrack: bool = True
+    """Whether an agent is put back to its best state after its check's result got worse twice."""
+    format: bool = True
+    """Whether the project's own formatter and hooks are run over every candidate."""
     cells: int = Field(default=2, ge=1)
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}

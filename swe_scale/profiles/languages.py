@@ -17,11 +17,27 @@ class Runner(Record):
 
     command: str
     """Shell line; `{tests}` stands for the paths of test files."""
-    report: Literal["junit", "lines"]
+    matches: str = ""
+    """Regular expression by which a shell line is known to start it."""
+    report: str
+    """Form of its report, by the name of the reader: `junit`, `lines`, …"""
+    reports: str = ""
+    """Pattern of the files that it reports to by itself, below the work tree; empty: those that flags name."""
     flags: str = ""
     """Put before the paths; `{report}` is where the report goes, `{root}` the work tree."""
     finished: tuple[int, ...]
     """Exit codes after which the report is whole."""
+    selects: Literal["files", "folders", "suite"] = "files"
+    """What `{tests}` stands for: test files, their folders, or nothing, since all are run."""
+
+
+class CheckRun(Record):
+    """How a check in a language is run."""
+
+    suffix: str
+    """Of its file, without the dot."""
+    command: str
+    """Shell line; `{script}` is the check's file, `{scratch}` an empty folder."""
 
 
 class Profile(Record):
@@ -46,6 +62,8 @@ class Profile(Record):
     shadowing: tuple[str, ...]
     """Modules that, new at a source root, would be loaded in place of what is installed."""
     runners: Mapping[str, Runner]
+    check: CheckRun | None = None
+    """None: checks are written in shell."""
 
     def is_test_file(self, path: str) -> bool:
         """Return whether a runner can be given this path."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
 from swe_scale.events import Events
-from swe_scale.records import Changes, Environment, Execution, Record
+from swe_scale.records import Changes, Environment, Execution, Record, Service
 
 __all__ = ["Backend", "Recipe", "Sandbox", "Template", "open_backend"]
 
@@ -26,6 +26,15 @@ class Recipe(Record):
     profile: str | None = None
     python: bool = False
     """Whether a virtual environment is made first and put at the front of PATH."""
+    python_version: str = ""
+    """Version of its interpreter, such as `3.9`. Empty: the backend's own."""
+    needs: tuple[str, ...] = ()
+    """Toolchains that the place must have, by the names of profiles: `node`, `native`, `go`, …"""
+    variables: Mapping[str, str] = {}
+    """Non-secret environment variables of every command."""
+    subdir: str = ""
+    """Folder of the work tree in which set-up and the repository's tests run; empty is its root."""
+    services: tuple[Service, ...] = ()
 
 
 class Sandbox(Protocol):

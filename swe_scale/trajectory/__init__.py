@@ -1,17 +1,18 @@
 """One attempt at an issue; strategies are grammars over one loop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol
 
+from swe_scale.config import OWN_STRATEGIES, Prompted
 from swe_scale.errors import UsageError
 from swe_scale.records import Check, Execution
 from swe_scale.trajectory.setting import Assignment, Setting
 from swe_scale.trajectory.tools import Offered
 
-__all__ = ["Act", "Assignment", "Setting", "Strategy", "find_strategy"]
+__all__ = ["Act", "Assignment", "Setting", "Strategy", "find_strategy", "offered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +53,37 @@ class Strategy(Protocol):
 Opener = Callable[[Setting, Assignment], AbstractAsyncContextManager[Strategy]]
 
 
-def find_strategy(name: str) -> Opener:
+def find_strategy(assignment: Assignment) -> Opener:
     """Return a strategy of ours, or one that another package offers under `swe_scale.strategies`.
 
     Raises:
         UsageError: there is none of that name.
     """
-    match name:
-        case "revise":
+    match assignment.settings or OWN_STRATEGIES.get(assignment.strategy):
+        case Prompted(kind="revise"):
             from swe_scale.trajectory.revise import open_revise
 
             return open_revise
-        case "agent":
+        case Prompted(kind="agent"):
             from swe_scale.trajectory.agent import open_agent
 
             return open_agent
-    offered = {point.name: point for point in entry_points(group="swe_scale.strategies")}
-    if name not in offered:
-        known = ", ".join(["revise", "agent", *sorted(offered)])
+    found: Opener = offered(assignment.strategy).load()
+    return found
+
+
+def offered(name: str, configured: Iterable[str] = ()) -> EntryPoint:
+    """Return a strategy of another package.
+
+    Args:
+        name: under which it is offered.
+        configured: names that are known besides, for the message.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    points = {point.name: point for point in entry_points(group="swe_scale.strategies")}
+    if name not in points:
+        known = ", ".join(dict.fromkeys([*OWN_STRATEGIES, *sorted(configured), *sorted(points)]))
         raise UsageError(f"there is no strategy {name!r}; known are: {known}")
-    opener: Opener = offered[name].load()
-    return opener
+    return points[name]

@@ -30,13 +30,13 @@ async def run(setting: Setting, assignment: Assignment) -> Trajectory:
         StoreError: the record can't be written.
     """
     path = f"{setting.issue.id}/trajectory/{assignment.index:02}"
-    async with find_strategy(assignment.strategy)(setting, assignment) as strategy:
+    async with find_strategy(assignment)(setting, assignment) as strategy:
         tools = tuple(offered.tool for offered in strategy.tools)
         conversation = Conversation(path, setting.model, setting.ledger, assignment.sampling, tools)
         turns: list[Turn] = []
         end = _End("budget", "the time is over")
         with anyio.CancelScope(deadline=setting.deadline):
-            end = await _converse(setting, strategy, conversation, turns)
+            end = await _converse(setting, strategy, conversation, turns, assignment.guidance)
         patch = await setting.trees.patch(strategy.tree)
         setting.events.emit("trajectory", end.outcome + (f": {end.error}" if end.error else ""), path)
         return Trajectory(
@@ -56,9 +56,9 @@ async def run(setting: Setting, assignment: Assignment) -> Trajectory:
 
 
 async def _converse(
-    setting: Setting, strategy: Strategy, conversation: Conversation, turns: list[Turn]
+    setting: Setting, strategy: Strategy, conversation: Conversation, turns: list[Turn], guidance: str
 ) -> _End:
-    asked = setting.opening(strategy.instructions())
+    asked = setting.opening("\n\n".join(filter(None, (strategy.instructions(), guidance))))
     try:
         for number in range(1, setting.turns + 1):
             completion = await conversation.ask(number, asked)

@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 
 from swe_scale.checks import Cells
+from swe_scale.config import ModelConfig, StrategyConfig
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.prompts import render
-from swe_scale.records import Context, Issue, Message, Sampling
+from swe_scale.records import Check, Context, Issue, Message, Sampling
 from swe_scale.trajectory.shortened import fitted
 from swe_scale.trees import Trees
 
@@ -36,6 +37,10 @@ class Setting:
     """When trajectories end with what they have, on the event loop's clock."""
     issue_tokens: int | None = None
     """Estimated tokens of the issue's text beyond which it is cut. None: it never is."""
+    endpoint: ModelConfig | None = None
+    """Where the model is served, for agents that ask it by themselves."""
+    backtrack: bool = True
+    """Whether an agent is put back to its best state after its check's result got worse twice."""
 
     def opening(self, instructions: str) -> tuple[Message, ...]:
         """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
@@ -54,4 +59,13 @@ class Assignment:
     """From 1, unique within the issue."""
     strategy: str
     sampling: Sampling
+    settings: StrategyConfig | None = None
+    """What the strategy's name stands for; None: it comes from another package."""
     plan: str = ""
+    """What it was given to begin with, in words: a plan, or notes of earlier trajectories."""
+    guidance: str = ""
+    """What the model is told of it and of the prompt's variant, after the strategy's instructions."""
+    tree: str | None = None
+    """Tree from which it begins. None: the untouched one."""
+    check: Check | None = None
+    """Check with which it begins."""

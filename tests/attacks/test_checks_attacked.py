@@ -286,7 +286,7 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 async def test_an_honest_change_passes_without_a_flag(desk: Desk, name: str, layout: str) -> None:
     script, language = HONEST[name]
-    check = Check.of(script, "reproduction", language=language)  # type: ignore[arg-type]
+    check = Check.of(script, "reproduction", language=language)
     verdict = await judged(desk, check, changes(LAYOUTS[layout]))
     assert (verdict.outcome, verdict.flags) == ("pass", ()), verdict.execution.output
 
