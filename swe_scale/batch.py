@@ -14,15 +14,15 @@ import anyio
 from pydantic import ValidationError
 
 from swe_scale.checks.cache import VerdictCache
-from swe_scale.config import ModelConfig, RunConfig, Serve, Stage, cache_folder, explain
+from swe_scale.config import ModelConfig, RunConfig, Serve, cache_folder, explain
 from swe_scale.environment import Options
 from swe_scale.errors import EndpointRefused, StoreError, SweScaleError, UsageError, unwrapped
 from swe_scale.events import Events
 from swe_scale.models import Model, open_model
 from swe_scale.pipeline import Means, solution_key, solve
-from swe_scale.records import Issue, Record, Solution, digest
+from swe_scale.records import Issue, Record, Solution
 from swe_scale.repo import Repository
-from swe_scale.repo.source import redacted
+from swe_scale.repo.source import kept_at
 from swe_scale.sandbox import Backend, open_backend
 from swe_scale.store import Key, Steps
 from swe_scale.store.sqlite import open_store
@@ -77,7 +77,7 @@ class Session:
     config: RunConfig
     steps: Steps
     backend: Backend
-    models: Mapping[Stage, tuple[Model, ...]]
+    models: Mapping[str, tuple[Model, ...]]
     cache: VerdictCache
     events: Events
     slots: anyio.CapacityLimiter
@@ -107,15 +107,15 @@ def make_folder(folder: Path) -> None:
 
 
 def repository_folder(source: str) -> Path:
-    """Return where a repository's objects are kept; a password in its address makes no difference."""
-    return cache_folder() / "repositories" / digest(redacted(source))
+    """Return where a repository's objects are kept; see `kept_at`."""
+    return kept_at(source)
 
 
 @asynccontextmanager
 async def open_session(
     folder: Path,
     config: RunConfig,
-    models: Mapping[Stage, tuple[Model, ...]],
+    models: Mapping[str, tuple[Model, ...]],
     events: Events,
     cache: Path | None = None,
 ) -> AsyncIterator[Session]:
@@ -145,12 +145,12 @@ async def open_session(
 
 @asynccontextmanager
 async def open_models(
-    configured: Mapping[Stage, tuple[ModelConfig, ...]], events: Events
-) -> AsyncIterator[dict[Stage, tuple[Model, ...]]]:
-    """Open the models of each stage; what is configured alike is opened once.
+    configured: Mapping[str, tuple[ModelConfig, ...]], events: Events
+) -> AsyncIterator[dict[str, tuple[Model, ...]]]:
+    """Open the models of each stage and strategy; what is configured alike is opened once.
 
     Args:
-        configured: by stage.
+        configured: by what asks them.
         events: where it is reported how the endpoints do.
 
     Raises:

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from swe_scale.diversity import diversity
 from swe_scale.errors import ModelError
 from swe_scale.ranking import Evidence, Ranking
 from swe_scale.records import Decision, Issue, Ranked, Solution, Trajectory, TrajectoryOutcome, Usage
@@ -66,6 +67,7 @@ def conclude(issue: Issue, made: Made, ranking: Ranking, choice: Choice | None) 
         usage=Usage(),
         stages={},
         seconds={},
+        diversity=diversity(made.trajectories, made.evidence),
     )
 
 

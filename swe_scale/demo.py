@@ -110,7 +110,7 @@ async def run_demo(
     text = await anyio.Path(data / "issue.md").read_text(encoding="utf-8")
     issue = draft_of_text(text, _ID).on(str(repository), commit)
     async with (
-        open_models(config.models, events) as models,
+        open_models(config.asked, events) as models,
         open_session(run, config, models, events, cache=work / "cache") as session,
     ):
         return await solve_task(Task(issue=issue, options=Options()), session)

@@ -5,6 +5,7 @@ SweScaleError                 exit 1
 ├── RepositoryError           exit 1   git, the repository's content, its objects
 ├── PatchError                exit 1   a patch that doesn't apply or leaves the work tree
 ├── EnvironmentFailure        exit 1   the environment can't be built
+│   └── SetUpFailed           exit 1   one of its commands failed; a model may propose others
 ├── SandboxError              exit 1   the sandbox backend failed (daemon, kernel, image)
 │   └── TooLarge              –        more was changed in a sandbox than a patch may hold; its agent is told
 ├── ModelError                exit 1   the endpoint failed for good
@@ -42,6 +43,16 @@ class PatchError(SweScaleError):
 
 class EnvironmentFailure(SweScaleError):
     """The environment in which checks run can't be built."""
+
+
+class SetUpFailed(EnvironmentFailure):
+    """A command of the set-up failed."""
+
+    def __init__(self, text: str, *, command: str, output: str) -> None:
+        super().__init__(text)
+        self.command = command
+        self.output = output
+        """The end of what it said."""
 
 
 class SandboxError(SweScaleError):

@@ -4,6 +4,8 @@ from typing import Final
 
 EXITED: Final = "exit-not-its-own"
 """The check ended with 0, but not by itself: the code under test ended it, or bent what it says no with."""
+UNGUARDED: Final = "end-unguarded"
+"""Nothing tells whether the check or the code under test ended its process: its language has no launcher."""
 FORGED: Final = "forged"
 """A control of the candidate passed, though the same check was made to say no at its end."""
 BLIND: Final = "blind"
@@ -18,6 +20,8 @@ TAMPERED: Final = "tampered"
 """The runner's report can't be true: it is wrong on tests of our own, or differs from what was printed."""
 UNWATCHED: Final = "runner-unwatched"
 """Tests of our own can't run beside the repository's, so nothing shows whether the report is true."""
+SLOW: Final = "slow-before"
+"""The tests came near their time limit on the untouched code, so a time-out is not the candidate's fault."""
 
 CHEATS: Final = frozenset({FORGED, TAMPERED})
 """Those that speak against the candidate itself, whatever else it passes."""

@@ -1,6 +1,7 @@
 """Books every call of every stage, and lets none begin whose bound doesn't fit the budget."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
@@ -30,6 +31,13 @@ def money(usage: Usage, price: Price | None) -> float:
     fresh = usage.prompt_tokens - usage.cached_tokens - usage.written_tokens
     prompt = fresh * price.prompt + usage.cached_tokens * cached + usage.written_tokens * written
     return (prompt + usage.completion_tokens * price.completion) / 1e6
+
+
+@dataclass(slots=True)
+class Bill:
+    """What a call under way is known to cost; its bound until something is known."""
+
+    usage: Usage
 
 
 @dataclass(slots=True)
@@ -67,12 +75,11 @@ class Ledger:
         recorded = self.steps.recorded(key, Completion)
         if recorded is not None:
             return recorded
-        bound, price = self._bound(request, prompt_bound), self.prices.get(request.model)
+        bound = self.bound(request.model, prompt_bound, request.sampling.max_tokens)
 
         async def priced() -> Completion:
             reply = await call()
-            usage = reply.usage.model_copy(update={"usd": money(reply.usage, price), "calls": 1})
-            return reply.model_copy(update={"usage": usage})
+            return reply.model_copy(update={"usage": self.priced(request.model, reply.usage)})
 
         try:
             return await self._try(key, bound, priced)
@@ -86,6 +93,43 @@ class Ledger:
             return await self._try(key, bound, priced)
 
         return await retrying(0, Interrupted)(again)
+
+    @asynccontextmanager
+    async def paying(self, path: str, bound: Usage) -> AsyncIterator[Bill]:
+        """Reserve the bound of a call that isn't a step, and book what its bill says when the context ends.
+
+        Raises (on entry):
+            BudgetExceeded: the bound doesn't fit what is left.
+            StoreError: it can't be written.
+        """
+        await self._admit(bound)
+        self._number += 1
+        number = self._number
+        self._reserved[number] = bound
+        bill = Bill(Usage())
+        try:
+            entry = await self.steps.store.reserve(path, bound)
+            bill.usage = bound
+            try:
+                yield bill
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await self.steps.store.settle(entry, bill.usage)
+        finally:
+            self._settled(number, path, bill.usage)
+
+    def priced(self, model: str, usage: Usage) -> Usage:
+        """Return the usage of one call with its money."""
+        return usage.model_copy(update={"usd": money(usage, self.prices.get(model)), "calls": 1})
+
+    def bound(self, model: str, prompt: int, completion: int) -> Usage:
+        """Return the most that a call can cost, given the most of its tokens."""
+        price = self.prices.get(model)
+        bound = Usage(calls=1, prompt_tokens=prompt, completion_tokens=completion)
+        # Whether the prompt is new, in the cache or on its way there isn't known before.
+        cached = bound.model_copy(update={"cached_tokens": prompt})
+        written = bound.model_copy(update={"written_tokens": prompt})
+        return bound.model_copy(update={"usd": max(money(one, price) for one in (bound, cached, written))})
 
     async def _try(self, key: Key, bound: Usage, call: Callable[[], Awaitable[Completion]]) -> Completion:
         """Make the call once, if its bound fits, and book what it cost."""
@@ -109,11 +153,14 @@ class Ledger:
             cost = cost if getattr(error, "charged", True) else Usage()
             raise
         finally:
-            del self._reserved[number]
-            self._book(key.path, cost)
-            self._freed.set()
-            self._freed = anyio.Event()
-            self.events.emit("usage", "", key.path, self.spent)
+            self._settled(number, key.path, cost)
+
+    def _settled(self, number: int, path: str, cost: Usage) -> None:
+        del self._reserved[number]
+        self._book(path, cost)
+        self._freed.set()
+        self._freed = anyio.Event()
+        self.events.emit("usage", "", path, self.spent)
 
     async def _admit(self, bound: Usage) -> None:
         """Wait while only the bounds of calls in flight stand in the way; they cost less than that."""
@@ -141,14 +188,6 @@ class Ledger:
                 f"the next call may cost {bound.usd:.4f} USD; of {self.budget.usd:.2f} "
                 f"{max(0.0, self.budget.usd - held.usd):.4f} are left"
             )
-
-    def _bound(self, request: Request, prompt_bound: int) -> Usage:
-        price = self.prices.get(request.model)
-        bound = Usage(calls=1, prompt_tokens=prompt_bound, completion_tokens=request.sampling.max_tokens)
-        # Whether the prompt is new, in the cache or on its way there isn't known before.
-        cached = bound.model_copy(update={"cached_tokens": prompt_bound})
-        written = bound.model_copy(update={"written_tokens": prompt_bound})
-        return bound.model_copy(update={"usd": max(money(one, price) for one in (bound, cached, written))})
 
     def _book(self, path: str, usage: Usage) -> None:
         stage = path.removeprefix(f"{self.issue}/").partition("/")[0]

@@ -5,24 +5,28 @@ from dataclasses import dataclass, replace
 
 import anyio
 
+from swe_scale.building import Builder, Repairer
 from swe_scale.checks import Cells
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.clock import Clock
 from swe_scale.conclusion import Made, conclude, without_candidates
-from swe_scale.config import RunConfig, Stage, StageSampling
+from swe_scale.config import Prompted, RunConfig, Stage, StageSampling, own_model
 from swe_scale.context import find
-from swe_scale.environment import Options, prepare
+from swe_scale.environment import Options
 from swe_scale.errors import BudgetExceeded, unwrapped
 from swe_scale.events import Events
+from swe_scale.formatting import Style
+from swe_scale.judging import Judging
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
+from swe_scale.planning import Planner
 from swe_scale.policy import Fixed, Move
 from swe_scale.ranking import Ranking, rank
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend
-from swe_scale.search import Search
+from swe_scale.search import Search, Writer
 from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps
 from swe_scale.trajectory import Assignment, Setting
@@ -30,6 +34,8 @@ from swe_scale.trees import Trees
 
 _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
+_LEAST_NOTES = 800
+"""Estimated tokens; otherwise notes may have a quarter of what files may."""
 _READ = 1 << 20
 """Bytes of a file beyond which it isn't considered as context."""
 
@@ -41,13 +47,17 @@ class Means:
     repository: Repository
     steps: Steps
     backend: Backend
-    models: Mapping[Stage, tuple[Model, ...]]
-    """By stage, one or several."""
+    models: Mapping[str, tuple[Model, ...]]
+    """By stage, one or several, and by `strategies.NAME` those that are a strategy's own."""
     options: Options
     """How the environment is found."""
     cache: VerdictCache
     events: Events
     slots: anyio.CapacityLimiter
+
+    def asked(self, stage: Stage) -> tuple[Model, ...]:
+        """Return the models of a stage: the trajectories' where it has none of its own."""
+        return self.models.get(stage) or self.models["trajectory"]
 
 
 async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
@@ -79,8 +89,12 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
     trees = Trees(repository, await repository.tree_of(issue.base_commit))
     for note in await repository.notes(trees.base):
         events.emit("note", note, issue.id)
+    drawn = sampling(config.sampling_of("environment"), 1)
+    asked = means.asked("environment")[0]
+    repairer = Repairer(asked, ledger, drawn, events, issue.id, config.repair_rounds)
     with clock.bounded_stage("environment"):
-        environment = await prepare(means.backend, repository, issue.base_commit, means.options, events)
+        builder = Builder(means.backend, events, repairer)
+        environment = await builder.environment(repository, issue.base_commit, means.options)
     with clock.bounded_stage("context"):
         context = await _context(issue, means, trees, config.context_tokens)
     async with means.backend.open(environment) as template:
@@ -88,24 +102,51 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
             issue.id, environment, template, means.steps, means.cache, events,
             config.limits, means.slots, trees,
         )  # fmt: skip
-        writers = means.models["trajectory"]
         setting = Setting(
-            issue, context, trees, cells, ledger, writers[0], events, config.turns,
-            clock.trajectories_end, config.issue_tokens,
+            issue, context, trees, cells, ledger, means.models["trajectory"][0], events, config.turns,
+            clock.trajectories_end, config.issue_tokens, backtrack=config.backtrack,
         )  # fmt: skip
-        neighbours = Neighbours(cells, trees, config.regression_seconds)
-        search = Search(setting, writers, Fixed(), plan(config), neighbours, config.record_all, clock.end)
+        search = _search(setting, means, config, clock)
         with clock.stage("search"):
             await search.run()
         ranking = rank(search.evidence())
         choice = None
         choosing = replace(setting, turns=config.selection_turns)
         with clock.stage("selection"), anyio.CancelScope(deadline=clock.end):
-            choice = await _choose(choosing, means.models["selection"], search, ranking, config)
+            choice = await _choose(choosing, means.asked("selection"), search, ranking, config)
     made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
     solution = conclude(issue, made, ranking, choice).model_copy(update=spent)
     return solution, not (_hindered(solution) or (choice is not None and choice.fault))
+
+
+def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> Search:
+    cells, trees, assigned = setting.cells, setting.trees, plan(config)
+    neighbours = Neighbours(cells, trees, config.regression_seconds)
+    style = Style(cells, trees) if config.format else None
+    judging = Judging(cells, trees, neighbours, config.record_all, style)
+    planning = replace(setting, model=means.asked("plan")[0])
+    planned = [one for one in assigned if one.start == "plan"]
+    return Search(
+        setting,
+        writers(means.models, config),
+        Fixed(),
+        assigned,
+        judging,
+        clock.end,
+        planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),
+        note_tokens=note_tokens(config),
+    )
+
+
+def writers(models: Mapping[str, tuple[Model, ...]], config: RunConfig) -> dict[str, list[Writer]]:
+    """Return the models that trajectories use, each with where it is served."""
+    asked = config.asked
+    names = ("trajectory", *map(own_model, config.strategy_models))
+    return {
+        name: [Writer(model, where) for model, where in zip(models[name], asked[name], strict=True)]
+        for name in names
+    }
 
 
 def plan(config: RunConfig) -> tuple[Assignment, ...]:
@@ -113,9 +154,22 @@ def plan(config: RunConfig) -> tuple[Assignment, ...]:
     names = [name for name, count in config.strategies.items() for _ in range(count)]
     drawn = config.sampling_of("trajectory")
     return tuple(
-        Assignment(index, name, sampling(drawn, index), config.named.get(name))
+        Assignment(
+            index, name, sampling(drawn, index), config.named.get(name), guidance=_variant(name, config)
+        )
         for index, name in enumerate(names, start=1)
     )
+
+
+def _variant(name: str, config: RunConfig) -> str:
+    named = config.named.get(name)
+    variant = named.variant if isinstance(named, Prompted) else None
+    return "" if variant is None else config.variants[variant]
+
+
+def note_tokens(config: RunConfig) -> int:
+    """Return the estimated tokens that notes of earlier trajectories may have."""
+    return max(_LEAST_NOTES, config.context_tokens // 4)
 
 
 def sampling(stage: StageSampling, index: int) -> Sampling:
@@ -171,8 +225,9 @@ async def _choose(
         await search.decide(Move("stop", "there are no level finalists to tell apart"))
         return None
     await search.decide(Move("select", f"{len(ranking.contested)} finalists are level"))
-    finalists = [one for name in ranking.contested for one in search.candidates if one.id == name]
-    shown = telling(search.checks, search.verdicts, ranking.contested)
+    evidence = search.evidence()
+    finalists = [one for name in ranking.contested for one in evidence.candidates if one.id == name]
+    shown = telling(evidence.checks, evidence.verdicts, ranking.contested)
     drawn = config.sampling_of("selection")
     choices = [
         await settle(replace(setting, model=judge), finalists, shown, sampling(drawn, number), number)

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-Action = Literal["start", "check", "select", "stop"]
+from swe_scale.config import Start
+
+Action = Literal["start", "refine", "fork", "check", "select", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +13,15 @@ class Progress:
     """What a policy may look at."""
 
     planned: int
-    """Trajectories that the configuration asks for."""
+    """Trajectories that begin with the issue alone, or with a plan."""
     started: int
+    """Of all."""
     finished: int
     checked: int
     """Finished trajectories whose candidates have been crossed with the checks."""
+    late: tuple[Start, ...] = ()
+    """With what those begin that wait for the others, in their order."""
+    candidates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +41,33 @@ class Policy(Protocol):
 
 
 class Fixed:
-    """N trajectories at once, then the votes: the baseline."""
+    """N trajectories at once, then the votes: the baseline. Those that learn from others follow at once."""
 
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
         if progress.started < progress.planned:
             return Move("start", f"trajectory {progress.started + 1} of {progress.planned} as planned")
+        waiting = progress.late[progress.started - progress.planned :]
+        if waiting and progress.checked >= progress.planned:
+            return _late(waiting[0], progress)
         if progress.finished < progress.started:
             return None
         if progress.checked < progress.finished:
             return Move("check", f"all {progress.finished} trajectories have finished")
         return Move("stop", "every candidate has been crossed with the checks")
+
+
+def _late(start: Start, progress: Progress) -> Move:
+    """Return the move that starts a trajectory with what the earlier ones came to."""
+    number = f"trajectory {progress.started + 1} of {progress.planned + len(progress.late)}"
+    if not progress.planned:
+        return Move("refine", f"{number}: there is no earlier one to learn from")
+    if start == "best" and progress.candidates:
+        return Move("fork", f"{number} goes on from the best of {_candidates(progress)}")
+    lacking = "; there is none to go on from" if start == "best" else ""
+    return Move("refine", f"{number} is told what {progress.planned} tried: {_candidates(progress)}{lacking}")
+
+
+def _candidates(progress: Progress) -> str:
+    count = progress.candidates
+    return "no candidate" if not count else f"{count} candidate{'s' if count > 1 else ''}"

@@ -35,7 +35,13 @@ def fenced(text: str, language: str = "") -> str:
 def templates_digest() -> str:
     """Return the digest of all templates: what is recorded under other ones isn't taken for an answer."""
     folder = assets.folder("prompts")
-    return digest(*(path.name + path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))))
+    return digest(*(path.name + path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.md"))))
+
+
+def variants() -> dict[str, str]:
+    """Return the prompt variants that are there without any configuration: the text of each, by name."""
+    folder = assets.folder("prompts") / "variants"
+    return {path.stem: path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob("*.md"))}
 
 
 def render(name: str, **variables: object) -> str:

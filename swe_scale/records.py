@@ -88,6 +88,8 @@ class Environment(Record):
     subdir: str = ""
     """Folder of the work tree in which set-up and the repository's tests run; empty is its root."""
     services: tuple[Service, ...] = ()
+    python_version: str = ""
+    """Of the interpreter that was asked for, such as `3.9`. Empty: the backend's own."""
 
 
 class ContextFile(Record):
@@ -307,6 +309,30 @@ class Turn(Record):
     """What a reader of the record should know, for instance that a sandbox was rebuilt."""
 
 
+class Exchange(Record):
+    """One request that an agent of somebody else's made of its model."""
+
+    step: str
+    """Address of the call, for instance `pkg-12/trajectory/03/request/005`."""
+    shared: int = 0
+    """Leading messages that it has in common with the request before it; they are left out of `asked`."""
+    asked: str
+    """The request as it was passed on: JSON, cut in the middle where it is long."""
+    completion: Completion | None = None
+    """None: there was none, or none that could be read; `fault` says why."""
+    fault: str = ""
+
+
+class Account(Record):
+    """What an agent of somebody else's did, as far as that could be seen from outside."""
+
+    execution: Execution
+    """Its command, with the head and tail of what it said."""
+    exchanges: tuple[Exchange, ...] = ()
+    own: str = ""
+    """What it wrote to the file that is named for that, cut in the middle where it is long."""
+
+
 class Trajectory(Record):
     """One attempt. A failed one is data: `outcome` and `error` say how it ended."""
 
@@ -315,6 +341,11 @@ class Trajectory(Record):
     model: str
     sampling: Sampling
     plan: str = ""
+    """What it was given to begin with, in words: a plan, or notes of earlier ones."""
+    began: str = ""
+    """Tree from which it began; empty: the untouched one."""
+    shown: tuple[str, ...] = ()
+    """Candidates that it was told of before it began: it is no independent voice for them."""
     turns: tuple[Turn, ...]
     tree: str
     patch: str
@@ -322,6 +353,8 @@ class Trajectory(Record):
     outcome: TrajectoryOutcome
     error: str = ""
     usage: Usage
+    account: Account | None = None
+    """Of an agent that isn't ours, in place of turns."""
 
 
 class Candidate(Record):
@@ -331,6 +364,8 @@ class Candidate(Record):
     """Git tree hash after applying the patch."""
     patch: str
     authors: tuple[int, ...] = ()
+    shown: tuple[str, ...] = ()
+    """Candidates that all of its authors were told of: what it has in common with them says nothing."""
 
 
 class Verdict(Record):
@@ -353,6 +388,46 @@ class Decision(Record):
     number: int
     action: Literal["start", "extend", "fork", "refine", "check", "select", "stop"]
     reason: str
+    trajectory: int | None = None
+    """Index of the trajectory that it starts."""
+
+
+class Beginning(Record):
+    """What a trajectory is given that begins when others have been judged."""
+
+    told: str = ""
+    """Notes of them, in words."""
+    tree: str | None = None
+    """Tree from which it goes on. None: the untouched one."""
+    check: Check | None = None
+    shown: tuple[str, ...] = ()
+    """Candidates that the notes tell of."""
+
+
+class Yield(Record):
+    """What the trajectories of one strategy brought."""
+
+    trajectories: int
+    candidates: int
+    """Trajectories that brought a candidate."""
+    own: int
+    """Normal forms that no other strategy brought."""
+
+
+class Diversity(Record):
+    """How much the candidates of one issue differ."""
+
+    trees: int = 0
+    forms: int = 0
+    """Distinct normal forms: they differ in more than formatting and comments."""
+    files: int = 0
+    """Distinct sets of files, beside tests, that are changed."""
+    behaviours: int = 0
+    """Distinct outcomes over all checks and the repository's tests."""
+    overlap: float | None = None
+    """Mean token overlap of changed lines over all pairs of trajectories, 0 to 1; pairs of one form count 1.
+    None: fewer than two brought a candidate."""
+    strategies: Mapping[str, Yield] = {}
 
 
 class Ranked(Record):
@@ -396,3 +471,4 @@ class Solution(Record):
     """`usage` by stage."""
     seconds: Mapping[str, float]
     """Wall-clock seconds per stage of this process; a resumed run counts only its own."""
+    diversity: Diversity = Diversity()

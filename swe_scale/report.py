@@ -31,7 +31,7 @@ def document(solution: Solution) -> dict[str, Any]:
     whole = solution.model_dump(mode="json")
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
-        "issue", "candidate", "ranking", "stages", "seconds",
+        "issue", "candidate", "ranking", "stages", "seconds", "diversity",
     )  # fmt: skip
     return {name: whole[name] for name in names} | {
         "trajectories": [_short(one) for one in solution.trajectories]
@@ -39,8 +39,12 @@ def document(solution: Solution) -> dict[str, Any]:
 
 
 def _short(one: Trajectory) -> dict[str, Any]:
-    kept = one.model_dump(mode="json", exclude={"turns", "patch", "check"})
-    return kept | {"turns": len(one.turns), "check": one.check.id if one.check else None}
+    kept = one.model_dump(mode="json", exclude={"turns", "patch", "check", "account"})
+    return kept | {"turns": _replies(one), "check": one.check.id if one.check else None}
+
+
+def _replies(one: Trajectory) -> int:
+    return len(one.account.exchanges) if one.account else len(one.turns)
 
 
 def show(solution: Solution, console: Console) -> None:
@@ -54,6 +58,7 @@ def _parts(solution: Solution) -> Iterator[RenderableType]:
         yield _matrix(solution)
         yield Text(_LEGEND, style="dim")
         yield _ranking(solution)
+        yield _diversity(solution)
     yield from _answer(solution)
     yield _cost(solution)
 
@@ -67,13 +72,13 @@ def _trajectories(solution: Solution) -> Table:
     for column in ("", "strategy", "replies", "ended", "candidate", "its check on the untouched code"):
         table.add_column(column)
     outcomes = Outcomes(solution.verdicts)
-    candidates = {one.id for one in solution.candidates}
+    brought = {author: one.id for one in solution.candidates for author in one.authors}
     for one in solution.trajectories:
         said = outcomes.of(BASE, one.check.id) if one.check else None
         meaning = _ON_BASE.get(said, f"{said}: no vote")
         table.add_row(
-            _label(one.index), one.strategy, str(len(one.turns)), one.outcome,
-            one.tree[:8] if one.tree in candidates else "–", meaning,
+            _label(one.index), one.strategy, str(_replies(one)), one.outcome,
+            brought.get(one.index, "–")[:8], meaning,
         )  # fmt: skip
     return table
 
@@ -143,6 +148,27 @@ def _why(solution: Solution, one: Ranked, chosen: bool) -> str:
     if one.similar < winner.similar:
         return "lost: fewer trajectories chose it"
     return "lost: level, but not chosen"
+
+
+def _diversity(solution: Solution) -> Text:
+    found = solution.diversity
+    parts = (
+        _counted(found.trees, "tree"),
+        _counted(found.forms, "form"),
+        _counted(found.files, "set", " of files"),
+        _counted(found.behaviours, "behaviour"),
+    )
+    overlap = "" if found.overlap is None else f"; mean overlap of changed lines {found.overlap:.2f}"
+    several = (
+        f"{name} {one.candidates} of {one.trajectories}, {_counted(one.own, 'form')} of its own"
+        for name, one in found.strategies.items()
+    )
+    by = f"; candidates by strategy: {'; '.join(several)}" if len(found.strategies) > 1 else ""
+    return Text(f"Diversity: {', '.join(parts)}{overlap}{printable(by)}", style="dim")
+
+
+def _counted(count: int, word: str, rest: str = "") -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}{rest}"
 
 
 def _answer(solution: Solution) -> Iterator[RenderableType]:

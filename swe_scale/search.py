@@ -1,25 +1,38 @@
 """The loop that carries out a policy's decisions, each of them a durable step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import anyio
 from anyio.abc import TaskGroup
 
-from swe_scale.crosscheck import fill
+from swe_scale.config import ModelConfig
+from swe_scale.judging import Judging
 from swe_scale.models import Model
-from swe_scale.patch import normal_form, only_tests, touched
+from swe_scale.notes import Earlier, best, noted
+from swe_scale.planning import Planner
 from swe_scale.policy import Move, Policy, Progress
-from swe_scale.prompts import templates_digest
-from swe_scale.ranking import Evidence
-from swe_scale.records import Candidate, Check, Decision, Trajectory, Verdict, digest
-from swe_scale.regression.neighbours import Neighbours
+from swe_scale.prompts import render, templates_digest
+from swe_scale.ranking import Evidence, rank
+from swe_scale.records import Beginning, Decision, Trajectory, digest
 from swe_scale.store import Key
-from swe_scale.trajectory import Assignment, Setting
-from swe_scale.trajectory.loop import run
+from swe_scale.trajectory import LATE, Assignment, Setting, taken_by
+from swe_scale.trajectory.making import make as make_trajectory
 
 _LASTING = ("done", "turns", "malformed", "context")
 """Ends that going on wouldn't change."""
+_FIRST_ROUND = 0.5
+"""Share of the trajectories' time for those that others wait for, where there are such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A model that trajectories use."""
+
+    model: Model
+    endpoint: ModelConfig | None = None
+    """Where it is served."""
 
 
 @dataclass(slots=True)
@@ -27,24 +40,27 @@ class Search:
     """The search for one issue: what was started, what came of it, what was decided."""
 
     setting: Setting
-    models: Sequence[Model]
-    """Trajectories take turns with them."""
+    models: Mapping[str, Sequence[Writer]]
+    """By stage, and by `strategies.NAME` those that are a strategy's own."""
     policy: Policy
     plan: Sequence[Assignment]
-    neighbours: Neighbours
-    """The repository's own tests near a change."""
-    record_all: bool
+    judging: Judging
     deadline: float
     """When everything ends, on the event loop's clock; what is there by then is judged."""
+    planner: Planner | None = None
+    """Of the trajectories that begin with a plan. None: they begin without."""
+    note_tokens: int = 4000
+    """Estimated tokens that notes of earlier trajectories may have."""
     trajectories: dict[int, Trajectory] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    candidates: tuple[Candidate, ...] = ()
-    forms: Mapping[str, str] = field(default_factory=dict)
-    checks: tuple[Check, ...] = ()
-    verdicts: tuple[Verdict, ...] = ()
     _started: int = 0
     _checked: int = 0
+    _first_end: float = math.inf
     _finished: anyio.Event = field(default_factory=anyio.Event)
+
+    def __post_init__(self) -> None:
+        """Put those that wait for the others behind them."""
+        self.plan = sorted(self.plan, key=lambda one: one.start in LATE)
 
     async def run(self) -> None:
         """Ask the policy, carry out, until it stops.
@@ -54,18 +70,33 @@ class Search:
             SandboxError: the backend no longer works at all.
             StoreError: the record can't be written.
         """
+        now, end = anyio.current_time(), self.setting.deadline
+        self._first_end = now + (end - now) * _FIRST_ROUND if self._late else end
         async with anyio.create_task_group() as group:
             while True:
-                move = self.policy.next(
-                    Progress(len(self.plan), self._started, len(self.trajectories), self._checked)
-                )
+                move = self.policy.next(self._progress())
                 if move is None:
                     await self._finished.wait()
                     self._finished = anyio.Event()
                 elif move.action == "stop":
                     return
                 else:
-                    await self._carry_out(await self.decide(move), group)
+                    await self._carry_out(move, group)
+
+    @property
+    def _late(self) -> list[Assignment]:
+        return [one for one in self.plan if one.start in LATE]
+
+    def _progress(self) -> Progress:
+        late = self._late
+        return Progress(
+            planned=len(self.plan) - len(late),
+            started=self._started,
+            finished=len(self.trajectories),
+            checked=self._checked,
+            late=tuple(one.start for one in late),
+            candidates=len(self.judging.candidates),
+        )
 
     def trajectory_list(self) -> tuple[Trajectory, ...]:
         """Return the trajectories by index, in whatever order they finished."""
@@ -73,48 +104,88 @@ class Search:
 
     def evidence(self) -> Evidence:
         """Return what a ranking may look at."""
-        return Evidence(self.candidates, self.forms, self.checks, self.verdicts)
+        return self.judging.evidence
 
-    async def decide(self, move: Move) -> Decision:
-        """Record a decision under the next number; a resumed run finds its own again."""
+    async def decide(self, move: Move, trajectory: int | None = None, seen: str = "") -> Decision:
+        """Record a decision under the next number; a resumed run finds its own again.
+
+        Args:
+            move: what is decided.
+            trajectory: index of the one that it starts.
+            seen: digest of what it depends on, beside the plan.
+        """
         number = len(self.decisions) + 1
         issue = self.setting.issue.id
         plan = digest(*(f"{one.index} {one.strategy} {one.sampling}" for one in self.plan))
-        made = Decision(number=number, action=move.action, reason=move.reason)
+        made = Decision(number=number, action=move.action, reason=move.reason, trajectory=trajectory)
 
         async def make() -> Decision:
             return made
 
         decision = await self.setting.cells.steps.once(
-            Key(f"{issue}/decision/{number:04}", digest(plan, move.action, move.reason)), Decision, make
+            Key(f"{issue}/decision/{number:04}", digest(plan, move.action, move.reason, seen)), Decision, make
         )
         self.decisions.append(decision)
         self.setting.events.emit("decision", f"{decision.action}: {decision.reason}", issue)
         return decision
 
-    async def _carry_out(self, decision: Decision, group: TaskGroup) -> None:
-        if decision.action == "start":
-            group.start_soon(self._trajectory, self.plan[self._started])
-            self._started += 1
-        elif decision.action == "check":
-            await self._gather()
-            with anyio.CancelScope(deadline=self.deadline):
-                await self._cross()
+    async def _carry_out(self, move: Move, group: TaskGroup) -> None:
+        if move.action == "check":
+            await self.decide(move)
+            await self.judging.judge(self.trajectory_list(), self.deadline)
             self._checked = len(self.trajectories)
+            return
+        assignment = self.plan[self._started]
+        if move.action in ("refine", "fork"):
+            assignment = await self._late_one(move, assignment)
+        else:
+            await self.decide(move, assignment.index)
+        group.start_soon(self._trajectory, assignment)
+        self._started += 1
+
+    async def _late_one(self, move: Move, assignment: Assignment) -> Assignment:
+        """Decide what a trajectory begins with that waited for others; resumed, it is the same again."""
+        finished = self.trajectory_list()
+        ends = (f"{one.index} {one.tree} {one.outcome} {one.check and one.check.id}" for one in finished)
+        seen = digest(*ends, str(self.note_tokens), templates_digest())
+        decision = await self.decide(move, assignment.index, seen)
+
+        async def make() -> Beginning:
+            evidence = self.evidence()
+            earlier = Earlier(evidence, rank(evidence), finished)
+            return (best if move.action == "fork" else noted)(earlier, self.note_tokens)
+
+        issue = self.setting.issue.id
+        key = Key(f"{issue}/decision/{decision.number:04}/beginning", digest(move.action, seen))
+        begun = await self.setting.cells.steps.once(key, Beginning, make)
+        return replace(
+            _told(assignment, begun.told, begun.told), tree=begun.tree, check=begun.check, shown=begun.shown
+        )
 
     async def _trajectory(self, assignment: Assignment) -> None:
-        self.trajectories[assignment.index] = await self._made(assignment)
+        late = assignment.start in LATE
+        setting = replace(self.setting, deadline=self.setting.deadline if late else self._first_end)
+        if assignment.start == "plan" and self.planner is not None:
+            assignment = await self._planned(self.planner, assignment, setting.deadline)
+        self.trajectories[assignment.index] = await self._made(setting, assignment)
         self._finished.set()
 
-    async def _made(self, assignment: Assignment) -> Trajectory:
+    async def _planned(self, planner: Planner, assignment: Assignment, deadline: float) -> Assignment:
+        plan = ""
+        with anyio.CancelScope(deadline=deadline):
+            plan = await planner.plan_for(assignment)
+        return _told(assignment, plan, render("plan_given", plan=plan)) if plan else assignment
+
+    async def _made(self, setting: Setting, assignment: Assignment) -> Trajectory:
         """Return a trajectory, recorded or made now; one that lacked budget or endpoint can go on later."""
-        model = self.models[(assignment.index - 1) % len(self.models)]
-        setting, steps = replace(self.setting, model=model), self.setting.cells.steps
+        writer = taken_by(assignment, self.models)
+        setting = replace(setting, model=writer.model, endpoint=writer.endpoint)
+        steps = setting.cells.steps
         inputs = (
             *(message.content for message in setting.opening("")),
             setting.model.name,
             f"{assignment} {setting.turns} {setting.cells.limits} {setting.model.context_length} "
-            f"{setting.model.tools}",
+            f"{setting.model.tools} {setting.backtrack}",
             templates_digest(),
             setting.cells.environment.digest,
         )
@@ -123,41 +194,16 @@ class Search:
         if found is not None:
             setting.events.emit("trajectory", found.outcome, key.path)
             return found
-        made = await run(setting, assignment)
+        ended = await make_trajectory(setting, assignment)
+        made = ended.model_copy(update={"began": assignment.tree or "", "shown": assignment.shown})
 
         async def keep() -> Trajectory:
             return made
 
         return await steps.once(key, Trajectory, keep) if made.outcome in _LASTING else made
 
-    async def _gather(self) -> None:
-        made, trees = self.trajectory_list(), self.setting.trees
-        self.candidates = candidates_of(made, trees.base)
-        self.forms = {one.id: normal_form(await trees.changes(one.id)) for one in self.candidates}
-        self.checks = tuple(one.check for one in made if one.check is not None)
-        for one in self.candidates:
-            self.setting.events.emit("candidate", f"{one.id[:8]} by {len(one.authors)}", one.id)
 
-    async def _cross(self) -> None:
-        found: list[Verdict] = []
-        try:
-            await fill(self.setting.cells, self.candidates, self.checks, found.append, self.record_all)
-        finally:
-            self.verdicts = tuple(sorted(found, key=lambda one: (one.check, one.candidate, one.repeat)))
-        checks, verdicts = await self.neighbours.verdicts(self.candidates)
-        self.checks += checks
-        self.verdicts += verdicts
-
-
-def candidates_of(trajectories: Sequence[Trajectory], base: str) -> tuple[Candidate, ...]:
-    """Return the distinct trees that change more than tests, in the order of their ids."""
-    authors: dict[str, list[int]] = {}
-    patches: dict[str, str] = {}
-    for one in trajectories:
-        if one.tree != base and one.patch and not only_tests(touched(one.patch)):
-            authors.setdefault(one.tree, []).append(one.index)
-            patches[one.tree] = one.patch
-    return tuple(
-        Candidate(id=tree, patch=patches[tree], authors=tuple(sorted(authors[tree])))
-        for tree in sorted(authors)
-    )
+def _told(assignment: Assignment, plan: str, guidance: str) -> Assignment:
+    """Return the assignment with what it is given: for the record, and for the model behind the variant."""
+    parts = filter(None, (assignment.guidance, guidance))
+    return replace(assignment, plan=plan, guidance="\n\n".join(parts))

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from swe_scale.checks import Cells
+from swe_scale.checks import Cells, spoken
 from swe_scale.errors import BudgetExceeded, ContextExceeded, EndpointRefused, ModelError
 from swe_scale.prompts import fenced, render
 from swe_scale.ranking import Outcomes
@@ -129,7 +129,15 @@ async def _instructions(
         outputs.append(
             f"## Check {number}\n\n{fenced(check.script, check.language)}\n\n" + "\n".join(sorted(said))
         )
-    return render("select", finalists=shown, outputs=outputs, turns=setting.turns, checks=_CHECKS_PER_REPLY)
+    languages = spoken(setting.cells.environment.profile)
+    return render(
+        "select",
+        finalists=shown,
+        outputs=outputs,
+        turns=setting.turns,
+        checks=_CHECKS_PER_REPLY,
+        languages=languages,
+    )
 
 
 def _line(error: Exception) -> str:
@@ -148,7 +156,8 @@ async def _act(
     chosen = [tag for tag in tags if tag.name == "choose"]
     if chosen:
         return _chosen(chosen[-1], labels), ""
-    scripts = [script_of(tag) for tag in tags if tag.name == "check"]
+    languages = spoken(setting.cells.environment.profile)
+    scripts = [script_of(tag, languages) for tag in tags if tag.name == "check"]
     if not scripts:
         raise Malformed('expected <check> or <choose candidate="…"/>')
     if len(scripts) > _CHECKS_PER_REPLY:

@@ -11,7 +11,8 @@ import anyio
 
 from swe_scale.events import Event, Events
 from swe_scale.sandbox.network.allowed import Allowed, Entry
-from swe_scale.sandbox.network.proxy import Proxy, serving
+from swe_scale.sandbox.network.door import serving
+from swe_scale.sandbox.network.proxy import Proxy
 from swe_scale.sandbox.network.upstream import HostProxy, Ways
 from swe_scale.sandbox.network.visits import Visits
 

@@ -17,6 +17,7 @@ from swe_scale.config import Budget, Limits, Local, SandboxConfig
 from swe_scale.environment import Options, prepare
 from swe_scale.errors import ModelError
 from swe_scale.events import Event, Events
+from swe_scale.judging import Judging
 from swe_scale.ledger import Ledger
 from swe_scale.policy import Fixed
 from swe_scale.records import (
@@ -37,7 +38,7 @@ from swe_scale.records import (
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import open_backend
-from swe_scale.search import Search
+from swe_scale.search import Search, Writer
 from swe_scale.store import Key, Steps
 from swe_scale.store.sqlite import open_store
 from swe_scale.trajectory import Assignment, Setting
@@ -144,7 +145,9 @@ class Desk:
         """Return a search that starts one trajectory per strategy."""
         plan = [Assignment(i, name, Sampling(seed=i)) for i, name in enumerate(strategies, start=1)]
         neighbours = Neighbours(self.setting.cells, self.trees, 0.0)
-        return Search(self.setting, [self.model], Fixed(), plan, neighbours, False, deadline)
+        judging = Judging(self.setting.cells, self.trees, neighbours)
+        models = {"trajectory": [Writer(self.model)]}
+        return Search(self.setting, models, Fixed(), plan, judging, deadline)
 
 
 def issue(base: str = "0" * 40) -> Issue:

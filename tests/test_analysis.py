@@ -12,6 +12,7 @@ from swe_scale.analysis.ranges import LEVELS
 from swe_scale.config import (
     AnthropicEndpoint,
     Budget,
+    Exec,
     Limits,
     Local,
     OpenAIEndpoint,
@@ -42,6 +43,7 @@ def settings(**changes: Any) -> RunConfig:
         "turns": 8,
         "context_tokens": 26_000,
         "limits": Limits(output=8192),
+        "repair_rounds": 0,
     }
     return RunConfig(**(known | changes))
 
@@ -63,12 +65,16 @@ def ranges(one: Estimate) -> dict[str, Range]:
     return found | {name: value for name, value in optional.items() if value is not None}
 
 
+MINE = Exec(kind="exec", command=("mine",), requests=12, seconds=100.0)
 CASES: dict[str, dict[str, Any]] = {
     "as usual": {},
     "one": {"strategies": {"revise": 1}},
     "one reply": {"turns": 1},
     "agents": {"strategies": {"agent": 3}},
     "mixed": {"strategies": {"revise": 2, "agent": 2, "theirs": 2}},
+    "plans": {"strategies": {"plan": 9, "refine": 2, "fork": 1}},
+    "another's agent": {"strategies": {"mine": 2}, "named": {"mine": MINE}},
+    "a model that mends": {"repair_rounds": 5},
     "no selection": {"selection_turns": 0},
     "no tests": {"regression_seconds": 0},
     "every cell": {"record_all": True},
@@ -80,13 +86,14 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("context", [2048, 32_768, 200_000])
 def test_ranges_are_ordered_and_below_the_bound(name: str, context: int) -> None:
-    sizes = SIZES.model_copy(update={"instructions": {**SIZES.instructions, "theirs": 2000}})
+    others = dict.fromkeys(("theirs", "plan", "refine", "fork", "mine"), 2000)
+    sizes = SIZES.model_copy(update={"instructions": {**SIZES.instructions, **others}})
     served = SERVED.model_copy(update={"length": context, "price": PRICE})
     one = made(served, sizes=sizes, **CASES[name])
     for kind, found in ranges(one).items():
         assert 0 <= found.low <= found.likely <= found.high, (kind, found)
     if context == 200_000:
-        assert one.calls.low > 0
+        assert one.calls.low > 0 or name == "another's agent"
     for kind in ("calls", "prompt_tokens", "completion_tokens", "usd"):
         assert getattr(one.spending.high, kind) <= getattr(one.bound, kind)
     assert one.usd and one.usd.high <= one.bound.usd
@@ -110,6 +117,41 @@ def test_more_of_anything_costs_more(more: dict[str, Any], kinds: set[str]) -> N
     before, after = ranges(made(served)), ranges(made(served, **more))
     assert kinds <= {kind for kind in before if after[kind].high > before[kind].high}
     assert not [kind for kind in before if after[kind].likely < before[kind].likely]
+
+
+def test_plans_are_made_in_calls_of_their_own() -> None:
+    sizes = SIZES.model_copy(update={"instructions": {**SIZES.instructions, "plan": 2500}, "planning": 1000})
+    one = made(sizes=sizes, strategies={"plan": 9})
+    planning, *others = one.shares
+    assert (planning.stage, planning.spending.low.calls, planning.spending.likely.calls) == ("plan", 2, 3)
+    assert planning.spending.bound.calls == 6 and {share.stage for share in others} == {
+        "trajectory", "selection"
+    }  # fmt: skip
+    plain = made(strategies={"revise": 9})
+    assert one.first_calls == plain.first_calls, "without a plan they begin all the same"
+    assert one.bound.prompt_tokens > plain.bound.prompt_tokens
+
+
+def test_later_rounds_wait_for_the_first() -> None:
+    sizes = SIZES.model_copy(update={"instructions": {**SIZES.instructions, "refine": 2500}})
+    both = made(sizes=sizes, strategies={"revise": 1, "refine": 1}, selection_turns=0)
+    alone = made(strategies={"revise": 2}, selection_turns=0)
+    assert both.serial_seconds == alone.serial_seconds.times(2)
+    assert both.executions.tests.high == 2 * alone.executions.tests.high
+
+
+def test_another_s_agent_asks_up_to_its_bound() -> None:
+    one = made(strategies={"mine": 2}, named={"mine": MINE}, selection_turns=0)
+    assert (one.calls.low, one.calls.high) == (0, 24) and one.bound.calls == 24
+    assert one.executions.agents.high == 2 and one.executions.commands.high == 0
+    check_budget((one,), Budget(tokens=5000))
+
+
+def test_a_set_up_may_need_a_model() -> None:
+    one = made(repair_rounds=3)
+    assert one.calls.high == made().calls.high + 3 and one.calls.likely == made().calls.likely
+    none = made(repair_rounds=3, sizes=SIZES.model_copy(update={"setup": False}))
+    assert none.calls == made().calls
 
 
 def test_alone_nothing_is_to_be_selected() -> None:

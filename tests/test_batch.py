@@ -72,7 +72,7 @@ def task(source: str, name: str, base: str = "HEAD") -> Task:
 async def session(
     tmp_path: Path, model: Spoken, seen: list[Event] | None = None, config: RunConfig | None = None
 ) -> AsyncIterator[Session]:
-    models: Mapping[Stage, tuple[Model, ...]] = {"trajectory": (model,), "selection": (model,)}
+    models: Mapping[str, tuple[Model, ...]] = {"trajectory": (model,), "selection": (model,)}
     events = Events([seen.append] if seen is not None else [])
     folder = tmp_path / "runs" / "one"
     make_folder(folder)

@@ -1,12 +1,15 @@
 """What a check says, however it or the code under test ends, and that each cell is run once."""
 
+import shutil
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 from solving_kit import LOCAL, Desk, Spoken, open_desk, ran
 
-from swe_scale.checks import judge
+from swe_scale.checks import judge, spoken
 from swe_scale.config import Bubblewrap, SandboxConfig
+from swe_scale.flags import EXITED, UNGUARDED
+from swe_scale.profiles import check_languages
 from swe_scale.records import BASE, Check, File, Verdict
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +244,43 @@ async def test_each_cell_has_a_fresh_state(desk: Desk) -> None:
     check = Check.of(script, "reproduction")
     for repeat in range(2):
         assert (await desk.setting.cells.verdict(check, tree, repeat)).outcome == "pass"
+
+
+C = "#include <stdlib.h>\n#include <unistd.h>\nint main(void) { %s }\n"
+COMPILED = {
+    "return 0;": ("pass", (UNGUARDED,)),
+    "return 42;": ("fail", ()),
+    "abort();": ("error", ()),
+    'return access("stats.py", R_OK) ? 42 : 0;': ("pass", (UNGUARDED,)),
+    "no C": ("error", ()),
+}
+
+
+@pytest.mark.parametrize("body", COMPILED if shutil.which("cc") else [next(iter(COMPILED))])
+async def test_checks_in_a_language_without_a_launcher_say_that_their_end_is_not_guarded(
+    desk: Desk, body: str
+) -> None:
+    if not shutil.which("cc"):
+        assert judge(Check.of("", "reproduction", language="go"), ran(0), True) == COMPILED[body]
+        return
+    verdict = await says(desk, C % body, language="native")
+    assert (verdict.outcome, verdict.flags) == COMPILED[body], verdict.execution.output
+
+
+async def test_a_language_that_no_profile_knows_is_named(desk: Desk) -> None:
+    verdict = await says(desk, "exit 0", language="cobol")
+    assert verdict.outcome == "error" and "'cobol'" in verdict.execution.output
+
+
+def test_only_a_guarded_end_is_without_a_flag() -> None:
+    for language in ("python", "sh", "node"):
+        assert judge(Check.of("", "reproduction", language=language), ran(0), True) == ("pass", ())
+    for language in ("go", "java", "ruby"):
+        assert judge(Check.of("", "reproduction", language=language), ran(0), True) == ("pass", (UNGUARDED,))
+        assert judge(Check.of("", "reproduction", language=language), ran(0), False) == ("error", (EXITED,))
+
+
+def test_the_projects_own_language_comes_first() -> None:
+    assert spoken(None) == spoken("python") == ("python", "sh")
+    assert spoken("node") == ("node", "sh") and spoken("rust") == ("sh", "python")
+    assert {"node", "go", "java", "ruby"} <= check_languages().keys()

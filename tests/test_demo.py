@@ -12,11 +12,11 @@ from swe_scale import assets
 from swe_scale.config import Local
 from swe_scale.demo import run_demo
 from swe_scale.events import Events
+from swe_scale.judging import candidates_of
 from swe_scale.patch import normal_form
 from swe_scale.ranking import Evidence, rank
 from swe_scale.records import Solution, Trajectory
 from swe_scale.repo import Repository
-from swe_scale.search import candidates_of
 from swe_scale.trees import Trees
 
 RIGHT = (2, 5)

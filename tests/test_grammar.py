@@ -64,7 +64,7 @@ FAULTS = {
     "a\n</check>": "line 2: </check> closes nothing",
     "<done>": "line 1: the tag must stand alone on its line, as <done/>",
     "<done/> That is all.": "line 1: the tag must stand alone on its line, as <done/>",
-    "<check>x</check>": 'line 1: the tag must stand alone on its line, as <check> or <check language="sh">',
+    "<check>x</check>": 'line 1: the tag must stand alone on its line, as <check> or <check language="…">',
     "<edit path='a.py'>\n</edit>": 'line 1: the tag must stand alone on its line, as <edit path="…">',
     "<edit path=a.py>\n</edit>": 'line 1: the tag must stand alone on its line, as <edit path="…">',
     "<edit>\n</edit>": 'line 1: the tag must be written <edit path="…">',
@@ -114,12 +114,19 @@ def test_a_script_is_taken_without_fence_and_blank_lines() -> None:
     assert script_of(script("false", ' language="sh"')).language == "sh"
 
 
+def test_a_script_is_in_the_projects_language_if_it_says_none() -> None:
+    assert script_of(script("1"), ("node", "sh")).language == "node"
+    assert script_of(script("1", ' language="sh"'), ("node", "sh")).language == "sh"
+    with pytest.raises(Malformed, match='a check\'s language is "node" or "sh" or "go"'):
+        script_of(script("1", ' language="python"'), ("node", "sh", "go"))
+
+
 @pytest.mark.parametrize(
     ("tag", "fault"),
     [
         (script(" \n\t"), "line 1: the check is empty"),
         (script("```python\n```"), "line 1: the check is empty"),
-        (script("x", ' language="ruby"'), 'line 1: a check\'s language is "python" or "sh"'),
+        (script("x", ' language="cobol"'), 'line 1: a check\'s language is "python" or "sh"'),
     ],
 )
 def test_a_script_that_is_none(tag: Tag, fault: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from swe_scale.flags import STEERING, TEST_EDITS
 from swe_scale.patch import is_test
 from swe_scale.profiles import (
+    WHOLE,
     TestOutcome,
     counted,
     counted_by_runner,
@@ -18,12 +19,15 @@ from swe_scale.profiles import (
     parse_junit,
     parse_lines,
     profiles,
+    read_report,
     recognise,
+    runner_of,
     unittest_driver,
 )
+from swe_scale.profiles.reports import READERS
 from swe_scale.records import Check, File
 
-(PYTHON,) = profiles()
+PYTHON, NATIVE = (next(one for one in profiles() if one.name == name) for name in ("python", "native"))
 DRIVER = Path(str(unittest_driver.__file__))
 
 
@@ -33,11 +37,18 @@ def test_a_python_project_is_recognised_by_its_root(path: str) -> None:
     assert recognise(["README.md", f"vendored/{path}"]) is None
 
 
-def test_every_runner_has_a_place_for_tests_and_flags_for_its_report() -> None:
-    assert [profile.name for profile in profiles()] == ["python"]
-    for runner in profiles()[0].runners.values():
-        assert "{tests}" in runner.command
-        assert not runner.flags or "{report}" in runner.flags
+def test_every_runner_has_a_place_for_tests_a_reader_and_a_way_to_its_report() -> None:
+    assert {"python", "native"} <= {profile.name for profile in profiles()}
+    for profile in profiles():
+        for name, runner in profile.runners.items():
+            assert runner.report in READERS, name
+            assert runner.selects == "suite" or "{tests}" in runner.command, name
+            assert runner_of(runner.command) == runner, name
+            assert (
+                runner.reports
+                or runner.exit_code
+                or any("{report}" in part for part in (runner.flags, runner.instead))
+            ), name
 
 
 def test_test_files_are_found_by_name() -> None:
@@ -46,7 +57,7 @@ def test_test_files_are_found_by_name() -> None:
 
 
 def test_what_a_runner_is_given_belongs_to_the_tests() -> None:
-    names = [pattern.replace("*", "some") for profile in profiles() for pattern in profile.test_files]
+    names = [pattern.replace("*", "some") for one in (PYTHON, NATIVE) for pattern in one.test_files]
     assert names and all(is_test(f"pkg/{name}") for name in names)
 
 
@@ -161,6 +172,88 @@ def test_junit_ids_are_those_of_pytest() -> None:
         "d/test_b.py::T::test_z": "skipped",
         "d/test_c.py": "error",
     }
+
+
+@pytest.mark.parametrize(
+    ("cases", "files", "outcomes"),
+    [
+        # Of ctest, which names no files.
+        ('<testcase name="a" classname="a" status="run"/>', (WHOLE,), {f"{WHOLE}::a": "passed"}),
+        (
+            '<testcase name="a" classname="a" status="fail"><failure message=""/></testcase>',
+            (WHOLE,),
+            {f"{WHOLE}::a": "failed"},
+        ),
+        ('<testcase name="a" classname="a" status="disabled"/>', (WHOLE,), {f"{WHOLE}::a": "skipped"}),
+        (
+            '<testcase name="a" classname="a" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/>'
+            '</testcase><testcase name="b" classname="b" status="notrun">'
+            '<skipped message="Unable to find it"/></testcase>',
+            (WHOLE,),
+            {f"{WHOLE}::a": "skipped", f"{WHOLE}::b": "error"},
+        ),
+        ('<testcase name="x" classname="p:s"/>', (WHOLE,), {f"{WHOLE}::p:s::x": "passed"}),
+        # Of Surefire and Gradle, by class: with its folders or without, and classes within.
+        (
+            '<testcase name="t" classname="com.acme.FooTest"/>'
+            '<testcase name="u" classname="com.acme.FooTest$In"/>',
+            ("m/src/test/java/com/acme/FooTest.java", "m/src/test/java/com/acme/BarTest.java"),
+            {
+                "m/src/test/java/com/acme/FooTest.java::t": "passed",
+                "m/src/test/java/com/acme/FooTest.java::In::u": "passed",
+            },
+        ),
+        (
+            '<testcase name="t" classname="FooTest"/>',
+            ("a/FooTest.java", "b/FooTest.java"),
+            {f"{WHOLE}::FooTest::t": "passed"},
+        ),
+        # Of vitest, whose class is the path, and of others that tell it beside.
+        (
+            '<testcase name="s &gt; t" classname="src/a.test.ts"/>',
+            ("src/a.test.ts",),
+            {"src/a.test.ts::s > t": "passed"},
+        ),
+        (
+            '<testcase name="t" classname="test" file="/work/src/a.test.ts"/>',
+            ("src/a.test.ts",),
+            {"src/a.test.ts::test::t": "passed"},
+        ),
+        ('<testcase name="t" classname="k" file="./spec/a.rb"/>', (WHOLE,), {"spec/a.rb::k::t": "passed"}),
+        ('<testcase name="t" classname="k" file="../../x::y"/>', (WHOLE,), {f"{WHOLE}::k::t": "passed"}),
+        ("<testcase/>", (WHOLE,), {WHOLE: "passed"}),
+    ],
+)
+def test_junit_of_other_runners(cases: str, files: tuple[str, ...], outcomes: dict[str, TestOutcome]) -> None:
+    assert junit(cases, *files) == outcomes
+
+
+TRS = b"""./tests/a.trs::test-result: PASS
+.swe-scale/build/tests/b.sh.trs::test-result: XFAIL
+tests/c.trs::test-result: FAIL 1 - it works
+tests/c.trs::test-result: SKIP 2 - it doesn't
+tests/a.trs::global-test-result: FAIL
+x.trs::test-result: NONSENSE
+\xff
+"""
+
+
+def test_of_a_file_that_was_not_run_nothing_is_told_but_its_name() -> None:
+    (test,) = junit('<testcase name="t" classname="k" file="/etc/passwd"/>', WHOLE) or {}
+    assert test.startswith(f"{WHOLE}::") and "/" not in test
+
+
+def test_results_of_automake_are_read_by_test() -> None:
+    assert read_report("trs", TRS, ["tests/b.sh", "tests/a.c"]) == (
+        {
+            "tests/a.c": "passed",
+            "tests/b.sh": "passed",
+            f"{WHOLE}::tests/c::1 - it works": "failed",
+            f"{WHOLE}::tests/c::2 - it doesn't": "skipped",
+        },
+        True,
+    )
+    assert read_report("trs", b"", []) is None
 
 
 def test_of_several_entries_the_worst_counts() -> None:

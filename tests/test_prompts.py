@@ -8,8 +8,9 @@ import pytest
 from jinja2 import UndefinedError
 
 from swe_scale import assets
+from swe_scale.profiles import check_languages
 from swe_scale.prompts import render
-from swe_scale.records import ContextFile, Execution, Issue
+from swe_scale.records import ContextFile, Execution, Issue, Verdict
 
 ISSUE = Issue(
     id="pkg-1", repo=".", base_commit="0" * 40, title="Title", body="Body", comments=("One.", "Two.")
@@ -21,6 +22,32 @@ KILLED = Execution(exit_code=None, output="", timed_out=True, seconds=3.2, limit
 CUT = Execution(exit_code=1, output="a\n[… 9 bytes left out …]\nb\n", truncated=9)
 RUNS = (NOT_YET, FINE, KILLED, CUT)
 FINALISTS = [{"label": label, "patch": "diff --git a/a b/a\n+x\n"} for label in "AB"]
+CHECKS = [".swe-scale/check.py", ".swe-scale/check.sh"]
+AGENT: dict[str, Any] = {
+    "turns": 8, "tools": False, "seconds": 300.0, "checks": CHECKS, "begun": False, "check": ""
+}  # fmt: skip
+STARTS: tuple[dict[str, Any], ...] = (
+    {}, {"tools": True}, {"begun": True}, {"begun": True, "check": CHECKS[0]}, {"check": CHECKS[1]},
+)  # fmt: skip
+SEEN: dict[str, Any] = {"execution": FINE, "untouched": None, "edited": None, "note": "", "left": 2}
+VERDICTS = (
+    None,
+    *(
+        Verdict(candidate="c", check="k", outcome=outcome, flags=flags, execution=run)
+        for outcome, flags, run in (
+            ("pass", (), FINE), ("fail", (), NOT_YET), ("error", ("forged",), CUT), ("timeout", (), KILLED),
+        )
+    ),
+)  # fmt: skip
+PATCH = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-x\n+y\n"
+POOR: dict[str, Any] = {
+    "patch": PATCH, "own": [], "of": 0, "failed": 0, "broken": [], "more": 0, "outputs": []
+}  # fmt: skip
+FULL: dict[str, Any] = {
+    "patch": PATCH, "own": [("fail", "error")], "of": 1, "failed": 1, "broken": ["t.py::a", "t.py::b"],
+    "more": 3, "outputs": ["one", "```\ntwo\n```"],
+}  # fmt: skip
+COMBINED = [{"number": 1, "observations": "1 and 2"}, {"number": 2, "observations": "3"}]
 
 
 def observed() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -35,19 +62,63 @@ def observed() -> Iterator[tuple[str, dict[str, Any]]]:
             }  # fmt: skip
 
 
+def environments() -> Iterator[tuple[str, dict[str, Any]]]:
+    common = {
+        "failure": "It failed:",
+        "output": "error\n",
+        "place": "Here.",
+        "network": "these",
+        "paths": ["a"],
+    }
+    for rounds, setup, subdir, python in ((1, "", "", False), (3, "a\nb", "pkg", True)):
+        yield "environment", {
+            **common, "rounds": rounds, "setup": setup, "subdir": subdir, "root": python, "python": python,
+            "python_version": "3.9" if python else "", "test": "pytest {tests}" if python else "",
+            "texts": [("setup.py", "x"), ("tox.ini", "y")] if python else [],
+        }  # fmt: skip
+
+
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("system", {}),
+    *environments(),
+    ("environment_observed", {"failure": "It failed:", "output": "no", "left": 1}),
     ("check_rules", {}),
+    ("check_example", {}),
     ("execution", {}),
     ("shared", {"files": (FILE, FILE), "issue": ISSUE}),
     ("shared", {"files": (), "issue": ISSUE.model_copy(update={"comments": ()})}),
     ("revise", {"turns": 8}),
-    ("agent", {"turns": 8, "tools": False}),
-    ("agent", {"turns": 8, "tools": True}),
+    *(("revise", {"turns": 8, "languages": (one, "sh")}) for one in (*check_languages(), "python")),
+    *(("agent", {**AGENT, **told}) for told in STARTS),
     ("malformed", {"fault": "line 1: it is so", "left": 1}),
-    *(("agent_observed", {"execution": run, "note": "", "left": 2}) for run in RUNS),
-    ("agent_observed", {"execution": FINE, "note": "It was rebuilt.", "left": 1}),
+    *(("agent_observed", {**SEEN, "execution": run}) for run in RUNS),
+    ("agent_observed", {**SEEN, "note": "It was rebuilt.", "left": 1}),
+    *(("agent_observed", {**SEEN, "untouched": one, "edited": two}) for one in VERDICTS for two in VERDICTS),
     *observed(),
+    *(
+        ("exec", {"issue": ISSUE, "checks": CHECKS, "languages": languages, "guidance": guidance})
+        for languages in (("python", "sh"), ("node", "sh"))
+        for guidance in ("", "Look here first.")
+    ),
+    ("plan", {"most": 8}),
+    *(
+        ("plan_combined", {"wanted": wanted, "fault": fault})
+        for wanted in (COMBINED, COMBINED[:1])
+        for fault in ("", "It is missing.")
+    ),
+    ("plan_given", {"plan": "Look here.\nThen there."}),
+    ("notes_attempt", {}),
+    *(
+        ("notes", {"attempts": attempts, "ends": ends})
+        for attempts in ([], [POOR], [FULL, FULL, POOR])
+        for ends in ([], ["1 ran out of replies", "2 never kept the format"])
+        if attempts or ends
+    ),
+    *(
+        ("notes_best", {"attempt": one, "script": script})
+        for one in (POOR, FULL)
+        for script in ("", "```sh\nexit 0\n```")
+    ),
     ("select", {"finalists": FINALISTS, "outputs": [], "turns": 8, "checks": 4}),
     (
         "select",
@@ -58,7 +129,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         {"results": [{"untouched": FINE, "on": [("A", run) for run in RUNS]}] * 2, "left": 1},
     ),
 ]
-NAMES = sorted(path.stem for path in assets.folder("prompts").iterdir())
+NAMES = sorted(path.stem for path in assets.folder("prompts").glob("*.md"))
 
 
 def test_every_template_is_tried() -> None:
@@ -101,16 +172,17 @@ def test_the_file_is_shown_whole_and_closed() -> None:
 
 
 def test_with_tools_an_agent_is_told_of_no_block_and_otherwise_the_same() -> None:
-    text, tools = (render("agent", turns=8, tools=tools).split("\n\n") for tools in (False, True))
+    text, tools = (render("agent", **{**AGENT, "tools": tools}).split("\n\n") for tools in (False, True))
     assert "```" not in "".join(tools) and "<submit/>" not in "".join(tools)
     told = [part for part in tools if part not in text]
     assert [part[:30] for part in told] == [
         "Each reply holds your reasonin", "The commands are run by bash a", "When the changes are right and",
     ]  # fmt: skip
-    assert told[1].replace("The commands", "They") in text
+    same = told[1].replace("The commands", "They").partition(", or sooner")[0]
+    assert any(part.startswith(same) for part in text)
 
 
 def test_one_reply_is_singular() -> None:
     for left, words in ((1, "1 reply left"), (2, "2 replies left"), (0, "0 replies left")):
         assert words in render("malformed", fault="x", left=left)
-        assert words in render("agent_observed", execution=FINE, note="", left=left)
+        assert words in render("agent_observed", **{**SEEN, "left": left})

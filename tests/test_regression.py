@@ -3,12 +3,15 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from swe_scale.config import Bubblewrap, Limits, Local, SandboxConfig
 from swe_scale.events import Events
+from swe_scale.flags import SLOW
+from swe_scale.profiles import runner_of
 from swe_scale.records import Changes, Environment, Execution, File, Verdict
 from swe_scale.regression import (
     CRASHED,
@@ -204,6 +207,24 @@ async def test_hanging_is_a_timeout(bench: Bench) -> None:
     assert told["tests/test_more.py"].broken == ("tests/test_more.py::test_zero",)
 
 
+async def test_a_timeout_says_nothing_where_the_tests_were_slow_before(bench: Bench) -> None:
+    suite = await bench.suite(limits=Limits(seconds=4))
+    slow = BEFORE.model_copy(update={"execution": RAN.model_copy(update={"seconds": 3.5})})
+    hang = {"calc.py": file(PRODUCT + "\nwhile True: __import__('time').sleep(1)\n")}
+    told = await judged(suite, hang, slow)
+    assert {(one.outcome, one.broken, one.flags) for one in told.values()} == {("timeout", (), (SLOW,))}
+
+
+async def test_portions_are_run_one_after_the_other(bench: Bench) -> None:
+    suite = replace(await bench.suite(), seconds={"tests/test_calc.py": 25.0, "tests/test_more.py": 25.0})
+    assert (await suite.before()).outcomes == BEFORE.outcomes
+    told = await judged(suite, {"calc.py": file(PRODUCT.replace("+", "-"))}, BEFORE)
+    assert {path: one.outcome for path, one in told.items()} == {
+        "tests/test_calc.py": "fail",
+        "tests/test_more.py": "pass",
+    }
+
+
 async def test_a_stale_report_is_not_read(bench: Bench) -> None:
     suite = await bench.suite()
     lies = "import pathlib\nfor p in pathlib.Path('..').rglob('*.xml'):\n    p.write_text('<testsuite/>')\n"
@@ -346,7 +367,8 @@ def test_tests_of_ours_show_a_lie(own: str, failing: bool, watch: str) -> None:
     ],
 )
 def test_a_report_that_holds_less_than_was_printed_is_a_lie(output: str, report: bytes, lie: bool) -> None:
-    assert contradicts(output, report) is lie
+    runner = runner_of("pytest {tests}")
+    assert runner and contradicts(output, report, runner.tally) is lie
 
 
 def test_what_either_run_heard_of_is_not_unheard() -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from solving_kit import candidate, check_by, issue, made, verdict
 
 from swe_scale.conclusion import Made, conclude
+from swe_scale.diversity import diversity
 from swe_scale.events import printable
 from swe_scale.ranking import Evidence, rank
 from swe_scale.records import BASE, Check, Decision, Execution, Solution, Usage, Verdict
@@ -54,6 +55,17 @@ def test_a_proposal_with_its_evidence() -> None:
     assert "lost: breaks 1 of the repository's tests" in text
     assert "7 calls, 12,345 prompt tokens (100 cached), 678 completion tokens, 0.0123 USD" in text
     assert "search 1." in text and "#1" in text and "#2" in text
+
+
+def test_how_much_the_candidates_differ() -> None:
+    solution = solved()
+    text = " ".join(printed(solution).split())
+    assert "Diversity: 2 trees, 2 forms, 1 set of files, 2 behaviours; mean overlap of changed lines" in text
+    assert "by strategy" not in text
+    several = [one.model_copy(update={"strategy": f"s{one.index}"}) for one in solution.trajectories]
+    told = Evidence(solution.candidates, {A.id: "f", B.id: "g"}, (), ())
+    mixed = solution.model_copy(update={"diversity": diversity(several, told)})
+    assert "s1 1 of 1, 1 form of its own; s2 1 of 1" in " ".join(printed(mixed).split())
 
 
 def test_an_abstention_with_its_reason() -> None:
@@ -106,7 +118,7 @@ def test_the_document_is_the_contract() -> None:
     assert json.loads(json.dumps(found)) == found
     assert set(found) == {
         "issue", "outcome", "patch", "candidate", "confidence", "reason", "candidates", "checks", "verdicts",
-        "ranking", "decisions", "trajectories", "usage", "stages", "seconds",
+        "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity",
     }  # fmt: skip
     first = found["trajectories"][0]
     assert first["turns"] == 0 and first["check"] == K1.id and "patch" not in first

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import anyio
 import pytest
-from solving_kit import CHECK, DONE, FILES, RIGHT, Desk, Spoken, bash, edit, made, open_desk
+from solving_kit import CHECK, DONE, FILES, RIGHT, Desk, Spoken, again, bash, edit, made, open_desk
 
+from swe_scale.judging import candidates_of
 from swe_scale.policy import Fixed, Move, Progress
 from swe_scale.ranking import Evidence, rank
 from swe_scale.records import BASE, Completion, Request
-from swe_scale.search import Search, candidates_of
+from swe_scale.search import Search
 
 pytestmark = pytest.mark.anyio
 ALSO = "    if not values:\n        return 0.0\n    return sum(values) / len(values)"
@@ -59,8 +60,8 @@ async def test_every_order_of_the_trajectories_has_the_same_winner(tmp_path: Pat
             search = await searched(desk, 4)
             ranking = rank(search.evidence())
             leaders.add((tuple(one.candidate for one in ranking.ranked), ranking.contested))
-            assert len(search.candidates) == 3 and len(search.trajectories) == 4
-            assert desk.texts("candidate") == [f"{one.id[:8]} by 1" for one in search.candidates]
+            assert len(search.evidence().candidates) == 3 and len(search.trajectories) == 4
+            assert desk.texts("candidate") == [f"{one.id[:8]} by 1" for one in search.evidence().candidates]
     assert len(leaders) == 1
 
 
@@ -127,7 +128,7 @@ async def test_no_endpoint_no_candidates(tmp_path: Path) -> None:
     async with open_desk(tmp_path, Spoken({})) as desk:
         search = await searched(desk, 2)
     assert {one.outcome for one in search.trajectories.values()} == {"failed"}
-    assert not search.candidates and rank(search.evidence()).ranked == ()
+    assert not search.evidence().candidates and rank(search.evidence()).ranked == ()
 
 
 async def test_when_the_time_is_over_what_is_there_is_judged(tmp_path: Path) -> None:
@@ -142,7 +143,7 @@ async def test_when_the_time_is_over_what_is_there_is_judged(tmp_path: Path) -> 
         search = await searched(soon, 2)
     outcomes = {one.index: one.outcome for one in search.trajectories.values()}
     assert outcomes == {1: "done", 2: "budget"}
-    assert len(search.candidates) == 2
+    assert len(search.evidence().candidates) == 2
     # The first one's check fails on the second one's patch.
     assert rank(search.evidence()).ranked[0].candidate == search.trajectories[1].tree
 
@@ -150,9 +151,11 @@ async def test_when_the_time_is_over_what_is_there_is_judged(tmp_path: Path) -> 
 async def test_even_after_the_end_the_candidates_are_known(tmp_path: Path) -> None:
     async with open_desk(tmp_path, Spoken(replies(["right", "also"]))) as desk:
         search = await searched(desk, 2, deadline=anyio.current_time() - 1)
-    assert len(search.candidates) == 2 and {one.candidate for one in search.verdicts} <= {BASE}
+    assert len(search.evidence().candidates) == 2 and {
+        one.candidate for one in search.evidence().verdicts
+    } <= {BASE}
     ranking = rank(search.evidence())
-    assert {one.candidate for one in ranking.ranked} == {one.id for one in search.candidates}
+    assert {one.candidate for one in ranking.ranked} == {one.id for one in search.evidence().candidates}
 
 
 async def test_verdicts_that_came_in_time_count(tmp_path: Path) -> None:
@@ -164,7 +167,7 @@ async def test_verdicts_that_came_in_time_count(tmp_path: Path) -> None:
     script["trajectory/02/turn/02"] = edit(RIGHT) + '<create path="new.py">\n</create>\n' + DONE
     async with open_desk(tmp_path, Spoken(script)) as desk:
         wide = replace(desk.setting.cells, slots=anyio.CapacityLimiter(16))
-        search = replace(desk.search("revise", "revise", "revise"), setting=replace(desk.setting, cells=wide))
+        search = again(desk, cells=wide).search("revise", "revise", "revise")
 
         class Hurried(Fixed):
             def next(self, progress: Progress) -> Move | None:
@@ -175,8 +178,8 @@ async def test_verdicts_that_came_in_time_count(tmp_path: Path) -> None:
 
         search.policy = Hurried()
         await search.run()
-    assert len(search.candidates) == 3
-    said = {(one.candidate, one.outcome) for one in search.verdicts}
+    assert len(search.evidence().candidates) == 3
+    said = {(one.candidate, one.outcome) for one in search.evidence().verdicts}
     assert (search.trajectories[3].tree, "fail") in said and (BASE, "fail") in said
     assert rank(search.evidence()).ranked[0].candidate != search.trajectories[3].tree
 
@@ -206,7 +209,7 @@ async def test_strategies_work_side_by_side(tmp_path: Path) -> None:
         search = desk.search("revise", "agent")
         await search.run()
     assert [one.strategy for one in search.trajectory_list()] == ["revise", "agent"]
-    assert len(search.candidates) == 2
+    assert len(search.evidence().candidates) == 2
     assert search.trajectories[2].tree in rank(search.evidence()).supported
 
 

@@ -9,12 +9,12 @@ from git_kit import Kit
 from solving_kit import CHECK, DONE, FILES, LOCAL, RIGHT, Spoken, edit
 
 from swe_scale.batch import Job, Results, Session, Task, make_folder, open_session, solve_all, solve_task
-from swe_scale.config import RunConfig, ScriptedReplies, Stage, StageSampling
+from swe_scale.config import Prompted, RunConfig, ScriptedReplies, StageSampling
 from swe_scale.environment import Options
 from swe_scale.errors import EndpointRefused
 from swe_scale.events import Events
 from swe_scale.models import Model
-from swe_scale.pipeline import plan, sampling
+from swe_scale.pipeline import plan, sampling, writers
 from swe_scale.records import Completion, Issue, Request, Sampling, Solution
 from swe_scale.selection import Choice, majority
 
@@ -55,7 +55,7 @@ def test_an_empty_ladder_leaves_the_temperature_to_the_server() -> None:
     assert sampling(StageSampling(temperature=()), 3).temperature is None
 
 
-Models = Mapping[Stage, tuple[Model, ...]]
+Models = Mapping[str, tuple[Model, ...]]
 
 
 def both(model: Model) -> Models:
@@ -73,7 +73,9 @@ def task(folder: Path, name: str = "pkg-1") -> Task:
 async def opened(folder: Path, models: Models, config: RunConfig | None = None) -> AsyncIterator[Session]:
     make_folder(folder / "run")
     place = folder / "cache"
-    async with open_session(folder / "run", config or settings(), models, Events(), place) as session:
+    asked = {stage: (NONE,) * len(models[stage]) for stage in ("trajectory", "selection")}
+    chosen = config or settings(models=asked)
+    async with open_session(folder / "run", chosen, models, Events(), place) as session:
         yield session
 
 
@@ -165,3 +167,30 @@ async def test_it_stops_all_issues_of_a_batch(tmp_path: Path) -> None:
         with pytest.raises(EndpointRefused):
             await solve_all(Job(kind="eval", config=settings(), tasks=tasks), session, seen.append)
     assert seen == []
+
+
+async def test_a_strategy_s_own_model_writes_its_trajectories(tmp_path: Path) -> None:
+    mine = ScriptedReplies(replies=Path("mine"), model="mine")
+    config = settings(
+        strategies={"revise": 2, "own": 2},
+        named={"own": Prompted(kind="revise", model="mine", variant="short")},
+        strategy_models={"own": mine},
+        variants={"short": "Be {{ brief }}."},
+    )
+    asked = writers(
+        {"trajectory": (Spoken({}),), "strategies.own": (Spoken({}),), "plan": (Spoken({}),)}, config
+    )
+    assert {name: [one.endpoint for one in several] for name, several in asked.items()} == {
+        "trajectory": [NONE], "strategies.own": [mine]
+    }  # fmt: skip
+    one, other = Spoken(REPLIES | chooses("A"), name="one"), Spoken(REPLIES, name="mine")
+    models = {"trajectory": (one,), "selection": (one,), "strategies.own": (other,)}
+    solution = await solved(tmp_path, models, config)
+    assert [made.model for made in solution.trajectories] == ["one", "one", "mine", "mine"]
+    first = [
+        request.messages[1].content
+        for request in (*one.requests, *other.requests)
+        if "/turn/01" in request.step
+    ]
+    plain, varied = first[0], first[-1]
+    assert varied == f"{plain}\n\nBe {{{{ brief }}}}.", "plain text, behind what siblings share"

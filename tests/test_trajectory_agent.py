@@ -207,7 +207,7 @@ class Failing:
         self.inner, self.failures = inner, failures
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None, endpoint: str | None = None) -> AsyncIterator[Sandbox]:
+    async def fork(self, limits: Limits | None = None, socket: Path | None = None) -> AsyncIterator[Sandbox]:
         async with self.inner.fork(limits) as sandbox:  # type: ignore[attr-defined]
             real = sandbox.run
 
@@ -248,7 +248,7 @@ class Watched:
         self.inner, self.open, self.most = inner, 0, 0
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None, endpoint: str | None = None) -> AsyncIterator[Sandbox]:
+    async def fork(self, limits: Limits | None = None, socket: Path | None = None) -> AsyncIterator[Sandbox]:
         async with self.inner.fork(limits) as sandbox:
             self.open += 1
             self.most = max(self.most, self.open)

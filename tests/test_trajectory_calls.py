@@ -82,6 +82,8 @@ async def test_only_the_first_of_several_calls_is_carried_out(tmp_path: Path) ->
         (call("bash", '{"commands": "ls"}'), "command: Field required"),
         (call("bash", '{"command": ["ls"]}'), "command: Input should be a valid string"),
         (call("bash", '{"command": " \\n"}'), "bash was called without a command"),
+        (call("bash", '{"command": "ls", "seconds": 0}'), "seconds: Input should be greater than 0"),
+        (call("bash", '{"command": "ls", "seconds": "long"}'), "seconds: Input should be a valid number"),
         (call("bash", '{"command": "a\\u0000"}'), "the command holds a NUL character"),
         (call("bash", '{"command": "\\ud800"}'), "Invalid JSON"),
         (call("bash", '{"command": "\ud800"}'), "unicode"),

@@ -254,7 +254,7 @@ class Lossy:
         self.inner, self.lost, self.forks = inner, lost, 0
 
     @asynccontextmanager
-    async def fork(self, limits: Limits | None = None, endpoint: str | None = None) -> AsyncIterator[Sandbox]:
+    async def fork(self, limits: Limits | None = None, socket: Path | None = None) -> AsyncIterator[Sandbox]:
         self.forks += 1
         if self.forks in self.lost:
             raise SandboxError("the daemon restarts")

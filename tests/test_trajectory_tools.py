@@ -14,6 +14,7 @@ from swe_scale.store import Key
 from swe_scale.trajectory.conversation import Conversation
 from swe_scale.trajectory.grammar import Malformed, command_of
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT, returned, said
+from swe_scale.trajectory.workplace import seconds_of
 
 TOOLS = tuple(one.tool for one in BASH_AND_SUBMIT)
 
@@ -26,6 +27,29 @@ def text_of(command: str) -> str:
 def test_a_command_is_carried_out_as_it_was_called(command: str) -> None:
     assume(command.strip())
     assert command_of(text_of(command)) == command.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"), [("30", 30), ("1.5", 1.5), ('"20"', 20), ("1e-7", 0.1), ("1e99", 300)]
+)
+def test_a_call_may_say_how_long_it_may_take(asked: str, most: float) -> None:
+    reply = Completion(text="", tool_calls=(call("bash", f'{{"command": "ls", "seconds": {asked}}}'),))
+    command = command_of(said(reply, BASH_AND_SUBMIT))
+    assert command is not None and command.endswith("\nls") and seconds_of(command, 300.0) == most
+    without = Completion(text="", tool_calls=(call("bash", '{"command": "ls", "seconds": null}'),))
+    assert command_of(said(without, BASH_AND_SUBMIT)) == "ls"
+
+
+@pytest.mark.parametrize(
+    ("command", "most"),
+    [
+        ("# seconds: 30\nls", 30), ("#seconds:5", 5), ("\n\n# seconds: 2.5\nls", 2.5), ("# seconds: 0", 0.1),
+        ("# seconds: 301", 300), ("ls\n# seconds: 3", 300), ("# seconds: many\nls", 300), ("", 300),
+        ("# seconds: 3 or so\nls", 300),
+    ],
+)  # fmt: skip
+def test_a_first_line_says_how_long_commands_may_take(command: str, most: float) -> None:
+    assert seconds_of(command, 300.0) == most
 
 
 FENCES = st.lists(

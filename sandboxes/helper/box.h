@@ -87,5 +87,12 @@ int copy_folder(int from, int to);
 /* --- relay.c --- */
 
 int relay(int port, const char *socket_path);
+/* Carry bytes between two sockets, both ways, until both have ended or either is gone. */
+void relay_join(int client, int server);
+
+/* --- bridge.c --- */
+
+int bridge_main(int count, char **arguments);
+int join_main(int count, char **arguments);
 
 #endif

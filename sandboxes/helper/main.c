@@ -80,6 +80,10 @@ int main(int count, char **arguments)
 {
 	if (count >= 2 && !strcmp(arguments[1], "relay"))
 		return relay_main(count - 1, arguments + 1);
+	if (count >= 2 && !strcmp(arguments[1], "bridge"))
+		return bridge_main(count - 1, arguments + 1);
+	if (count >= 2 && !strcmp(arguments[1], "join"))
+		return join_main(count - 1, arguments + 1);
 	if (count == 2 && !strcmp(arguments[1], "serve"))
 		return serve();
 	fputs("usage: box serve\n", stderr);

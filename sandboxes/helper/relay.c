@@ -18,6 +18,9 @@
 
 enum { RELAY_CHUNK = 65536, RELAY_NO_WAY = 97 };
 
+/* Is answered by hanging up when the command is to end. */
+static const char relay_request[] = "GET /end HTTP/1.1\r\nHost: relay\r\n\r\n";
+
 static int relay_connected(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -64,7 +67,7 @@ static int relay_pass(int source, int sink)
 	return relay_send_all(sink, chunk, length) < 0 ? -1 : 1;
 }
 
-static void relay_join(int client, int server)
+void relay_join(int client, int server)
 {
 	struct pollfd ends[2] = { { .fd = client, .events = POLLIN }, { .fd = server, .events = POLLIN } };
 	while (ends[0].fd >= 0 || ends[1].fd >= 0) {
@@ -138,6 +141,28 @@ int relay(int port, const char *socket_path)
 	return child < 0 ? -1 : ntohs(address.sin_port);
 }
 
+/* End a command as soon as whoever answers at the socket hangs up, in a process that ends with this one. */
+static void relay_watch(const char *socket_path, pid_t command)
+{
+	static char chunk[RELAY_CHUNK];
+	pid_t parent = getpid();
+	int server;
+
+	if (fork() != 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	for (int descriptor = 0; descriptor < 3; descriptor++)
+		close(descriptor);
+	server = relay_connected(socket_path);
+	if (server >= 0 && relay_send_all(server, relay_request, sizeof relay_request - 1) == 0)
+		while (recv(server, chunk, sizeof chunk, 0) > 0)
+			;
+	kill(command, SIGKILL);
+	_exit(0);
+}
+
 static void relay_tell(int port)
 {
 	static const char *const names[] = { "http_proxy", "https_proxy", "all_proxy",
@@ -153,7 +178,8 @@ static void relay_tell(int port)
 	setenv("no_proxy", getenv("NO_PROXY"), 1);
 }
 
-/* relay PORT SOCKET -- COMMAND…: run a command that knows of the proxy; return its exit status. */
+/* relay PORT SOCKET -- COMMAND…: run a command that knows of the proxy; return its exit status.  At a port
+ * that is named, who answers at the socket can end it. */
 int relay_main(int argc, char *argv[])
 {
 	int status = 0;
@@ -178,6 +204,8 @@ int relay_main(int argc, char *argv[])
 		perror("relay");
 		return 126;
 	}
+	if (atoi(argv[1]))
+		relay_watch(argv[2], child);
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

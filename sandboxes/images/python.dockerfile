@@ -1,17 +1,18 @@
 # What set-up of a Python project needs, added to a Debian-like base that lacks some of it.
 # BASE: the image to start from. MISSING: what it lacks, in the words of probe.sh. SOURCES: lines for apt
-# in place of the base's own. OWNER: the base's own user. certificates.crt: what apt trusts for https, or empty.
+# in place of the base's own. PACKAGES: Debian packages to add besides. OWNER: the base's own user. certificates.crt: what apt trusts for https, or empty.
 ARG BASE
 FROM ${BASE}
 LABEL swe-scale.base=built
 ARG MISSING
+ARG PACKAGES=
 ARG SOURCES=
 ARG OWNER=root
 USER root
 COPY certificates.crt /run/swe-scale-build/certificates.crt
 RUN set -eu; \
     cd /run/swe-scale-build; \
-    packages=; \
+    packages="$PACKAGES"; \
     for need in $MISSING; do \
       case $need in \
         certificates) packages="$packages ca-certificates" ;; \

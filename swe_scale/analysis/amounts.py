@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.conversations import reply_tokens, selection_turns, turns_of
+from swe_scale.analysis.conversations import planned, planning_turns, reply_tokens, selection_turns, turns_of
 from swe_scale.analysis.estimate import Estimate
 from swe_scale.analysis.ranges import Range
 from swe_scale.config import RunConfig
@@ -39,7 +39,9 @@ def amounts(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator
 
 
 def _models(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator[Amount]:
-    yield _number("calls", "calls", made.calls, _turns(config, assumed))
+    mended = [one for one in made.shares if one.stage == "environment"]
+    mending = f"; high: {config.repair_rounds} to mend the set-up" if mended else ""
+    yield _number("calls", "calls", made.calls, _turns(config, assumed) + mending)
     least, most = made.first_bytes
     first = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     prompts = (
@@ -71,6 +73,8 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
         f"{count} × {name} of {_three(turns_of(name, config, assumed))} replies"
         for name, count in config.strategies.items()
     ]
+    if count := planned(config):
+        parts.insert(0, f"{count} plan{'s' if count > 1 else ''} in {_three(planning_turns(config))}")
     chosen = selection_turns(config, assumed)
     judges = len(config.models["selection"])
     several = f"{judges} × " if judges > 1 else ""
@@ -87,6 +91,10 @@ def _sandboxes(made: Estimate, config: RunConfig, assumed: Assumptions) -> Itera
     if ran.commands.high:
         commands = "one for each reply of an agent"
         yield _number("agent_commands", "agents' commands", ran.commands, commands)
+    if ran.agents.high:
+        yield _number(
+            "agent_runs", "runs of agents", ran.agents, "one per trajectory of a command of its own"
+        )
     tests = "the tests near the change: on the untouched code and on every candidate"
     none = "none are known, or they are left out"
     yield _number("test_runs", "runs of its tests", ran.tests, tests if ran.tests.high else none)

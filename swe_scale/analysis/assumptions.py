@@ -28,6 +28,8 @@ class Assumptions(Record):
     the end."""
     agent_turns: Typical = _typical(2, 8)
     """Replies of any other trajectory, likewise; agents look around first."""
+    exec_turns: Typical = _typical(0, 20)
+    """Requests of a command-line agent, up to those that it may make."""
     selection_turns: Typical = _typical(0, 2)
     """Replies of a selection: there is none; checks and a decision."""
 
@@ -41,6 +43,16 @@ class Assumptions(Record):
     """Bytes that follow a reply of an agent, up to what its commands may say; files that it looks at."""
     selection_output: Typical = _typical(300, 6000)
     """Bytes that follow a reply of a selection, which runs each of its checks on every finalist."""
+    exec_opening: Range = _range(2000, 12_000, 24_000)
+    """Bytes of a command-line agent's first prompt: its own instructions and the issue."""
+    exec_seconds: Typical = _typical(5, 300)
+    """That such an agent runs, its requests included, up to its limit."""
+    mending_opening: Range = _range(4000, 16_000, 40_000)
+    """Bytes of the first prompt where a set-up failed and a model is to mend it."""
+    plan_told: Typical = _typical(0, 900)
+    """Bytes of a plan, as a trajectory is given it."""
+    notes_told: Typical = _typical(0, 6000)
+    """Bytes of notes of earlier trajectories, likewise."""
     selection_evidence: Range = _range(600, 6000, 40_000)
     """Bytes of the finalists' patches and the checks that a selection begins with."""
 
@@ -50,6 +62,8 @@ class Assumptions(Record):
     """Likely share of checks that fail on the untouched code, so that they are run on every candidate."""
     executions_per_reply: float = 1.5
     """Likely runs of its check, for a reply of `revise` that isn't its last."""
+    executions_per_command: float = 0.5
+    """Likely runs of its check, apart, for a command of an agent: where it has changed one or the other."""
     selection_checks: float = 1.5
     """Likely checks in a reply of a selection that isn't its last."""
 

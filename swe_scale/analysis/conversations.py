@@ -2,15 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from math import ceil
+from typing import Literal
 
 from swe_scale.analysis.assumptions import Assumptions
 from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
-from swe_scale.config import Limits, RunConfig, Stage
-from swe_scale.pipeline import plan, sampling
+from swe_scale.config import OWN_STRATEGIES, Exec, Limits, Prompted, RunConfig, Stage, Start
+from swe_scale.pipeline import note_tokens, plan, sampling
+from swe_scale.planning import PER_REPLY, PLAN_BYTES, most_replies
 from swe_scale.ranking.rule import FINALISTS
+from swe_scale.trajectory import taken_by
 
 _MESSAGE = 16
 """Tokens that a template adds to one message at most, and tools below, as the ledger has them."""
@@ -22,6 +26,14 @@ _DAMAGED = 3
 """Bytes that one of an output can become: what isn't UTF-8 is replaced, what looks like a fence fenced."""
 _WORD = 16
 """Bytes of a token on average, at most: a reply comes back as text, a token per byte in the ledger's eyes."""
+_MENDING = 100_000
+"""Bytes of the first prompt where a set-up failed, at most: paths, files of the project, output."""
+_FAILURE = 12_000
+"""Bytes in which a further failure is told, at most."""
+_COMBINED = 3_000
+"""Bytes in which a group of plans is asked for, at most."""
+_AROUND = 800
+"""Bytes that are put around a plan or notes, at most."""
 _PATCHES_SHOWN = 3 * 25_000
 _CHECKS_SHOWN = 4
 CHECKS_PER_REPLY = 4
@@ -29,10 +41,41 @@ _CHECK_FILE = 256 * 1024
 """Bytes of the finalists' patches, and of one check that an agent left, at most."""
 
 
+Kind = Literal["revise", "agent", "exec"]
+
+
+def kind_of(strategy: str, config: RunConfig) -> Kind:
+    """Return what a strategy's conversations are like; another package's are taken for an agent's."""
+    named = config.named.get(strategy) or OWN_STRATEGIES.get(strategy)
+    return "agent" if named is None else named.kind
+
+
+def start_of(strategy: str, config: RunConfig) -> Start:
+    """Return what its trajectories are given to begin with."""
+    named = config.named.get(strategy) or OWN_STRATEGIES.get(strategy)
+    return named.start if isinstance(named, Prompted) else "scratch"
+
+
 def turns_of(strategy: str, config: RunConfig, assumed: Assumptions) -> Range:
     """Return how many replies a trajectory takes."""
-    typical = assumed.revise_turns if strategy == "revise" else assumed.agent_turns
+    named = config.named.get(strategy)
+    if isinstance(named, Exec):
+        return assumed.exec_turns.up_to(named.requests)
+    typical = assumed.revise_turns if kind_of(strategy, config) == "revise" else assumed.agent_turns
     return typical.up_to(config.turns)
+
+
+def planned(config: RunConfig) -> int:
+    """Return how many trajectories begin with a plan."""
+    return sum(count for name, count in config.strategies.items() if start_of(name, config) == "plan")
+
+
+def planning_turns(config: RunConfig) -> Range:
+    """Return how many replies the plans take."""
+    count = planned(config)
+    if not count:
+        return NOTHING
+    return Range(low=2, likely=1 + ceil(count / PER_REPLY), high=most_replies(count))
 
 
 def selection_turns(config: RunConfig, assumed: Assumptions) -> Range:
@@ -43,21 +86,88 @@ def selection_turns(config: RunConfig, assumed: Assumptions) -> Range:
 
 def trajectory(strategy: str, served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
     """Return the conversation of a trajectory."""
-    revises, tools = strategy == "revise", served.tools and strategy == "agent"
+    kind = kind_of(strategy, config)
+    if kind == "exec":
+        return _foreign(strategy, served, config, assumed)
+    revises, tools = kind == "revise", served.tools and kind == "agent"
     size, executions = sizes.opening(strategy, tools), 2 if revises else 1
+    given = _given(strategy, config, assumed)
     reply = reply_tokens("trajectory", config, assumed)
     typical = assumed.revise_output if revises else assumed.agent_output
     called = _CALL if tools else 0
     return Talk(
         served=served,
-        opening=Range(low=size, likely=size, high=size),
+        opening=Range(low=size, likely=size, high=size) + given,
         shared=sizes.system + sizes.shared,
         turns=turns_of(strategy, config, assumed),
         reply=reply,
         output=typical.up_to(executions * config.limits.output + _TEMPLATE),
         extra=_tools(sizes, assumed) if tools else NOTHING,
-        first_bound=size + 2 * _MESSAGE + (sizes.schemas + _TOOLS if tools else 0),
+        first_bound=size + int(given.high) + 2 * _MESSAGE + (sizes.schemas + _TOOLS if tools else 0),
         growth_bound=int(reply.high) * _WORD + called + _output_bound(executions, config.limits),
+        given_bound=int(given.high),
+    )
+
+
+def _given(strategy: str, config: RunConfig, assumed: Assumptions) -> Range:
+    """Return the bytes that a trajectory is given to begin with, beside what all are."""
+    match start_of(strategy, config):
+        case "scratch":
+            return NOTHING
+        case "plan":
+            return assumed.plan_told.up_to(PLAN_BYTES + _AROUND)
+        case _:
+            return assumed.notes_told.up_to(3 * note_tokens(config) + _AROUND)
+
+
+def _foreign(strategy: str, served: Served, config: RunConfig, assumed: Assumptions) -> Talk:
+    """Return the requests of a command-line agent, of whose prompts nothing is known."""
+    reply = reply_tokens("trajectory", config, assumed)
+    return Talk(
+        served=served,
+        opening=assumed.exec_opening,
+        shared=0,
+        turns=turns_of(strategy, config, assumed),
+        reply=reply,
+        output=assumed.agent_output.up_to(config.limits.output + _TEMPLATE),
+        extra=NOTHING,
+        first_bound=max(served.length, int(assumed.exec_opening.high)),
+        growth_bound=int(reply.high) * _WORD + _output_bound(1, config.limits),
+        given_bound=served.length,
+    )
+
+
+def mending(served: Served, config: RunConfig, assumed: Assumptions) -> Talk:
+    """Return the conversation in which a set-up that fails is mended."""
+    rounds = config.repair_rounds
+    reply = reply_tokens("environment", config, assumed)
+    return Talk(
+        served=served,
+        opening=assumed.mending_opening,
+        shared=0,
+        turns=Range(low=0, likely=0, high=rounds),
+        reply=reply,
+        output=Range(low=0, likely=4000, high=_FAILURE),
+        extra=NOTHING,
+        first_bound=_MENDING,
+        growth_bound=int(reply.high) * _WORD + 2 * _MESSAGE + _FAILURE,
+    )
+
+
+def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
+    """Return the conversation in which plans are made."""
+    size = sizes.system + sizes.shared + sizes.planning
+    reply = reply_tokens("plan", config, assumed)
+    return Talk(
+        served=served,
+        opening=Range(low=size, likely=size, high=size),
+        shared=sizes.system + sizes.shared,
+        turns=planning_turns(config),
+        reply=reply,
+        output=Range(low=0, likely=1200, high=_COMBINED),
+        extra=NOTHING,
+        first_bound=size + 2 * _MESSAGE,
+        growth_bound=int(reply.high) * _WORD + 2 * _MESSAGE + _COMBINED,
     )
 
 
@@ -66,7 +176,8 @@ def selection(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumpti
     size = sizes.opening("selection")
     executions = CHECKS_PER_REPLY * (1 + FINALISTS)
     longest = int(reply_tokens("trajectory", config, assumed).high) * _WORD
-    written = _CHECKS_SHOWN * (longest if set(config.strategies) == {"revise"} else max(longest, _CHECK_FILE))
+    revise = all(kind_of(name, config) == "revise" for name in config.strategies)
+    written = _CHECKS_SHOWN * (longest if revise else max(longest, _CHECK_FILE))
     reply = reply_tokens("selection", config, assumed)
     return Talk(
         served=served,
@@ -101,7 +212,6 @@ def _output_bound(executions: int, limits: Limits) -> int:
     return 2 * _MESSAGE + executions * (_DAMAGED * limits.output + _TEMPLATE)
 
 
-def shares(config: RunConfig, served: Mapping[Stage, tuple[Served, ...]]) -> Mapping[tuple[str, Served], int]:
+def shares(config: RunConfig, served: Mapping[str, tuple[Served, ...]]) -> Mapping[tuple[str, Served], int]:
     """Return how many trajectories each strategy has with each model; they take turns with the models."""
-    models = served["trajectory"]
-    return Counter((one.strategy, models[(one.index - 1) % len(models)]) for one in plan(config))
+    return Counter((one.strategy, taken_by(one, served)) for one in plan(config))

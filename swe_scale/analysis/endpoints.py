@@ -15,7 +15,6 @@ from swe_scale.config import (
     Pool,
     Price,
     ScriptedReplies,
-    Stage,
 )
 from swe_scale.errors import ModelError
 from swe_scale.models.directory import find
@@ -47,9 +46,9 @@ class Served(Record):
 
 
 class Looked(NamedTuple):
-    """What is known of the endpoints of every stage."""
+    """What is known of the endpoints of every stage, and of every strategy that has one of its own."""
 
-    served: Mapping[Stage, tuple[Served, ...]]
+    served: Mapping[str, tuple[Served, ...]]
     notes: tuple[str, ...]
     """What could not be found out, and what is assumed in its place."""
 
@@ -66,7 +65,7 @@ class _Length(NamedTuple):
 
 
 async def look(
-    configured: Mapping[Stage, tuple[ModelConfig, ...]], prices: Mapping[str, Price], own: bool = False
+    configured: Mapping[str, tuple[ModelConfig, ...]], prices: Mapping[str, Price], own: bool = False
 ) -> Looked:
     """Return what is known of the configured models.
 
@@ -75,7 +74,7 @@ async def look(
     says so.
 
     Args:
-        configured: by stage.
+        configured: by what asks them.
         prices: by the model's name.
         own: whether endpoints are one's own, wherever they are.
     """

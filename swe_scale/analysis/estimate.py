@@ -4,40 +4,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.conversations import selection, shares, trajectory
 from swe_scale.analysis.disk import Disk, disk
 from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.executions import Executions, executions, longest_seconds, sandbox_seconds
-from swe_scale.analysis.ranges import NOTHING, Level, Range, Spending
+from swe_scale.analysis.ranges import NOTHING, Range, Spending
 from swe_scale.analysis.sizes import Sizes
-from swe_scale.analysis.talk import Talk
-from swe_scale.config import RunConfig, Stage
-from swe_scale.ledger import money
+from swe_scale.analysis.staged import (
+    Share,
+    gpu_seconds,
+    priced_bound,
+    serial_seconds,
+    shares_of,
+    staged_of,
+)
+from swe_scale.config import RunConfig
 from swe_scale.records import Record, Usage
-
-
-def priced_bound(usage: Usage, served: Served) -> Usage:
-    """Return a bound with its money: whether a prompt is new, cached or on its way to a cache isn't known."""
-    cached = usage.model_copy(update={"cached_tokens": usage.prompt_tokens})
-    written = usage.model_copy(update={"written_tokens": usage.prompt_tokens})
-    usd = max(money(one, served.price) for one in (usage, cached, written))
-    return usage.model_copy(update={"usd": usd})
-
-
-class Share(Record):
-    """What one model is asked in one stage."""
-
-    stage: Stage
-    served: Served
-    spending: Spending
-
-    def usd(self, level: Level) -> float:
-        """Return US dollars; 0 where the model has no price."""
-        return money(self.spending.at(level), self.served.price)
-
-    def bound(self) -> Usage:
-        """Return the spending at the bounds of all calls, as a budget counts it."""
-        return priced_bound(self.spending.bound, self.served)
 
 
 class Estimate(Record):
@@ -135,7 +116,7 @@ class Estimate(Record):
 def estimate(
     sizes: Sizes,
     config: RunConfig,
-    served: Mapping[Stage, tuple[Served, ...]],
+    served: Mapping[str, tuple[Served, ...]],
     assumed: Assumptions | None = None,
 ) -> Estimate:
     """Return what one issue would cost.
@@ -147,23 +128,22 @@ def estimate(
         assumed: what isn't known. None: our own assumptions.
     """
     known = assumed or Assumptions()
-    writers = {
-        trajectory(strategy, one, sizes, config, known): count
-        for (strategy, one), count in shares(config, served).items()
-    }
-    judges = [selection(one, sizes, config, known) for one in served["selection"]]
-    spent = _spent(writers, judges, known)
+    staged = staged_of(sizes, config, served, known)
+    spent = shares_of(staged, known)
     counted = executions(sizes, config, known)
-    openings = [int(talk.opening.likely) for talk in writers]
+    writers = [one.talk for one in staged if one.stage == "trajectory"]
     return Estimate(
-        first_bytes=(min(openings), max(openings)),
+        first_bytes=(
+            int(min(talk.opening.low for talk in writers)),
+            int(max(talk.opening.likely for talk in writers)),
+        ),
         unfit=tuple(dict.fromkeys(filter(None, (talk.unfit(known) for talk in writers)))),
         first_calls=tuple(priced_bound(talk.first_call(), talk.served) for talk in writers),
         shares=spent,
         executions=counted,
         setup_seconds=known.setup_seconds if sizes.setup else NOTHING,
-        serial_seconds=_serial([*writers], judges, known),
-        gpu_seconds=_gpu(spent, known),
+        serial_seconds=serial_seconds(staged, known),
+        gpu_seconds=gpu_seconds(spent, known),
         sandbox_seconds=sandbox_seconds(counted, config, known),
         longest_sandbox_seconds=longest_seconds(counted, config),
         cells=config.cells,
@@ -197,45 +177,6 @@ def together(estimates: Sequence[Estimate], at_a_time: int = 1) -> Estimate:
         cells=estimates[0].cells,
         disk=sum((one.disk for one in estimates), Disk()),
     )
-
-
-def _spent(writers: Mapping[Talk, int], judges: Sequence[Talk], assumed: Assumptions) -> tuple[Share, ...]:
-    """Return the shares of the models; the first conversation with each finds nothing in its cache."""
-    seen: set[Served] = set()
-    found: list[Share] = []
-    for stage, talks in (("trajectory", writers.items()), ("selection", [(talk, 1) for talk in judges])):
-        for talk, count in talks:
-            spending = talk.spending(count, talk.served in seen, assumed)
-            found.append(Share(stage=stage, served=talk.served, spending=spending))
-            seen.add(talk.served)
-    return tuple(found)
-
-
-def _serial(writers: Sequence[Talk], judges: Sequence[Talk], assumed: Assumptions) -> Range:
-    """Return the seconds of the longest conversation, and of the judges', who are asked one by one."""
-
-    def seconds(talk: Talk, level: Level) -> float:
-        tokens = talk.turns.at(level) * talk.reply.at(level)
-        return 0.0 if talk.served.scripted else tokens / assumed.stream_tokens_per_second.at(level)
-
-    return Range.of(
-        lambda level: (
-            max(seconds(talk, level) for talk in writers) + sum(seconds(talk, level) for talk in judges)
-        )
-    )
-
-
-def _gpu(spent: Sequence[Share], assumed: Assumptions) -> Range | None:
-    own = [one for one in spent if one.served.own]
-    if not own:
-        return None
-
-    def seconds(share: Share, level: Level) -> float:
-        usage = share.spending.at(level)
-        fresh = usage.prompt_tokens - usage.cached_tokens
-        return fresh / assumed.prefill_rate.at(level) + usage.completion_tokens / assumed.rate.at(level)
-
-    return Range.of(lambda level: sum(seconds(one, level) for one in own))
 
 
 def _sum(ranges: Iterable[Range]) -> Range:

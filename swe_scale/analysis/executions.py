@@ -3,17 +3,27 @@
 from math import ceil
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.conversations import CHECKS_PER_REPLY, selection_turns, turns_of
+from swe_scale.analysis.conversations import (
+    CHECKS_PER_REPLY,
+    Kind,
+    kind_of,
+    selection_turns,
+    start_of,
+    turns_of,
+)
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
-from swe_scale.config import RunConfig
+from swe_scale.config import Exec, RunConfig
 from swe_scale.crosscheck import REPEATS_ON_BASE
 from swe_scale.ranking.rule import FINALISTS
 from swe_scale.records import Record
+from swe_scale.trajectory import LATE
 
 _RUNS_BEFORE = 3
 """Runs of the repository's tests on the untouched code, at most, and on a candidate, below."""
 _RUNS_AFTER = 2
+_RUNS_PER_REPLY = 4
+"""Of a check: on the untouched code, on the tree begun with, on the changed one, and its control."""
 
 
 class Executions(Record):
@@ -23,19 +33,22 @@ class Executions(Record):
     """On the untouched code and on candidates, with the control experiments."""
     commands: Range = NOTHING
     """Of agents."""
+    agents: Range = NOTHING
+    """Runs of command-line agents."""
     tests: Range = NOTHING
     """Runs of the repository's tests near the change."""
 
     @property
     def all(self) -> Range:
         """All of them together."""
-        return self.checks + self.commands + self.tests
+        return self.checks + self.commands + self.agents + self.tests
 
     def __add__(self, other: "Executions") -> "Executions":
         """Return the sum, kind by kind."""
         return Executions(
             checks=self.checks + other.checks,
             commands=self.commands + other.commands,
+            agents=self.agents + other.agents,
             tests=self.tests + other.tests,
         )
 
@@ -51,40 +64,46 @@ def executions(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Executi
     return Executions(
         checks=_checks(config, assumed),
         commands=_commands(config, assumed),
+        agents=_agents(config),
         tests=_tests(sizes, config, assumed),
     )
 
 
-def _counts(config: RunConfig) -> tuple[int, int]:
-    """Return the trajectories, and those of them that run their checks on the way."""
-    return sum(config.strategies.values()), config.strategies.get("revise", 0)
+def _of_kind(config: RunConfig, *kinds: Kind) -> dict[str, int]:
+    return {name: count for name, count in config.strategies.items() if kind_of(name, config) in kinds}
 
 
 def _candidates(config: RunConfig, assumed: Assumptions) -> int:
-    return ceil(_counts(config)[0] * assumed.distinct_candidates)
+    return ceil(sum(config.strategies.values()) * assumed.distinct_candidates)
 
 
 def _checks(config: RunConfig, assumed: Assumptions) -> Range:
-    total, revising = _counts(config)
+    total = sum(config.strategies.values())
+    looking = sum(_of_kind(config, "revise", "agent").values())
     selecting, judges = selection_turns(config, assumed), len(config.models["selection"])
     candidates = _candidates(config, assumed)
     voting: float = total if config.record_all else ceil(total * assumed.voting_checks)
-    replies = turns_of("revise", config, assumed).likely - 1
     chosen = judges * max(0.0, selecting.likely - 1) * assumed.selection_checks * (1 + FINALISTS)
-    on_the_way = revising * replies * assumed.executions_per_reply
     # What a trajectory ran of its own check and change isn't run again.
-    crossed = total + (total - revising) + max(0, voting * candidates - revising)
-    likely = on_the_way + crossed + candidates + chosen
-    every = total * (REPEATS_ON_BASE + total) + revising * 2 * config.turns
+    crossed = total + (total - looking) + max(0, voting * candidates - looking)
+    likely = _on_the_way(config, assumed) + crossed + candidates + chosen
+    every = total * (REPEATS_ON_BASE + total) + looking * _RUNS_PER_REPLY * config.turns
     controls = total * (1 + total)
     compared = judges * selecting.high * CHECKS_PER_REPLY * (1 + 2 * FINALISTS)
     return Range(low=0, likely=likely, high=every + controls + compared).whole()
 
 
+def _on_the_way(config: RunConfig, assumed: Assumptions) -> float:
+    """Return the likely runs of trajectories' own checks while they work."""
+    revising = sum(_of_kind(config, "revise").values())
+    replies = turns_of("revise", config, assumed).likely - 1
+    commands = _commands(config, assumed).likely
+    return revising * replies * assumed.executions_per_reply + commands * assumed.executions_per_command
+
+
 def _commands(config: RunConfig, assumed: Assumptions) -> Range:
-    counts = {name: count for name, count in config.strategies.items() if name != "revise"}
     found = NOTHING
-    for name, count in counts.items():
+    for name, count in _of_kind(config, "agent").items():
         turns = turns_of(name, config, assumed)
         found += Range(
             low=count * max(0, turns.low - 1),
@@ -94,11 +113,25 @@ def _commands(config: RunConfig, assumed: Assumptions) -> Range:
     return found
 
 
+def _agents(config: RunConfig) -> Range:
+    count = sum(_of_kind(config, "exec").values())
+    return Range(low=count, likely=count, high=count)
+
+
+def _agent_seconds(config: RunConfig) -> float:
+    """Return the longest that a command-line agent may run."""
+    return max((one.seconds for one in config.named.values() if isinstance(one, Exec)), default=0.0)
+
+
 def _tests(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Range:
     if not sizes.tests:
         return NOTHING
+    # Those that come later may change other places, so that other tests are near.
+    rounds = 1 + any(start_of(name, config) in LATE for name in config.strategies)
     likely = 2 + _candidates(config, assumed)
-    return Range(low=0, likely=likely, high=_RUNS_BEFORE + _RUNS_AFTER * _counts(config)[0])
+    return Range(
+        low=0, likely=likely, high=rounds * (_RUNS_BEFORE + _RUNS_AFTER * sum(config.strategies.values()))
+    )
 
 
 def sandbox_seconds(counted: Executions, config: RunConfig, assumed: Assumptions) -> Range:
@@ -107,6 +140,7 @@ def sandbox_seconds(counted: Executions, config: RunConfig, assumed: Assumptions
     return (
         counted.checks.times(assumed.check_seconds.up_to(seconds))
         + counted.commands.times(assumed.command_seconds.up_to(seconds))
+        + counted.agents.times(assumed.exec_seconds.up_to(_agent_seconds(config)))
         + counted.tests.times(assumed.tests_seconds.up_to(config.regression_seconds))
     )
 
@@ -114,4 +148,5 @@ def sandbox_seconds(counted: Executions, config: RunConfig, assumed: Assumptions
 def longest_seconds(counted: Executions, config: RunConfig) -> float:
     """Return the seconds that sandboxes can be busy where everything is killed at its deadline."""
     commands = counted.checks.high + counted.commands.high
-    return commands * config.limits.seconds + counted.tests.high * config.regression_seconds
+    agents = counted.agents.high * _agent_seconds(config)
+    return agents + commands * config.limits.seconds + counted.tests.high * config.regression_seconds

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 
-from swe_scale.config import RunConfig
-from swe_scale.environment import Options, read_project, recipe_for
+from swe_scale.checks import spoken
+from swe_scale.config import OWN_STRATEGIES, Prompted, RunConfig
+from swe_scale.environment import Options, look
 from swe_scale.events import Events
-from swe_scale.pipeline import choose_context
+from swe_scale.pipeline import choose_context, plan
+from swe_scale.planning import OBSERVATIONS
 from swe_scale.prompts import render
 from swe_scale.records import Issue, Record
 from swe_scale.repo import Repository
 from swe_scale.trajectory.setting import shared_part
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT
-
-_OWN = ("revise", "agent")
+from swe_scale.trajectory.workplace import FOLDER, check_files
 
 
 class Sizes(Record):
@@ -27,6 +28,10 @@ class Sizes(Record):
     """What follows in the first message, by strategy; `selection` without patches and checks."""
     tooled: int
     """The instructions of an agent whose model calls tools."""
+    variants: Mapping[str, int] = {}
+    """The prompt's variant, by strategy that has one."""
+    planning: int = 0
+    """What follows in the first message where plans are made."""
     schemas: int
     """Of its tools."""
     tree: int
@@ -39,7 +44,7 @@ class Sizes(Record):
     def opening(self, strategy: str, tools: bool = False) -> int:
         """Return the size of the first two messages of a conversation."""
         own = self.tooled if tools else self.instructions[strategy]
-        return self.system + self.shared + own
+        return self.system + self.shared + own + self.variants.get(strategy, 0)
 
 
 async def measure(issue: Issue, repository: Repository, config: RunConfig, options: Options) -> Sizes:
@@ -51,33 +56,61 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
     """
     tree = await repository.tree_of(issue.base_commit)
     entries = await repository.files(tree)
-    recipe = recipe_for(options, await read_project(repository, tree), Events())
+    site = await look(repository, issue.base_commit, options, config.sandbox.kind, Events())
+    recipe = site.ways[0].recipe
     context = await choose_context(issue, repository, tree, config.context_tokens)
     shared = shared_part(issue, context, config.issue_tokens)
     return Sizes(
         system=size_of(render("system")),
         shared=size_of(f"{shared}\n\n"),
         files=len(context.files),
-        instructions=_instructions(config),
-        tooled=size_of(render("agent", turns=config.turns, tools=True)),
+        instructions=_instructions(config, recipe.profile),
+        variants=_variants(config),
+        planning=size_of(render("plan", most=OBSERVATIONS)),
+        tooled=size_of(_agent(config, recipe.profile, tools=True)),
         schemas=sum(size_of(offered.tool.model_dump_json()) for offered in BASH_AND_SUBMIT),
         tree=sum(entry.size for entry in entries),
-        setup=bool(recipe.setup),
+        setup=bool(recipe.setup or recipe.build),
         tests=recipe.test is not None and config.regression_seconds > 0,
     )
 
 
-def _instructions(config: RunConfig) -> dict[str, int]:
+def _instructions(config: RunConfig, profile: str | None) -> dict[str, int]:
     # What another package's strategy says isn't known before it runs.
-    known = {one: one if one in _OWN else "agent" for one in config.strategies}
+    named = {name: config.named.get(name) or OWN_STRATEGIES.get(name) for name in config.strategies}
+    revise = size_of(render("revise", turns=config.turns))
     found = {
-        strategy: size_of(render(name, turns=config.turns, tools=False)) for strategy, name in known.items()
+        name: revise
+        if one and one.kind == "revise"
+        else size_of(_agent(config, profile, begun=isinstance(one, Prompted) and one.start == "best"))
+        for name, one in named.items()
     }
     nobody = [{"label": "A", "patch": ""}]
     found["selection"] = size_of(
         render("select", finalists=nobody, outputs=(), turns=config.selection_turns, checks=1)
     )
     return found
+
+
+def _agent(config: RunConfig, profile: str | None, *, tools: bool = False, begun: bool = False) -> str:
+    """Return what an agent is told first."""
+    languages = spoken(profile)
+    checks = [f"{FOLDER}/{name}" for name in check_files(languages)]
+    return render(
+        "agent",
+        turns=config.turns,
+        tools=tools,
+        seconds=config.limits.seconds,
+        checks=checks,
+        languages=languages,
+        begun=begun,
+        check=checks[0] if begun else "",
+    )
+
+
+def _variants(config: RunConfig) -> dict[str, int]:
+    given = {one.strategy: one.guidance for one in plan(config)}
+    return {strategy: size_of(f"\n\n{text}") for strategy, text in given.items() if text}
 
 
 def size_of(text: str) -> int:

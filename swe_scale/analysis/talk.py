@@ -28,6 +28,8 @@ class Talk:
     """Tokens of the first prompt, at most."""
     growth_bound: int
     """Tokens by which a prompt is longer than the one before, at most."""
+    given_bound: int = 0
+    """Those of `first_bound` that it may do without: a plan, notes."""
 
     def spending(self, count: int, warm: bool, assumed: Assumptions) -> Spending:
         """Return what so many conversations spend.
@@ -86,7 +88,8 @@ class Talk:
 
     def first_call(self) -> Usage:
         """Return the bound under which a budget admits the first call, without its price."""
-        return Usage(calls=1, prompt_tokens=self.first_bound, completion_tokens=int(self.reply.high))
+        least = self.first_bound - self.given_bound
+        return Usage(calls=1, prompt_tokens=least, completion_tokens=int(self.reply.high))
 
     def _bound(self) -> Usage:
         turns, longest = int(self.turns.high), self.served.length

@@ -7,6 +7,7 @@ import anyio
 
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.checks.controls import exiting, name_of, starts_processes
+from swe_scale.checks.languages import spoken
 from swe_scale.checks.launching import JUDGE, RESOLVED, UNRESOLVED, execute, judge, way
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
@@ -19,7 +20,7 @@ from swe_scale.sandbox import Template
 from swe_scale.store import Key, Steps
 from swe_scale.trees import Trees
 
-__all__ = ["JUDGE", "RESOLVED", "UNRESOLVED", "Cells", "execute", "judge"]
+__all__ = ["JUDGE", "RESOLVED", "UNRESOLVED", "Cells", "execute", "judge", "spoken"]
 
 _TRIES = 4
 _BOXES = 8

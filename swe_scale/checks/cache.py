@@ -3,9 +3,12 @@
 import sqlite3
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
-from swe_scale.records import Verdict
+from swe_scale.records import Record, Verdict
 from swe_scale.store.disk import network_file_system
+
+R = TypeVar("R", bound=Record)
 
 
 class VerdictCache:
@@ -43,21 +46,30 @@ class VerdictCache:
 
     def get(self, key: str) -> Verdict | None:
         """Return the verdict kept under a key."""
+        return self.recall(key, Verdict)
+
+    def put(self, key: str, verdict: Verdict) -> None:
+        """Keep a verdict; time-outs and infrastructure faults are not kept."""
+        if verdict.outcome not in ("timeout", "infra"):
+            self.keep(key, verdict)
+
+    def recall(self, key: str, kind: type[R]) -> R | None:
+        """Return what is kept under a key; None where there is nothing of this kind."""
         if self._connection is None:
             return None
         try:
             row = self._connection.execute("SELECT value FROM verdicts WHERE key = ?", (key,)).fetchone()
-            return None if row is None else Verdict.model_validate_json(row[0])
+            return None if row is None else kind.model_validate_json(row[0])
         except (sqlite3.Error, ValueError):
             return None
 
-    def put(self, key: str, verdict: Verdict) -> None:
-        """Keep a verdict; time-outs and infrastructure faults are not kept."""
-        if self._connection is None or verdict.outcome in ("timeout", "infra"):
+    def keep(self, key: str, value: Record) -> None:
+        """Keep any other result that depends on nothing but what its key tells."""
+        if self._connection is None:
             return
         try:
             self._connection.execute(
-                "INSERT OR REPLACE INTO verdicts VALUES (?, ?)", (key, verdict.model_dump_json())
+                "INSERT OR REPLACE INTO verdicts VALUES (?, ?)", (key, value.model_dump_json())
             )
         except sqlite3.Error:
             self._connection.close()

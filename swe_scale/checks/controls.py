@@ -9,6 +9,10 @@ from swe_scale.records import Changes, Check, File, digest
 
 _PYTHON_END = b"import os; os._exit(0)\n"
 _SHELL_END = b"exit 0\n"
+_SCRIPT_END = b"globalThis.process.exit(0);\n"
+_TYPED_END = b"(globalThis as any).process.exit(0);\n"
+_SCRIPT = re.compile(r".*\.[cm]?jsx?")
+_TYPED = re.compile(r".*(?<!\.d)\.[cm]?tsx?")
 _SHELL = re.compile(rb"[/ ](ba|da|k|z)?sh\b")
 
 
@@ -46,6 +50,10 @@ def _exiting(path: str, data: bytes) -> bytes | None:
     script = first if first.startswith(b"#!") else b""
     if path.endswith(".py") or b"python" in script:
         return _after(data, _first_statement(data), _PYTHON_END)
+    if _SCRIPT.fullmatch(path) or b"node" in script:
+        return _after(data, 1 if script else 0, _SCRIPT_END)
+    if _TYPED.fullmatch(path):
+        return _after(data, 1 if script else 0, _TYPED_END)
     if path.endswith(".sh") or _SHELL.search(script):
         return _after(data, 1 if script else 0, _SHELL_END)
     return None

@@ -234,7 +234,7 @@ def main(launcher: types.CodeType) -> None:
     line = b""
     while not line.endswith(b"\n"):
         line += os.read(0, 64) or b"\n"
-    nonce, resolved = line.split()
+    nonce, resolved = line.split()[:2]
     os.write(starter, bytes([int(resolved)]))
     os.close(starter)
     _, state = os.waitpid(child, 0)

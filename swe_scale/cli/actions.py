@@ -10,6 +10,7 @@ from swe_scale.cli import settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.reach import Opened, reach, reach_again
 from swe_scale.cli.screen import Naming, Screen, interruptible
+from swe_scale.cli.strategies import set_up_lines, writing
 from swe_scale.config import RunConfig, dump_toml, load_user_config
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
@@ -65,7 +66,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         async with reach(options, user, 1, screen, events) as reached:
             config = settings.run_config(options, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
-            environment = settings.options_of(options, config.sandbox)
+            environment = settings.options_of(options, config.sandbox, set_up_lines(config))
             task = Task(issue=draft.on(redacted(source), commit), options=environment)
             naming.name = _name(target.name, task, config)
             job = Job(kind="run", config=config, tasks=(task,), delivery=delivery, started=reached.started)
@@ -95,7 +96,7 @@ def resume_run(run: str, *, json: bool) -> int:
         if len(finished) == len(job.tasks):
             return _answer(job, Results(solutions=finished), screen, folder)
         place = Place(folder, screen, events)
-        async with reach_again(job.config.models, job.started, screen, events) as models:
+        async with reach_again(job.config.asked, job.started, screen, events) as models:
             if job.kind == "eval":
                 return _answer(job, await _solve_many(job, models, place), screen, folder)
             solution = await _solve_one(job, models, place)
@@ -131,7 +132,7 @@ def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
             rows = read_rows(given.rows, given.repos)
             for fault in rows.faults:
                 screen.say(fault)
-            image = settings.options_of(options, config.sandbox)
+            image = settings.options_of(options, config.sandbox, set_up_lines(config))
             tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
             job = Job(
                 kind="eval", config=config, tasks=tasks, at_a_time=given.issues, faults=rows.faults,
@@ -190,7 +191,7 @@ async def _solve_many(job: Job, models: Opened, place: Place) -> Results:
 
 
 def _writers(job: Job) -> str:
-    return "+".join(dict.fromkeys(model.model for model in job.config.models["trajectory"]))
+    return "+".join(writing(job.config))
 
 
 async def _begin(session: Session, job: Job) -> None:

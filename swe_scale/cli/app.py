@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from swe_scale.cli.end import Config, Json, finish
+from swe_scale.cli.environment_app import environment
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
@@ -206,6 +207,7 @@ def doctor(
     finish(lambda: run_doctor(config, base_url, model, json=json))
 
 
+app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 
 

@@ -21,12 +21,13 @@ from swe_scale.analysis import (
 from swe_scale.cli import naming, settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
+from swe_scale.cli.strategies import own_models, set_up_lines, strategies_of
 from swe_scale.config import (
     ModelConfig,
     OpenAIEndpoint,
     RunConfig,
-    Stage,
     UserConfig,
+    asked_models,
     load_user_config,
 )
 from swe_scale.environment import Options
@@ -62,7 +63,7 @@ class _Work:
     """What every issue is estimated with."""
 
     config: RunConfig
-    served: Mapping[Stage, tuple[Served, ...]]
+    served: Mapping[str, tuple[Served, ...]]
     environment: Options
     assumed: Assumptions
 
@@ -106,7 +107,7 @@ async def _answer(question: Question, options: SolveOptions, screen: Screen) -> 
     config = settings.run_config(_placed(options, user, screen), user, configured, looked.shortest)
     for line in (settings.describe(config, looked.shortest), *looked.notes):
         screen.say(line)
-    environment = settings.options_of(options, config.sandbox)
+    environment = settings.options_of(options, config.sandbox, set_up_lines(config))
     work = _Work(config, looked.served, environment, _assumed(question))
     answer = await (
         _of_issue(question, user, work) if question.rows is None else _of_rows(question, work, screen)
@@ -117,13 +118,14 @@ async def _answer(question: Question, options: SolveOptions, screen: Screen) -> 
 
 async def _configured(
     question: Question, options: SolveOptions, user: UserConfig, screen: Screen
-) -> Mapping[Stage, tuple[ModelConfig, ...]]:
+) -> Mapping[str, tuple[ModelConfig, ...]]:
     """Return the models of each stage; of a server that a run would start, what it would be like."""
+    own = own_models(options, user)
     if options.serve is None:
-        return naming.models_of(options, user)
+        return asked_models(naming.models_of(options, user), own)
     naming.refuse_other_models(options)
     at_a_time = 1 if question.rows is None else question.issues
-    wanted = sum(settings.strategies_of(options, user).values()) * at_a_time
+    wanted = sum(strategies_of(options, user).values()) * at_a_time
     address, length = f"http://{user.serve.host}:{user.serve.port}/v1", user.serve.context
     try:
         launch = await prepare(options.serve, user.serve.model_copy(update={"trajectories": wanted}))
@@ -132,7 +134,7 @@ async def _configured(
     else:
         address, length = launch.base_url, launch.plan.fit.context if launch.plan.fit else length
     served = OpenAIEndpoint(base_url=address, model=options.serve, context_length=length)
-    return dict.fromkeys(naming.STAGES, (served,))
+    return asked_models(dict.fromkeys(naming.STAGES, (served,)), own)
 
 
 def _placed(options: SolveOptions, user: UserConfig, screen: Screen) -> SolveOptions:

@@ -61,7 +61,7 @@ def build_image(config: Path | None, *, json: bool) -> int:
     async def act() -> int:
         with watch(events, screen.progress):
             async with open_engine(docker_of(user)) as engine:
-                image = await Starts(engine, events).base()
+                image = await Starts(engine, events, engine.config.base_image).base()
         name = next(iter(image.tags), image.id)
         if json:
             screen.document({"image": name, "id": image.id})

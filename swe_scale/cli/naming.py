@@ -19,7 +19,9 @@ from swe_scale.config import (
 from swe_scale.errors import UsageError
 from swe_scale.repo.source import redacted
 
-STAGES: tuple[Stage, ...] = ("trajectory", "selection")
+STAGES: tuple[Stage, ...] = ("environment", "plan", "trajectory", "selection")
+_AS_TRAJECTORIES: tuple[Stage, ...] = ("environment", "plan")
+"""Stages that ask the trajectories' first model where the configuration names none for them."""
 
 
 def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[ModelConfig, ...]]:
@@ -38,13 +40,19 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
         )
     found: dict[Stage, tuple[ModelConfig, ...]] = {}
     for stage in STAGES:
-        named = user.stages.get(stage, "default")
-        names = (named,) if isinstance(named, str) else named
+        names = _names(stage, user)
         if missing := [name for name in names if name not in user.models]:
             known = ", ".join(user.models)
             raise UsageError(f"stage {stage!r} wants the model {missing[0]!r}; known are {known}.")
         found[stage] = tuple(user.models[name] for name in names)
     return found
+
+
+def _names(stage: Stage, user: UserConfig) -> tuple[str, ...]:
+    if stage in _AS_TRAJECTORIES and stage not in user.stages:
+        return _names("trajectory", user)[:1]
+    named = user.stages.get(stage, "default")
+    return (named,) if isinstance(named, str) else named
 
 
 def refuse_other_models(options: SolveOptions) -> None:

@@ -99,6 +99,14 @@ class SolveOptions:
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),
     ] = 8
+    no_backtrack: Annotated[
+        bool,
+        typer.Option(
+            "--no-backtrack",
+            help="Leave an agent where it is when its check's result gets worse.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = False
     record_all: Annotated[
         bool,
         typer.Option("--record-all", help="Run every cell of candidates × checks.", rich_help_panel=_COMPUTE),
@@ -137,16 +145,43 @@ class SolveOptions:
             metavar="FILE", help="A swe-scale.toml whose [environment] is used.", rich_help_panel=_SANDBOX
         ),
     ] = None
+    here: Annotated[
+        bool,
+        typer.Option(
+            "--here",
+            help="Use the checkout as it is, with what was installed in it and on this host.",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = False
     image: Annotated[
         str | None,
         typer.Option(help="A container image that is ready to use.", rich_help_panel=_SANDBOX),
     ] = None
+    subdir: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="The project in question, where a repository holds several.",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = None  # fmt: skip
+    repair_rounds: Annotated[
+        int,
+        typer.Option(min=0, help="Replies to mend a set-up that fails; 0: none.", rich_help_panel=_SANDBOX),
+    ] = 3
     regression_seconds: Annotated[
         float,
         typer.Option(
             min=0, help="For the repository's own tests, per candidate; 0: none.", rich_help_panel=_SANDBOX
         ),
     ] = 600.0
+    no_format: Annotated[
+        bool,
+        typer.Option(
+            "--no-format",
+            help="Don't run the project's own formatters over candidates.",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = False
 
 
 def shares_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from swe_scale import batch
 from swe_scale.batch import Started
-from swe_scale.cli import naming, settings
+from swe_scale.cli import naming
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Screen
-from swe_scale.config import ModelConfig, OpenAIEndpoint, Stage, UserConfig
+from swe_scale.cli.strategies import own_models, strategies_of
+from swe_scale.config import ModelConfig, OpenAIEndpoint, UserConfig, asked_models
 from swe_scale.events import Event, Events
 from swe_scale.models import Model
 from swe_scale.models.serving import Served, serving
@@ -18,8 +19,8 @@ from swe_scale.models.serving import Served, serving
 _RETRIES = 10
 """Of calls to a server of our own: together they take longer than it does to start again."""
 
-Configured = Mapping[Stage, tuple[ModelConfig, ...]]
-Opened = Mapping[Stage, tuple[Model, ...]]
+Configured = Mapping[str, tuple[ModelConfig, ...]]
+Opened = Mapping[str, tuple[Model, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,20 @@ async def reach(
         UsageError: none is named, or too many.
         ModelError: a server can't be started, or a model can't be opened.
     """
+    own = own_models(options, user)
     if options.serve is None:
-        configured = naming.models_of(options, user)
+        configured = asked_models(naming.models_of(options, user), own)
         async with opened(configured, screen, events) as models:
             yield Reached(configured, models)
         return
     naming.refuse_other_models(options)
-    wanted = sum(settings.strategies_of(options, user).values()) * issues
+    wanted = sum(strategies_of(options, user).values()) * issues
     laid_out = {"trajectories": wanted, "arguments": (*_without_guesses(user), *user.serve.arguments)}
     started = Started(model=options.serve, settings=user.serve.model_copy(update=laid_out))
     async with AsyncExitStack() as stack:
         served = await stack.enter_async_context(serving(started.model, started.settings, screen.say))
         screen.say(f"serving {served.model} at {served.base_url}")
-        configured = dict.fromkeys(naming.STAGES, (_endpoint(served),))
+        configured = asked_models(dict.fromkeys(naming.STAGES, (_endpoint(served),)), own)
         models = await stack.enter_async_context(opened(configured, screen, events))
         port = urlsplit(served.base_url).port
         kept = started.settings.model_copy(update={"port": port})

@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 from rich.console import Console
 
 from swe_scale import report
-from swe_scale.batch import Results
 from swe_scale.errors import StoreError, unwrapped
 from swe_scale.events import printable
 from swe_scale.records import Solution
+
+if TYPE_CHECKING:
+    # What runs are made of takes long to import, and not every command makes one.
+    from swe_scale.batch import Results
 
 PROPOSED, FAILED, ABSTAINED, INTERRUPTED = 0, 1, 3, 130
 _PIPED_WIDTH = 120
@@ -60,7 +64,7 @@ class Screen:
                 report.show(solution, self.answer)
         return PROPOSED if solution.patch is not None else ABSTAINED
 
-    def answer_with_many(self, results: Results, folder: Path, unusable: tuple[str, ...] = ()) -> int:
+    def answer_with_many(self, results: "Results", folder: Path, unusable: tuple[str, ...] = ()) -> int:
         """Print what came of many issues, and which rows weren't any; return the exit code."""
         failed = FAILED if results.failures or unusable else PROPOSED
         if self.json:

@@ -2,13 +2,15 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
+
+from pydantic import ValidationError
 
 from swe_scale.cli.naming import STAGES
 from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
 from swe_scale.config import (
-    OWN_STRATEGIES,
     Bubblewrap,
     Budget,
     Docker,
@@ -20,14 +22,13 @@ from swe_scale.config import (
     SandboxConfig,
     Stage,
     StageSampling,
-    StrategyConfig,
     UserConfig,
+    explain,
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
-from swe_scale.trajectory import offered
 
-_SAMPLES, _TURNS = 10, 8
+_TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
 _BUDGET = re.compile(r"\$?([\d.]+)\s*(usd|tokens?|min|minutes?)?", re.IGNORECASE)
 
@@ -46,6 +47,9 @@ def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
 
 def _sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
     match options.sandbox:
+        case None if options.here and not isinstance(user.sandbox, Bubblewrap | Local):
+            # It uses this host's programs, of which a container has none.
+            return Bubblewrap()
         case None if user.sandbox is not None:
             return user.sandbox
         case None:
@@ -76,38 +80,6 @@ def network_of(options: SolveOptions, user: UserConfig) -> Network:
     return Network.model_validate({**user.network.model_dump(), "mode": options.network})
 
 
-def strategies_of(options: SolveOptions, user: UserConfig) -> dict[str, int]:
-    """Return how many trajectories each strategy gets.
-
-    Raises:
-        UsageError: a count is missing, not a number, or there is no such strategy.
-    """
-    if not options.strategy:
-        return {"revise": options.samples or _SAMPLES}
-    if options.samples is not None:
-        raise UsageError("--strategy gives the counts: leave out --samples.")
-    found: dict[str, int] = {}
-    for text in options.strategy:
-        name, _, count = text.partition("=")
-        if not count.isdecimal() or int(count) < 1:
-            raise UsageError(f"--strategy {text!r}: write NAME=COUNT, for instance revise=4.")
-        named_strategy(name, user)
-        found[name] = found.get(name, 0) + int(count)
-    return found
-
-
-def named_strategy(name: str, user: UserConfig) -> StrategyConfig | None:
-    """Return what a strategy's name stands for; None where another package knows that.
-
-    Raises:
-        UsageError: nobody knows the name.
-    """
-    found = user.strategies.get(name) or OWN_STRATEGIES.get(name)
-    if found is None:
-        offered(name, user.strategies)
-    return found
-
-
 def budget_of(options: SolveOptions) -> Budget:
     """Return the budget.
 
@@ -131,13 +103,19 @@ def budget_of(options: SolveOptions) -> Budget:
 def run_config(
     options: SolveOptions,
     user: UserConfig,
-    models: Mapping[Stage, tuple[ModelConfig, ...]],
+    models: Mapping[str, tuple[ModelConfig, ...]],
     context_length: int,
 ) -> RunConfig:
     """Return a run's settings; what isn't given is chosen so that it fits the model's context.
 
     Files get two fifths of the context, the issue at most a sixth, one reply an eighth (and 8,192 tokens);
     the rest is for the conversation, so that there are fewer turns where it is short.
+
+    Args:
+        options: of the command.
+        user: the configuration.
+        models: by stage, and by `strategies.NAME` those that are a strategy's own.
+        context_length: tokens that fit into each of them.
 
     Raises:
         UsageError: an option can't be used, or more is asked for than the context holds.
@@ -150,9 +128,7 @@ def run_config(
             f'--budget in usd needs a price: set [prices."{unpriced[0]}"] prompt and completion, '
             "in US dollars per million tokens, in the configuration."
         )
-    strategies = strategies_of(options, user)
-    named = {name: named_strategy(name, user) for name in strategies}
-    sampling = {stage: _sampling(options, user, stage, context_length) for stage in STAGES}
+    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in STAGES}
     reply = max(one.reply_tokens or 0 for one in sampling.values())
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
@@ -162,12 +138,14 @@ def run_config(
         )
     shown = max(2048, min(16 * 1024, context_length // 8))
     return RunConfig(
-        models=models,
+        models={stage: models[stage] for stage in STAGES if stage in models},
         sampling=sampling,
         sandbox=sandbox_of(options, user),
         network=network_of(options, user),
-        strategies=strategies,
-        named={name: one for name, one in named.items() if one is not None},
+        strategies=strategies_of(options, user),
+        named=settings_of(options, user),
+        strategy_models=own_models(options, user),
+        variants=variants_of(options, user),
         turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
         context_tokens=files,
         issue_tokens=context_length // 6,
@@ -175,13 +153,16 @@ def run_config(
         selection_turns=options.selection_turns,
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
+        repair_rounds=options.repair_rounds,
         regression_seconds=options.regression_seconds,
+        backtrack=not options.no_backtrack,
+        format=not options.no_format,
         prices=user.prices,
         budget=budget,
     )
 
 
-def _sampling(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
+def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
     """Return how a stage draws: as configured, but for what an option says."""
     base = user.sampling.get(stage, StageSampling())
     given = {
@@ -201,22 +182,39 @@ def _limits(limits: Limits, shown: int) -> Limits:
 def describe(config: RunConfig, context_length: int) -> str:
     """Return what a run is about to do, in one line."""
     kinds = " + ".join(f"{count} × {name}" for name, count in config.strategies.items())
-    models = " + ".join(dict.fromkeys(one.model for one in config.models["trajectory"]))
     return (
-        f"{kinds}, up to {config.turns} replies each; model {models}, context "
+        f"{kinds}, up to {config.turns} replies each; model {' + '.join(writing(config))}, context "
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
         f"{config.sampling_of('trajectory').reply_tokens:,}; sandbox {config.sandbox.kind}"
     )
 
 
-def options_of(options: SolveOptions, sandbox: SandboxConfig) -> Options:
+def options_of(options: SolveOptions, sandbox: SandboxConfig, agents: Sequence[str] = ()) -> Options:
     """Return what the user says of the environment.
 
+    Args:
+        options: of the command.
+        sandbox: where code runs.
+        agents: shell lines that install command-line agents.
+
     Raises:
-        UsageError: an image is named for a sandbox that has none.
+        UsageError: an image is named for a sandbox that has none, a container for a checkout in place, or a
+            folder outside the repository.
     """
+    if options.here and (options.image or isinstance(sandbox, Docker)):
+        raise UsageError("--here uses this host's programs: it needs --sandbox bubblewrap, and no --image.")
     if options.image and not isinstance(sandbox, Docker):
         raise UsageError(f"--image needs the docker sandbox, not {sandbox.kind}.")
     basis = sandbox.base_image if isinstance(sandbox, Docker) else sandbox.python or ""
     file = options.environment.absolute() if options.environment else None
-    return Options(environment_file=file, image=options.image, basis=basis)
+    try:
+        return Options(
+            environment_file=file,
+            image=options.image,
+            basis=basis,
+            subdir=options.subdir or "",
+            here=options.here,
+            agents=tuple(agents),
+        )
+    except ValidationError as error:
+        raise UsageError(f"--subdir {options.subdir!r} can't be used:\n{explain(error)}") from error

@@ -13,9 +13,9 @@ from swe_scale.config.models import (
     Serve,
     StageSampling,
 )
-from swe_scale.config.run import Budget, GitHubConfig, RunConfig, Stage, UserConfig
+from swe_scale.config.run import Budget, GitHubConfig, RunConfig, Stage, UserConfig, asked_models
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
-from swe_scale.config.strategies import OWN_STRATEGIES, Exec, Prompted, Start, StrategyConfig
+from swe_scale.config.strategies import OWN_STRATEGIES, Exec, Prompted, Start, StrategyConfig, own_model
 
 __all__ = [
     "OWN_STRATEGIES",
@@ -44,10 +44,12 @@ __all__ = [
     "Start",
     "StrategyConfig",
     "UserConfig",
+    "asked_models",
     "cache_folder",
     "dump_toml",
     "explain",
     "load_user_config",
+    "own_model",
     "read_toml",
     "user_folder",
 ]

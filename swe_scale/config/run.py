@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
-from swe_scale.config.strategies import StrategyConfig
+from swe_scale.config.strategies import StrategyConfig, own_model
 
 
 class GitHubConfig(Config):
@@ -73,6 +73,8 @@ class RunConfig(Config):
     """What these names stand for; one that isn't here comes from another package."""
     strategy_models: Mapping[str, ModelConfig] = {}
     """By strategy, for those that name a model of their own."""
+    variants: Mapping[str, str] = {}
+    """Texts of the prompt variants that the strategies name, as they were when the run was made."""
     turns: int = Field(ge=1)
     """Replies per trajectory."""
     context_tokens: int = Field(ge=0)
@@ -83,6 +85,8 @@ class RunConfig(Config):
     """Run every cell of candidates × checks, not only those that the rule needs."""
     selection_turns: int = Field(default=8, ge=0)
     limits: Limits = Limits()
+    repair_rounds: int = Field(default=3, ge=0)
+    """Proposals of a model for an environment whose set-up fails."""
     regression_seconds: float = Field(default=600.0, ge=0)
     """Wall clock for the repository's own tests per candidate; 0 leaves them out."""
     backtrack: bool = True
@@ -110,3 +114,16 @@ class RunConfig(Config):
             else price
             for name, price in value.items()
         }
+
+    @property
+    def asked(self) -> dict[str, tuple[ModelConfig, ...]]:
+        """Every model that is asked: by stage, and by `strategies.NAME` those that are a strategy's own."""
+        return asked_models(self.models, self.strategy_models)
+
+
+def asked_models(
+    staged: Mapping[Stage, tuple[ModelConfig, ...]], own: Mapping[str, ModelConfig]
+) -> dict[str, tuple[ModelConfig, ...]]:
+    """Return every model that is asked, by the name under which it is: see `RunConfig.asked`."""
+    found: dict[str, tuple[ModelConfig, ...]] = {stage: several for stage, several in staged.items()}
+    return found | {own_model(name): (model,) for name, model in own.items()}

@@ -29,13 +29,14 @@ class Exec(Config):
 
     kind: Literal["exec"]
     command: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Program and arguments. `{model}`, `{base_url}`, `{issue}` (a file's path) `{workdir}` are filled in."""
+    """Program and arguments. Filled in are `{model}`, `{base_url}` (with its `/v1`), `{address}` (without),
+    `{prompt}` (the task's text), `{issue}` (path of a file with it), `{workdir}` and `{home}`."""
     setup: tuple[str, ...] = ()
     """Shell lines that install the agent when the environment is built, with set-up's network."""
     variables: Mapping[str, str] = {}
     """For the command; the same words are filled in. No secrets: the key stays outside."""
     issue: Literal["stdin", "file"] = "stdin"
-    """How it gets the issue; the file is there in either case."""
+    """Whether it gets the task on standard input; the file is there in either case."""
     model: str | None = Field(default=None, min_length=1)
     """Name of an endpoint of the configuration. None: that of the stage."""
     seconds: float = Field(default=1800.0, gt=0)
@@ -46,6 +47,8 @@ class Exec(Config):
     """What its requests may cost, beside the budget of the issue."""
     transcript: str | None = Field(default=None, min_length=1)
     """File in the work tree or its home that it writes its own account to; kept if it is there."""
+    own: tuple[str, ...] = ()
+    """Patterns of files in the work tree that are its own, such as `.aider*`, and no part of its changes."""
 
 
 StrategyConfig = Annotated[Prompted | Exec, Field(discriminator="kind")]
@@ -58,3 +61,8 @@ OWN_STRATEGIES: Mapping[str, Prompted] = {
     "fork": Prompted(kind="agent", start="best"),
 }
 """Those that are there without any configuration."""
+
+
+def own_model(strategy: str) -> str:
+    """Return the name under which a strategy's own model is kept beside those of the stages."""
+    return f"strategies.{strategy}"

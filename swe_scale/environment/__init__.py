@@ -1,7 +1,20 @@
 """Finds out how a repository's environment is built and its tests are run, and has it built once."""
 
 from swe_scale.environment.options import Options
-from swe_scale.environment.prepare import prepare, recipe_for
+from swe_scale.environment.prepare import Prepared, Site, build, first_that_works, look, prepare
 from swe_scale.environment.project import Project, read_project
+from swe_scale.environment.proposals import Proposal, proposals
 
-__all__ = ["Options", "Project", "prepare", "read_project", "recipe_for"]
+__all__ = [
+    "Options",
+    "Prepared",
+    "Project",
+    "Proposal",
+    "Site",
+    "build",
+    "first_that_works",
+    "look",
+    "prepare",
+    "proposals",
+    "read_project",
+]

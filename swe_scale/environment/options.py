@@ -1,15 +1,18 @@
 """The `[environment]` table: the one thing that a repository may say of how it is run."""
 
+import re
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 
 from swe_scale.config import Config, explain, read_toml
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
+from swe_scale.profiles import profiles
+from swe_scale.records import Service
 
 FILE = "swe-scale.toml"
 """Name of the repository's own file, at the root of its tree."""
@@ -28,6 +31,34 @@ def _absolute(value: Any) -> Any:
     return value
 
 
+def _below(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\0" in value:
+        raise ValueError("must be a path below the repository's root")
+    return "" if str(path) == "." else str(path)
+
+
+def _language(value: str) -> str:
+    known = sorted(profile.name for profile in profiles())
+    if value not in known:
+        raise ValueError(f"there is no profile {value[:40]!r}; known are {', '.join(known)}")
+    return value
+
+
+def _variables(value: Mapping[str, str]) -> Mapping[str, str]:
+    for name in value:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _OWN:
+            raise ValueError(
+                f"{name[:40]!r} can't be set: it is no name of a variable, or is the sandbox's own"
+            )
+    return value
+
+
+Below = Annotated[str, AfterValidator(_below)]
+Language = Annotated[str, AfterValidator(_language)]
+_OWN = {"PATH", "HOME", "VIRTUAL_ENV"}
+
+
 class Table(Config):
     """What `[environment]` may hold."""
 
@@ -39,6 +70,30 @@ class Table(Config):
     """Shell line that runs test files; `{tests}` stands for their paths, which otherwise come last."""
     workdir: Annotated[str | None, BeforeValidator(_absolute)] = None
     """Absolute path of the work tree inside the image."""
+    dockerfile: Literal[False] | Below | None = None
+    """Path of the Dockerfile that builds what set-up starts from. None: the repository's devcontainer.json
+    or Dockerfile where there is one. false: neither."""
+    subdir: Below = ""
+    """Folder of the project in question, where a repository holds several."""
+    language: Language | None = None
+    """Name of its profile. None: as recognised."""
+    python: str | None = Field(default=None, pattern=r"^3(\.[0-9]{1,3}){1,2}$")
+    """Version of the interpreter, such as `3.9`."""
+    needs: tuple[Language, ...] | None = None
+    """Profiles whose toolchains must be there. None: as recognised."""
+    variables: Annotated[Mapping[str, str], AfterValidator(_variables)] = {}
+    """For every command. No secrets."""
+    services: tuple[Service, ...] = ()
+    """Servers beside the code under test."""
+
+    @field_validator("services")
+    @classmethod
+    def _told_apart(cls, value: tuple[Service, ...]) -> tuple[Service, ...]:
+        if len({one.name for one in value}) < len(value) or len({one.port for one in value}) < len(value):
+            raise ValueError("two services have the same name or port")
+        if lost := [one.name for one in value if not one.command and not one.image]:
+            raise ValueError(f"the service {lost[0]} has neither `command` nor `image`")
+        return value
 
 
 class Options(Config):
@@ -50,6 +105,12 @@ class Options(Config):
     """An image that is ready to use: nothing is set up in it."""
     basis: str = ""
     """What the backend starts from where no image is named, as configured: its base image or interpreter."""
+    subdir: Below = ""
+    """Folder of the project in question. Empty: as the table says, otherwise the root."""
+    here: bool = False
+    """Whether the environment is the one that is ready in the repository's own checkout."""
+    agents: tuple[str, ...] = ()
+    """Shell lines that install command-line agents, once all else is set up."""
 
 
 def table_of(options: Options, own: str | None, events: Events) -> Table | None:

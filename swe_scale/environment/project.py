@@ -1,15 +1,16 @@
 """The part of a repository's tree that tells how it is installed and tested."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
-from swe_scale.environment.options import FILE
 from swe_scale.profiles import find_tests
 from swe_scale.repo import Repository
 
-_TOLD_BY = ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", FILE)
 _TESTS_READ = 64
+_MOST = 400
+"""Other files that are read, those nearest to the root."""
 _LARGEST = 1 << 20
 """Bytes of a file that is read."""
 
@@ -21,17 +22,45 @@ class Project:
     paths: tuple[str, ...]
     texts: Mapping[str, str]
 
+    def below(self, folder: str) -> "Project":
+        """Return what lies in a folder, with paths relative to it; of the empty one, this project itself."""
+        if not folder:
+            return self
+        start = f"{folder}/"
+        return Project(
+            tuple(path.removeprefix(start) for path in self.paths if path.startswith(start)),
+            {path.removeprefix(start): text for path, text in self.texts.items() if path.startswith(start)},
+        )
 
-async def read_project(repository: Repository, tree: str) -> Project:
-    """Return what the tree says of itself: its declarations, requirement lists and some of its tests.
+
+async def read_project(
+    repository: Repository, tree: str, told_by: Iterable[str] = (), folder: str = ""
+) -> Project:
+    """Return what the tree says of itself: the files that describe it, and some of its tests.
+
+    Args:
+        repository: that holds the tree.
+        tree: its hash.
+        told_by: patterns of `fnmatch` for the paths of files to read, relative to the root or to `folder`.
+        folder: of the project in question.
 
     Raises:
         RepositoryError: the tree can't be read.
     """
     paths = tuple(sorted(entry.path for entry in await repository.files(tree)))
-    tests = sorted(find_tests(paths), key=lambda path: (path.count("/"), path))[:_TESTS_READ]
-    wanted = [path for path in paths if path in _TOLD_BY or is_requirements(path)]
-    read = await repository.read(tree, [*wanted, *tests], _LARGEST)
+    inside = f"{folder}/" if folder else ""
+    patterns = tuple(told_by)
+
+    def wanted(path: str) -> bool:
+        names = (path, path.removeprefix(inside)) if path.startswith(inside) else (path,)
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+    def nearness(path: str) -> tuple[bool, int, str]:
+        return not path.startswith(inside), path.count("/"), path
+
+    chosen = sorted(filter(wanted, paths), key=nearness)[:_MOST]
+    tests = sorted(find_tests(paths), key=nearness)[:_TESTS_READ]
+    read = await repository.read(tree, [*chosen, *tests], _LARGEST)
     return Project(paths, {path: data.decode("utf-8", "replace") for path, data in read.items()})
 
 

@@ -1,42 +1,144 @@
 """How a Python project is installed and which runner its tests want, by what it declares."""
 
 import ast
-import configparser
 import re
 import shlex
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
+from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project, is_requirements
+from swe_scale.environment.python_declared import Declared
+from swe_scale.environment.python_sessions import Session, session_of
+from swe_scale.environment.python_testing import packages_of_tests
+from swe_scale.environment.python_versions import python_versions
+from swe_scale.profiles import find_tests, profiles
+
+TOLD_BY = (
+    "pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "pytest.ini", ".pytest.ini",
+    "pytest.toml", ".pytest.toml", ".python-version", "PKG-INFO", "Pipfile", "*requirements*.txt",
+    "requirements/*.txt", "conftest.py", "*/conftest.py", "uv.lock", "poetry.lock", "pdm.lock",
+)  # fmt: skip
+"""Patterns of the paths, relative to the project, of the files that are read beside its tests."""
+DEFAULT = "3.11"
+"""Version of Python that a place is taken to have."""
 
 _TEST_NAMES = ("test", "tests", "testing")
 _DEV_NAMES = ("dev", "develop", "development")
 _PIP = "python -m pip install"
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
+_PINS = (
+    r"""awk -F'"' '/^\[\[package\]\]/{n=""} /^name = /{n=$2} """
+    r"""/^version = /&&n!=""{if(n in v){if(v[n]!=$2)v[n]="-"}else v[n]=$2} """
+    r"""/^source = .*(editable|virtual|directory|path|git) =/{v[n]="-"} """
+    r"""END{for(n in v)if(v[n]!="-")print n "==" v[n]}' LOCK >"${TMPDIR:-/tmp}/pins.txt" """
+).strip()
+"""Writes the versions of a lock, those left out that it has several of or that are no releases."""
+_STARTS = (
+    "python -m pytest --version >/dev/null 2>&1 || python -m pip install --upgrade "
+    r"$(python -m pip list --format=freeze | sed -n 's/^\(pytest[^=]*\)==.*/\1/p')"
+)
+"""Replaces a pytest, and its plugins, that were pinned when no such Python was there."""
 _PYTEST_FILES = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml")
 _PYTEST_WORD = re.compile(r"\bpytest\b")
 _PYTEST_SECTION = re.compile(r"^\[(tool:pytest|pytest|tool\.pytest\b.*)\]", re.MULTILINE)
 _PYTEST_IMPORT = re.compile(r"^\s*(import|from)\s+pytest\b", re.MULTILINE)
+_PLAIN_TEST = re.compile(r"^(async )?def test\w*\(", re.MULTILINE)
+_TAGGED = re.compile(
+    r"setuptools.scm|hatch-vcs|versioningit|\bpbr\b|setuptools-git-versioning|pdm-backend|dunamai|incremental"
+)
+_PRETENDED = {"pbr": "PBR_VERSION", "pdm": "PDM_BUILD_SCM_VERSION", "": "SETUPTOOLS_SCM_PRETEND_VERSION"}
+"""Variables that tell a version where there is no tag, by a word of the tool that reads them."""
+_VERSION = re.compile(r"^Version: *(\d[\w.+!-]*)\s*$", re.MULTILINE)
+_BUILDS: Mapping[str, str] = {
+    "Cython": "Cython", "numpy": "numpy", "pybind11": "pybind11", "cffi": "cffi", "pkgconfig": "pkgconfig",
+    "setuptools_scm": "setuptools_scm", "pbr": "pbr", "skbuild": "scikit-build", "packaging": "packaging",
+    "setuptools_rust": "setuptools-rust", "toml": "toml", "tomli": "tomli", "pkg_resources": "setuptools<81",
+}  # fmt: skip
+"""Packages that a setup.py imports before it can say that it needs them, by module."""
+_BESIDE = re.compile(r"tests?/(\w+[-_])?requirements([-_]\w+)?\.txt")
+"""Lists that are kept beside the tests."""
+_COMPILED = (".c", ".cc", ".cpp", ".cxx", ".pyx", ".f90")
+_OLD_BUILD = "'setuptools<58' wheel"
+"""For what setuptools no longer does, such as `use_2to3`."""
+
+
+def plan(project: Project, default: str = DEFAULT) -> Plan | None:
+    """Return how the project is installed and tested; None where it is no Python project.
+
+    Args:
+        project: of the folder in question.
+        default: version of Python that is used where the project allows it.
+    """
+    declared = Declared(project)
+    if not _is_python(project, declared):
+        return None
+    versions = python_versions(project)
+    return Plan(
+        profile="python",
+        setup=setup_lines(project),
+        test=_test_line(project),
+        python=True,
+        python_version="" if default in versions or not versions else versions[0],
+        needs=_needs(project, declared),
+    )
 
 
 def setup_lines(project: Project) -> tuple[str, ...]:
     """Return the shell lines that install the project with what its tests need.
 
-    Test extras, groups and lists are taken where there are any, otherwise those for development.
+    Test extras, groups and lists are taken where there are any, otherwise those for development, and
+    what tox or nox installs where there are none for tests. A lock's versions are kept where they can be.
     """
-    declared = _toml(project.texts.get("pyproject.toml", ""))
-    lines = [f"{_PIP} -r {shlex.quote(path)}" for path in _requirement_lists(project.paths)]
+    declared = Declared(project)
+    lists, extras, groups = (
+        _requirement_lists(project.paths), _chosen(declared.extras), _chosen(declared.groups)
+    )  # fmt: skip
+    tested = set(_TEST_NAMES) & {*extras, *groups} or any(_of_tests(path) for path in lists)
+    session = Session() if tested else session_of(project)
+    extras += [name for name in session.extras if name in declared.extras and name not in extras]
+    groups += [name for name in session.groups if name in declared.groups and name not in groups]
+    lists += tuple(path for path in session.lists if path in project.paths and path not in lists)
+    installed = [f"-r {shlex.quote(path)}" for path in lists]
     if _installable(project, declared):
-        extras = _chosen(_extras(project, declared))
-        lines.append(f"{_PIP} -e {shlex.quote('.[' + ','.join(extras) + ']') if extras else '.'}")
+        installed.append(_own(declared, extras))
     else:
-        lines += _pip(_loose_requirements(declared))
-    groups = _table(declared, "dependency-groups")
-    lines += _pip(entry for name in _chosen(groups) for entry in _group(groups, name))
-    if uses_pytest(project):
-        lines.append(f"{_PIP} pytest")
-    return tuple(lines)
+        loose = [*declared.required, *(one for name in extras for one in declared.optional(name))]
+        installed += _quoted(loose)
+        installed += [" ".join(f"-e {shlex.quote('./' + folder)}" for folder in declared.members)] * bool(
+            declared.members
+        )
+    named = [one for name in groups for one in declared.groups[name]] + session.requirements
+    installed += _quoted(named)
+    runner = ["pytest"] * uses_pytest(project)
+    there = {_package(one) for one in named}
+    installed += _quoted(one for one in (*runner, *packages_of_tests(project)) if _package(one) not in there)
+    return (*_lines(project, declared, installed), *([_STARTS] if runner else []))
+
+
+def _lines(project: Project, declared: Declared, installed: Iterable[str]) -> Iterator[str]:
+    lock = next((path for path in _LOCKS if path in project.paths), None)
+    pip = _PIP
+    if lock:
+        yield _PINS.replace("LOCK", lock)
+        pip = f'{_PIP} -c "${{TMPDIR:-/tmp}}/pins.txt"'
+    early = _early(declared)
+    if early:
+        yield f"{_PIP} setuptools wheel {' '.join(map(shlex.quote, early))}"
+    version = _VERSION.search(project.texts.get("PKG-INFO", ""))
+    told = f"{' '.join(declared.build_requires)} {project.texts.get('setup.py', '')}"
+    known = ""
+    if version and _TAGGED.search(told):
+        known = f"{next(name for tool, name in _PRETENDED.items() if tool in told)}={version[1]} "
+    for one in installed:
+        own = one.startswith("-e ")
+        line = f"{known * own}{pip} {'--no-build-isolation ' * bool(own and early)}{one}"
+        if lock:
+            # The lock may be of another Python, or of packages that are no longer there.
+            line += f" || {known * own}{_PIP} {one}"
+        elif own and "setup.py" in project.paths and not declared.build_requires and not early:
+            line += f" || {{ {_PIP} {_OLD_BUILD} && {known}{_PIP} --no-build-isolation {one}; }}"
+        yield line
 
 
 def uses_pytest(project: Project) -> bool:
@@ -49,73 +151,86 @@ def uses_pytest(project: Project) -> bool:
 def _names_pytest(path: str, text: str) -> bool:
     if path in ("setup.cfg", "tox.ini") and _PYTEST_SECTION.search(text):
         return True
-    if path in ("pyproject.toml", "setup.py", "setup.cfg") or is_requirements(path):
+    if path in ("pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py") or is_requirements(path):
         return bool(_PYTEST_WORD.search(text))
+    if path in find_tests((path,)) and _PLAIN_TEST.search(text):
+        return True
     return bool(_PYTEST_IMPORT.search(text))
 
 
-def _installable(project: Project, declared: Mapping[str, Any]) -> bool:
-    tools = _table(declared, "tool")
-    if _table(tools, "poetry").get("package-mode") is False or _table(tools, "uv").get("package") is False:
+def _test_line(project: Project) -> str | None:
+    (profile,) = (profile for profile in profiles() if profile.name == "python")
+    tests = [path for path in project.paths if profile.is_test_file(path)]
+    own = next((path for path in ("tests/runtests.py", "runtests.py") if path in project.paths), None)
+    if own and not uses_pytest(project):
+        return f"python {own}"
+    if not tests:
+        return None
+    return profile.runners["pytest" if uses_pytest(project) else "unittest"].command
+
+
+def _is_python(project: Project, declared: Declared) -> bool:
+    marks = {"setup.py", "setup.cfg", "Pipfile", "tox.ini", "noxfile.py"}
+    return bool(
+        marks & set(project.paths)
+        or {"project", "build-system"} & set(declared.pyproject)
+        or declared.tool("poetry")
+        or _requirement_lists(project.paths)
+        or any(path.endswith(".py") for path in project.paths)
+    )
+
+
+def _needs(project: Project, declared: Declared) -> tuple[str, ...]:
+    built = " ".join((*declared.build_requires, project.texts.get("setup.py", "")))
+    rust = re.search(r"maturin|setuptools.rust", built)
+    native = re.search(r"meson-python|scikit-build|ext_modules|cffi_modules|[Cc]ython", built) and any(
+        path.endswith(_COMPILED) for path in project.paths
+    )
+    return (*(("native",) if native else ()), *(("rust",) if rust else ()))
+
+
+def _own(declared: Declared, extras: list[str]) -> str:
+    own = f"-e {shlex.quote('.[' + ','.join(extras) + ']') if extras else '.'}"
+    return " ".join((own, *(f"-e {shlex.quote('./' + folder)}" for folder in declared.members)))
+
+
+def _installable(project: Project, declared: Declared) -> bool:
+    if declared.tool("poetry").get("package-mode") is False or declared.tool("uv").get("package") is False:
         return False
-    if "setup.py" in project.paths or "build-system" in declared:
+    if "setup.py" in project.paths or "build-system" in declared.pyproject:
         return True
-    if _ini(project.texts.get("setup.cfg", "")).has_section("metadata"):
+    if declared.ini.has_section("metadata"):
         return True
     # Without a build system, a package beside other folders at the root is not found by pip's default.
-    return "project" in declared and any(path.startswith("src/") for path in project.paths)
+    return "project" in declared.pyproject and any(path.startswith("src/") for path in project.paths)
+
+
+def _early(declared: Declared) -> list[str]:
+    if declared.build_requires:
+        return []
+    imported: set[str] = set()
+    for node in declared.script.body:
+        for inner in ast.walk(node) if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            if isinstance(inner, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in inner.names}
+            elif isinstance(inner, ast.ImportFrom) and not inner.level:
+                imported.add((inner.module or "").partition(".")[0])
+    return [package for module, package in _BUILDS.items() if module in imported]
 
 
 def _requirement_lists(paths: Iterable[str]) -> tuple[str, ...]:
-    lists = {path: re.split(r"[-_./]", path.removesuffix(".txt")) for path in paths if is_requirements(path)}
+    lists = {path: _words(path) for path in paths if is_requirements(path) or _BESIDE.fullmatch(path)}
     chosen = _chosen({word: path for path, words in lists.items() for word in words})
     extra = [path for path, words in lists.items() if set(chosen) & set(words)]
     return tuple(dict.fromkeys([*(path for path in lists if path == "requirements.txt"), *extra]))
 
 
-def _extras(project: Project, declared: Mapping[str, Any]) -> set[str]:
-    names = set(_table(_table(declared, "project"), "optional-dependencies"))
-    ini = _ini(project.texts.get("setup.cfg", ""))
-    if ini.has_section("options.extras_require"):
-        names |= set(ini.options("options.extras_require"))
-    return names | set(_script_extras(project.texts.get("setup.py", "")))
+def _words(path: str) -> list[str]:
+    return [word.rstrip("0123456789") for word in re.split(r"[-_./]", path.removesuffix(".txt"))]
 
 
-def _script_extras(script: str) -> Iterable[str]:
-    try:
-        tree = ast.parse(script)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.keyword)
-            and node.arg == "extras_require"
-            and isinstance(node.value, ast.Dict)
-        ):
-            for key in node.value.keys:
-                if isinstance(key, ast.Constant) and isinstance(key.value, str):
-                    yield key.value
-
-
-def _loose_requirements(declared: Mapping[str, Any]) -> list[str]:
-    project = _table(declared, "project")
-    extras = _table(project, "optional-dependencies")
-    return [
-        *_strings(project.get("dependencies")),
-        *(e for n in _chosen(extras) for e in _strings(extras[n])),
-    ]
-
-
-def _group(groups: Mapping[str, Any], name: str, within: Sequence[str] = ()) -> list[str]:
-    # PEP 735: a group may include others; a cycle is the project's fault and ends here.
-    entries = groups.get(name)
-    found: list[str] = []
-    for entry in entries if isinstance(entries, list) and name not in within else ():
-        if isinstance(entry, str):
-            found.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            found += _group(groups, entry["include-group"], (*within, name))
-    return found
+def _of_tests(path: str) -> bool:
+    return bool(set(_TEST_NAMES) & set(_words(path)))
 
 
 def _chosen(names: Iterable[str]) -> list[str]:
@@ -123,31 +238,10 @@ def _chosen(names: Iterable[str]) -> list[str]:
     return [name for name in _TEST_NAMES if name in there] or [name for name in _DEV_NAMES if name in there]
 
 
-def _pip(requirements: Iterable[str]) -> list[str]:
+def _package(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0].lower().replace("_", "-")
+
+
+def _quoted(requirements: Iterable[str]) -> list[str]:
     quoted = [shlex.quote(requirement) for requirement in dict.fromkeys(requirements)]
-    return [f"{_PIP} {' '.join(quoted)}"] if quoted else []
-
-
-def _strings(value: Any) -> list[str]:
-    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
-
-
-def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = content.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _toml(text: str) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return {}
-
-
-def _ini(text: str) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return configparser.ConfigParser()
-    return parser
+    return [" ".join(quoted)] if quoted else []

@@ -15,6 +15,7 @@ from swe_scale.models.affinity import preference
 from swe_scale.models.faults import Unavailable, Unreachable
 from swe_scale.models.health import Keeper, Patience
 from swe_scale.models.members import Member
+from swe_scale.models.place import Place
 from swe_scale.records import Completion, Request
 from swe_scale.retry import retrying
 
@@ -58,7 +59,7 @@ class PoolModel:
     async def _round(self, request: Request) -> Completion:
         """Ask each member that is well once, until one replies."""
         waits: list[Unavailable] = []
-        for member in self._order(request):
+        for member in self._order(request.step):
             try:
                 reply = await member.attempt(request)
             except Unavailable as error:
@@ -84,11 +85,20 @@ class PoolModel:
             raise min(waits, key=lambda error: error.retry_after or 0.0)
         raise _nobody(self.name, tuple(self._members.values()))
 
-    def _order(self, request: Request) -> list[Member]:
-        ranked = (self._members[address] for address in preference(request.issue, self._members))
+    def places(self, step: str) -> tuple[Place, ...]:
+        """Return the servers at which a call may be made, the best first; none while none is well."""
+        return tuple(
+            Place(member.config, member.model.endpoint, member.model.admission)
+            for member in self._order(step)
+            if member.model is not None
+        )
+
+    def _order(self, step: str) -> list[Member]:
+        issue = step.partition("/")[0]
+        ranked = (self._members[address] for address in preference(issue, self._members))
         usable = [member for member in ranked if member.state == "up"]
-        home = self._home(request, usable)
-        broke = self._broke.get(request.step)
+        home = self._home(step, usable)
+        broke = self._broke.get(step)
 
         def put_off(member: Member) -> tuple[bool, bool, bool]:
             return member is broke, member.pause > _MOVING, member.address != home
@@ -96,13 +106,14 @@ class PoolModel:
         # Stable: the rest stays in the issue's order.
         return sorted(usable, key=put_off)
 
-    def _home(self, request: Request, usable: list[Member]) -> str:
+    def _home(self, step: str, usable: list[Member]) -> str:
         """Return where a trajectory belongs: beside its siblings, unless they fill that place twice over."""
-        width = min(self._widths.get(request.issue, 1), len(usable))
+        issue = step.partition("/")[0]
+        width = min(self._widths.get(issue, 1), len(usable))
         if all(member.crowded for member in usable[:width]) and any(one.idle for one in usable[width:][:1]):
             width += 1
-            self._widths[request.issue] = width
-        trajectory = "/".join(request.step.split("/")[:3])
+            self._widths[issue] = width
+        trajectory = "/".join(step.split("/")[:3])
         homes = [member.address for member in usable[:width]]
         return preference(trajectory, homes)[0] if homes else ""
 

@@ -14,6 +14,7 @@ from swe_scale.errors import Interrupted, ModelError
 from swe_scale.models.admission import Admission
 from swe_scale.models.endpoint import Endpoint
 from swe_scale.models.faults import Unavailable, Unreachable, refused
+from swe_scale.models.place import Place
 from swe_scale.models.reply import Answer, Malformed, Refusal, completion_of
 from swe_scale.models.warming import FirstAlone
 from swe_scale.records import Completion, Message, Request, digest
@@ -73,6 +74,10 @@ class ServedModel(ABC):
     @abstractmethod
     def _ours(self, error: Exception) -> ModelError:
         """Return our error for one of the client library's."""
+
+    def places(self, step: str) -> tuple[Place, ...]:  # noqa: ARG002 - there is one for all
+        """Return the servers at which a call may be made, the best first."""
+        return (Place(self._limits, self.endpoint, self.admission),)
 
     async def complete(self, request: Request) -> Completion:
         """Return the reply; what may pass and cost nothing is tried again, each try in the configured time.

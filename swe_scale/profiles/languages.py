@@ -1,43 +1,21 @@
 """Reads the language profiles, so that what differs between languages is data and not code."""
 
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from pathlib import PurePosixPath
-from typing import Literal
+from types import MappingProxyType
 
 from swe_scale import assets
 from swe_scale.patch import is_test
+from swe_scale.profiles.runners import CheckRun, Runner, Toolchain
 from swe_scale.records import Changes, Record
 
-
-class Runner(Record):
-    """A program that runs test files and reports what became of each test."""
-
-    command: str
-    """Shell line; `{tests}` stands for the paths of test files."""
-    matches: str = ""
-    """Regular expression by which a shell line is known to start it."""
-    report: str
-    """Form of its report, by the name of the reader: `junit`, `lines`, …"""
-    reports: str = ""
-    """Pattern of the files that it reports to by itself, below the work tree; empty: those that flags name."""
-    flags: str = ""
-    """Put before the paths; `{report}` is where the report goes, `{root}` the work tree."""
-    finished: tuple[int, ...]
-    """Exit codes after which the report is whole."""
-    selects: Literal["files", "folders", "suite"] = "files"
-    """What `{tests}` stands for: test files, their folders, or nothing, since all are run."""
-
-
-class CheckRun(Record):
-    """How a check in a language is run."""
-
-    suffix: str
-    """Of its file, without the dot."""
-    command: str
-    """Shell line; `{script}` is the check's file, `{scratch}` an empty folder."""
+WHOLE = "(all tests)"
+"""Stands for a path in the ids of tests of which no file is known."""
 
 
 class Profile(Record):
@@ -46,28 +24,42 @@ class Profile(Record):
     name: str
     recognise: tuple[str, ...]
     """Files at the root that make it a project of this language."""
-    source_roots: tuple[str, ...]
+    perhaps: tuple[str, ...] = ()
+    """Files at the root that make it one where nothing speaks for another language."""
+    source_files: tuple[str, ...] = ()
+    source_roots: tuple[str, ...] = (".",)
     """Folders from which modules are imported, most specific first; `.` is the root."""
     test_files: tuple[str, ...]
-    """Those that a runner can be given."""
-    steering: tuple[str, ...]
+    """Those that a runner can be given, or that its report speaks of."""
+    test_folders: tuple[str, ...] = ()
+    """Folders in which every source is one."""
+    not_tests: tuple[str, ...] = ()
+    """Sources, or folders of them, that are none all the same."""
+    steering: tuple[str, ...] = ()
     """Files that steer a runner or the interpreter, or stand in for a source."""
-    steering_folders: tuple[str, ...]
-    settings: tuple[str, ...]
+    steering_folders: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
     """Files of the project that steer a runner, too."""
-    starters: tuple[str, ...]
+    starters: tuple[str, ...] = ()
     """Words in a check by which it may start a runner or another process."""
-    programs: tuple[str, ...]
+    programs: tuple[str, ...] = ()
     """Programs that are not taken from a candidate."""
-    shadowing: tuple[str, ...]
+    shadowing: tuple[str, ...] = ()
     """Modules that, new at a source root, would be loaded in place of what is installed."""
-    runners: Mapping[str, Runner]
+    toolchain: Toolchain = Toolchain()
+    runners: Mapping[str, Runner] = {}
     check: CheckRun | None = None
     """None: checks are written in shell."""
 
     def is_test_file(self, path: str) -> bool:
         """Return whether a runner can be given this path."""
-        return _any(PurePosixPath(path).name, self.test_files)
+        *folders, name = PurePosixPath(path).parts or ("",)
+        if _any(name, self.test_files):
+            return True
+        below = next((at for at, folder in enumerate(folders) if _any(folder, self.test_folders)), None)
+        if below is None or not _any(name, self.source_files):
+            return False
+        return not any(_any(part, self.not_tests) for part in (*folders[below + 1 :], name))
 
     def steers(self, path: str) -> bool:
         """Return whether the path could change what is reported without changing the product."""
@@ -84,6 +76,8 @@ class Profile(Record):
         """
         if self.steers(path):
             return True
+        if path in base and not _importable(path):
+            return False
         module = _module_of(self.source_roots, path)
         name = module.rpartition("/")[2]
         known = _modules(self.source_roots, base)
@@ -125,6 +119,23 @@ class Profile(Record):
         return is_test(path) or self.is_test_file(path) or self.steers(path) or _any(name, self.settings)
 
 
+def started_by(line: str) -> tuple[Profile, Runner] | None:
+    """Return the runner that a shell line starts, with its language; the last one if it starts several."""
+    known = [(profile, runner) for profile in profiles() for runner in profile.runners.values()]
+    starts = [
+        (found.start(), -number)
+        for number, (_, runner) in enumerate(known)
+        for found in (re.finditer(runner.matches, line) if runner.matches else ())
+    ]
+    return known[-max(starts)[1]] if starts else None
+
+
+def runner_of(line: str) -> Runner | None:
+    """Return the runner that a shell line starts; None: none is known."""
+    found = started_by(line)
+    return found[1] if found else None
+
+
 def _importable(path: str) -> bool:
     return path.endswith((".py", ".so"))
 
@@ -149,12 +160,36 @@ def profiles() -> tuple[Profile, ...]:
     return tuple(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))) for path in found)
 
 
+@cache
+def check_languages() -> Mapping[str, CheckRun]:
+    """Return how checks are run in each language that a profile can run one in, by the profile's name."""
+    return MappingProxyType({profile.name: profile.check for profile in profiles() if profile.check})
+
+
+def recognised(paths: Iterable[str]) -> tuple[Profile, ...]:
+    """Return the profiles of the project with these paths, the likeliest first.
+
+    What lies at the root says which come into question; most sources in a language make it the likeliest.
+    """
+    every = tuple(paths)
+    names = Counter(PurePosixPath(path).name for path in every)
+    at_root = [path for path in every if "/" not in path]
+
+    def rank(profile: Profile) -> tuple[bool, int]:
+        sure = any(_any(path, profile.recognise) for path in at_root)
+        return sure, sum(count for name, count in names.items() if _any(name, profile.source_files))
+
+    found = [
+        profile
+        for profile in profiles()
+        if any(_any(path, (*profile.recognise, *profile.perhaps)) for path in at_root)
+    ]
+    return tuple(sorted(found, key=rank, reverse=True))
+
+
 def recognise(paths: Iterable[str]) -> Profile | None:
-    """Return the profile of the project with these paths, by what lies at its root."""
-    at_root = [path for path in paths if "/" not in path]
-    return next(
-        (profile for profile in profiles() if any(_any(path, profile.recognise) for path in at_root)), None
-    )
+    """Return the profile of the project with these paths, the likeliest; None where there is none."""
+    return next(iter(recognised(paths)), None)
 
 
 def find_tests(paths: Iterable[str]) -> tuple[str, ...]:

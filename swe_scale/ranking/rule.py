@@ -93,9 +93,12 @@ def rank(evidence: Evidence) -> Ranking:
 
 
 def _resembles_another(one: Candidate, candidates: Sequence[Candidate]) -> bool:
+    """Return whether another is like it that neither was made from nor led to it."""
     tokens = changed_tokens(one.patch)
     return tokens.total() > 0 and any(
-        overlap(tokens, changed_tokens(other.patch)) >= SIMILAR for other in candidates if other.id != one.id
+        overlap(tokens, changed_tokens(other.patch)) >= SIMILAR
+        for other in candidates
+        if other.id != one.id and other.id not in one.shown and one.id not in other.shown
     )
 
 

@@ -24,7 +24,8 @@ class {name}(unittest.TestCase):
         self.assertEqual(1, 2)
 '''
 _TRUE: Mapping[str, TestOutcome] = {"test_kept": "passed", "test_broken": "failed", "test_unequal": "failed"}
-_FAILED = re.compile(r"\b(\d+) failed\b")
+_TOLD = (b"<failure", b"<error", b'status="notrun"')
+"""What a report holds of a test that did not pass."""
 _LAST_LINES = 400
 """Characters at the end of the output in which the runner sums up."""
 
@@ -72,12 +73,13 @@ class Canary:
         return Heard(outcomes=rest, watch="broken" if said or outcomes else "off")
 
 
-def contradicts(output: str, report: bytes) -> bool:
-    """Return whether pytest printed more failures than its JUnit report holds.
+def contradicts(output: str, report: bytes, tally: str) -> bool:
+    """Return whether a runner printed more failures than its JUnit report holds.
 
     Args:
         output: what it printed, to the end.
         report: the XML, in which `<` stands for nothing but tags.
+        tally: regular expression of what it prints; its group is a number. Empty: it prints none.
     """
-    printed: Sequence[str] = _FAILED.findall(output[-_LAST_LINES:])
-    return bool(printed) and int(printed[-1]) > report.count(b"<failure") + report.count(b"<error")
+    printed: Sequence[str] = re.findall(tally, output[-_LAST_LINES:]) if tally else ()
+    return bool(printed) and int(printed[-1]) > sum(map(report.count, _TOLD))

@@ -1,7 +1,7 @@
 """Picks the repository's own tests that are likely to notice a change, knowing nothing but the base tree."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -10,6 +10,8 @@ import anyio
 from swe_scale.patch import TEST_FOLDERS, is_test
 from swe_scale.profiles import find_tests, profiles
 from swe_scale.regression.imports import names_defined, names_exported, names_used
+from swe_scale.regression.uses import uses
+from swe_scale.regression.words import in_common
 from swe_scale.repo import Repository
 
 FILES = 12
@@ -19,8 +21,9 @@ _LARGEST = 1 << 20
 """Bytes of a file that is looked at."""
 _PARSED = 8 << 20
 """Characters of tests whose syntax is looked at, those first that lie nearest."""
-_SAFE = re.compile(r"[\w.][\w./ +=,-]*")
-"""Paths that no shell or runner takes for anything but a path."""
+_SAFE = re.compile(r"[\w.][\w./ +=,@()\[\]-]*")
+"""Paths that no runner takes for anything but a path."""
+_TEST_MARK = re.compile(r"^tests?[_-]|^Test(?=[A-Z])|[._-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec|IT)$")
 _USES, _USES_EXPORT, _NAMED, _CHANGED, _NAMED_LONGER, _FOLDER, _BESIDE = 8, 6, 5, 4, 3, 2, 1
 
 
@@ -28,6 +31,7 @@ _USES, _USES_EXPORT, _NAMED, _CHANGED, _NAMED_LONGER, _FOLDER, _BESIDE = 8, 6, 5
 class _Target:
     """A changed file, by all that a test could know it by."""
 
+    path: str
     folder: tuple[str, ...]
     """Its folders, below the source root."""
     stem: str
@@ -40,8 +44,9 @@ def near(changed: Sequence[str], texts: Mapping[str, str], limit: int = FILES) -
     """Return the test files nearest to the changed files, best first, at most `limit`.
 
     A test is near if it uses the changed module, or a name that a package above it passes on, if
-    it is named after it, lies in a folder named after it, or is one of its package's tests. Tests
-    that lie in no package's folder come last, where there is nothing nearer or room for all of them.
+    it is named after it, lies in a folder named after it, is one of its package's tests, or speaks of
+    the same things in words that few tests have. Tests that lie in no package's folder come last,
+    where there is nothing nearer or room for all of them.
 
     Args:
         changed: paths of changed files, of all candidates together.
@@ -50,11 +55,13 @@ def near(changed: Sequence[str], texts: Mapping[str, str], limit: int = FILES) -
     """
     targets = [_target(path, texts) for path in sorted(set(changed)) if not is_test(path)]
     tests = [test for test in find_tests(texts) if _SAFE.fullmatch(test)]
-    placed = {test: sum(_by_path(test, target) for target in targets) for test in tests}
+    placed = {test: float(sum(_by_path(test, target) for target in targets)) for test in tests}
     placed |= {test: placed[test] + _CHANGED for test in tests if test in changed}
+    common = in_common(tests, [target.path for target in targets], texts)
     shared = {test: max((_shared(test, target) for target in targets), default=0) for test in tests}
-    used = _used(sorted(tests, key=lambda test: (-placed[test], -shared[test], test)), texts, targets)
-    score = {test: placed[test] + used.get(test, 0) for test in tests}
+    likely = sorted(tests, key=lambda test: (-placed[test] - common[test], -shared[test], test))
+    used = _used(likely, texts, targets)
+    score = {test: placed[test] + common[test] + used.get(test, 0) for test in tests}
     found = [test for test in tests if score[test]]
     flat = [test for test in tests if targets and not _owner(test) and not score[test]]
     if not found or len(found) + len(flat) <= limit:
@@ -70,17 +77,30 @@ async def find_near(
     Raises:
         RepositoryError: the tree can't be read.
     """
-    paths = {entry.path for entry in await repository.files(tree)}
-    above = {str(parent / "__init__.py") for path in changed for parent in PurePosixPath(path).parents}
-    wanted = sorted(paths & {*find_tests(paths), *changed, *above})
-    read = await repository.read(tree, wanted, _LARGEST)
-    texts = {path: data.decode("utf-8", "replace") for path, data in read.items()}
+    texts = await read_texts(repository, tree, changed)
     return await anyio.to_thread.run_sync(near, changed, texts, limit)
+
+
+async def read_texts(repository: Repository, tree: str, changed: Iterable[str]) -> dict[str, str]:
+    """Return the content of a tree that `near` looks at.
+
+    Raises:
+        RepositoryError: the tree can't be read.
+    """
+    paths = {entry.path for entry in await repository.files(tree)}
+    there = set(changed)
+    above = {str(parent / "__init__.py") for path in there for parent in PurePosixPath(path).parents}
+    wanted = sorted(paths & {*find_tests(paths), *there, *above})
+    read = await repository.read(tree, wanted, _LARGEST)
+    return {path: data.decode("utf-8", "replace") for path, data in read.items()}
 
 
 def _target(path: str, texts: Mapping[str, str]) -> _Target:
     module = PurePosixPath(path).with_suffix("")
     inner = module.parent if module.name == "__init__" else module
+    folder = min(_below_roots(module.parent.parts), key=len)
+    if not path.endswith((".py", ".pyi", ".pyx")):
+        return _Target(path, folder, inner.name, frozenset(), frozenset())
     modules = frozenset(".".join(parts) for parts in _below_roots(inner.parts) if parts)
     public = names_defined(texts.get(path, ""))
     exports: set[str] = set()
@@ -88,8 +108,7 @@ def _target(path: str, texts: Mapping[str, str]) -> _Target:
         init = str(parent / "__init__.py")
         names = names_exported(init, texts[init], modules, public) if init in texts else ()
         exports |= {".".join((*parts, name)) for parts in _below_roots(parent.parts) for name in names}
-    folder = min(_below_roots(module.parent.parts), key=len)
-    return _Target(folder, inner.name.strip("_"), modules, frozenset(exports))
+    return _Target(path, folder, inner.name.strip("_"), modules, frozenset(exports))
 
 
 def _below_roots(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -106,7 +125,10 @@ def _used(tests: Sequence[str], texts: Mapping[str, str], targets: Sequence[_Tar
     for test in tests:
         if left <= 0:
             break
-        if last and named.search(texts[test]):
+        if not test.endswith(".py"):
+            left -= len(texts[test])
+            scores[test] = sum(_USES * uses(test, texts[test], target.path) for target in targets)
+        elif last and named.search(texts[test]):
             left -= len(texts[test])
             used = names_used(test, texts[test])
             scores[test] = sum(_by_use(used, target) for target in targets)
@@ -118,8 +140,7 @@ def _by_use(used: frozenset[str], target: _Target) -> int:
 
 
 def _by_path(test: str, target: _Target) -> int:
-    path = PurePosixPath(test)
-    stem = path.stem.removeprefix("test_").removesuffix("_test")
+    stem = _TEST_MARK.sub("", _TEST_MARK.sub("", PurePosixPath(test).stem))
     names = {target.stem, "_".join((*target.folder[-1:], target.stem))}
     score = 0
     if stem in names:

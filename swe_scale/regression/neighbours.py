@@ -10,9 +10,10 @@ from swe_scale.checks import Cells
 from swe_scale.errors import SandboxError
 from swe_scale.patch import touched
 from swe_scale.records import Candidate, Check, Verdict, digest
-from swe_scale.regression.near import find_near
-from swe_scale.regression.running import Report
+from swe_scale.regression.reported import Report
+from swe_scale.regression.sampling import Chosen
 from swe_scale.regression.suite import Suite, way
+from swe_scale.regression.survey import Survey
 from swe_scale.store import Key
 from swe_scale.trees import Trees
 
@@ -29,6 +30,15 @@ class _Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Base:
+    """The tests that are run, what they said on the untouched code, and what both depend on."""
+
+    suite: Suite
+    before: Report
+    inputs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """Finds the repository's own tests near a change and runs them before and after, on every candidate."""
 
@@ -36,6 +46,8 @@ class Neighbours:
     trees: Trees
     seconds: float
     """Wall clock for one run of all of them; 0 leaves them out."""
+    repeats: int = 2
+    """Runs on the untouched code; what doesn't pass in all of them is flaky."""
 
     async def verdicts(
         self, candidates: Sequence[Candidate]
@@ -47,75 +59,88 @@ class Neighbours:
         Raises:
             SandboxError: the backend no longer works at all.
         """
-        suite = await self._suite(candidates)
-        if suite is None:
-            return (), ()
-        inputs = digest(
-            way(), self.cells.environment.digest, suite.command, *suite.tests, suite.limits.model_dump_json()
-        )
-        before = await self._before(suite, inputs)
-        if before is None:
+        base = await self._base(candidates)
+        if base is None:
             return (), ()
         found: dict[str, tuple[Verdict, ...]] = {}
 
         async def judge(candidate: str) -> None:
-            found[candidate] = await self._after(suite, inputs, before, candidate)
+            found[candidate] = await self._after(base, candidate)
 
         async with anyio.create_task_group() as group:
             for one in candidates:
                 group.start_soon(judge, one.id)
-        return suite.checks(before), tuple(verdict for one in candidates for verdict in found[one.id])
+        return base.suite.checks(base.before), tuple(
+            verdict for one in candidates for verdict in found[one.id]
+        )
 
-    async def _suite(self, candidates: Sequence[Candidate]) -> Suite | None:
+    async def _base(self, candidates: Sequence[Candidate]) -> _Base | None:
         command = self.cells.environment.test_command
-        changed = sorted({path for one in candidates for path in touched(one.patch)})
-        if not command or not changed or not self.seconds:
+        if not command or not self.seconds or not any(touched(one.patch) for one in candidates):
             return None
-        tests = await find_near(self.trees.repository, self.trees.base, changed)
-        if not tests:
-            return None
-        limits = self.cells.limits.model_copy(update={"seconds": self.seconds})
-        return Suite(self.cells.template, command, await self.trees.paths(), tests, limits)
-
-    async def _before(self, suite: Suite, inputs: str) -> Report | None:
-        key = Key(f"{self.cells.issue}/regression/base", inputs)
         try:
-            before = await self.cells.steps.once(key, Report, lambda: self._tried(suite))
+            chosen = await Survey(self.cells, self.trees, command, self.seconds).chosen(candidates)
+            return None if chosen is None else await self._before(command, *chosen)
         except SandboxError as error:
             if not await self.cells.alive():
                 raise
-            text = (
+            self._note(
                 f"the repository's tests could not be run on the untouched code, so they say nothing: {error}"
             )
-            self.cells.events.emit("note", text, key.path)
             return None
+
+    async def _before(self, command: str, chosen: Chosen, first: Report) -> _Base:
+        limits = self.cells.limits.model_copy(update={"seconds": self.seconds})
+        suite = Suite(
+            self.cells.template, command, await self.trees.paths(), chosen.tests, limits, chosen.seconds,
+            self.cells.environment.subdir, self.repeats,
+        )  # fmt: skip
+        environment = self.cells.environment.digest
+        inputs = digest(
+            way(), environment, command, *chosen.tests, limits.model_dump_json(), str(self.repeats)
+        )
+
+        async def make() -> Report:
+            kept = self.cells.cache.recall(f"before/{inputs}", Report)
+            found = kept or await self._tried(suite, first)
+            if kept is None and not found.execution.timed_out:
+                self.cells.cache.keep(f"before/{inputs}", found)
+            return found
+
+        before = await self.cells.steps.once(Key(f"{self.cells.issue}/regression/base", inputs), Report, make)
+        self._tell(before)
+        return _Base(suite, before, inputs)
+
+    def _tell(self, before: Report) -> None:
         if before.watch != "kept":
-            text = (
+            self._note(
                 "no tests of ours can run beside the repository's: nothing shows whether its report is true"
             )
-            self.cells.events.emit("note", text, key.path)
-        passed = len(before.outcomes)
-        self.cells.events.emit("note", f"{passed} tests near the change pass on the untouched code", key.path)
-        return before
+        if before.flaky:
+            self._note(f"{len(before.flaky)} tests are flaky on the untouched code and don't count")
+        self._note(f"{len(before.outcomes)} tests near the change pass on the untouched code")
 
-    async def _tried(self, suite: Suite) -> Report:
+    def _note(self, text: str) -> None:
+        self.cells.events.emit("note", text, f"{self.cells.issue}/regression/base")
+
+    async def _tried(self, suite: Suite, first: Report) -> Report:
         for _ in range(_TRIES - 1):
             with suppress(SandboxError):
                 async with self.cells.slots:
-                    return await suite.before()
+                    return await suite.before(first)
         async with self.cells.slots:
-            return await suite.before()
+            return await suite.before(first)
 
-    async def _after(self, suite: Suite, inputs: str, before: Report, candidate: str) -> tuple[Verdict, ...]:
+    async def _after(self, base: _Base, candidate: str) -> tuple[Verdict, ...]:
         async def make() -> tuple[Verdict, ...]:
             changes = await self.trees.changes(candidate)
             async with self.cells.slots:
-                verdicts = await suite.verdicts(candidate, changes, before)
+                verdicts = await base.suite.verdicts(candidate, changes, base.before)
             if any(verdict.outcome == "infra" for verdict in verdicts):
                 raise _Lost(verdicts)
             return verdicts
 
-        key = Key(f"{self.cells.issue}/regression/{candidate}", inputs)
+        key = Key(f"{self.cells.issue}/regression/{candidate}", base.inputs)
         try:
             return await self.cells.steps.once(key, tuple[Verdict, ...], make)
         except _Lost as lost:

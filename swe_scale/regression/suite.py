@@ -1,14 +1,17 @@
 """Turns runs of the repository's own tests into verdicts: what passed before a change and no longer does."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
-from swe_scale.flags import CRASHED, STEERING, TAMPERED, TEST_EDITS, UNWATCHED
+from swe_scale.flags import CRASHED, SLOW, STEERING, TAMPERED, TEST_EDITS, UNWATCHED
 from swe_scale.profiles import counted_by_runner, profiles
 from swe_scale.records import Changes, Check, Execution, Outcome, Verdict, digest
+from swe_scale.regression.comparing import again, compare, joined, stable
 from swe_scale.regression.running import Report, run_tests
-from swe_scale.sandbox import Template
+from swe_scale.regression.sampling import near_limit, patience, portions
+from swe_scale.sandbox import Sandbox, Template
 
 __all__ = [
     "CRASHED",
@@ -22,7 +25,7 @@ __all__ = [
     "way",
 ]
 
-_JUDGE = "2"
+_JUDGE = "3"
 """Version of what is made of a run."""
 _OUTPUT = 8_000
 """Characters of output kept where something broke."""
@@ -38,47 +41,6 @@ def regression_check(path: str) -> Check:
     return Check.of(path, "regression", language="sh", foreign=True)
 
 
-def stable(first: Report, second: Report) -> Report:
-    """Return the first of two runs on the untouched tree, with only those tests that passed in both."""
-    passed = {
-        test: outcome
-        for test, outcome in first.outcomes.items()
-        if outcome == "passed" and second.outcomes.get(test) == "passed"
-    }
-    watched = first.watch == second.watch == "kept"
-    return first.model_copy(
-        update={
-            "outcomes": passed,
-            "complete": first.complete and second.complete,
-            "watch": "kept" if watched else "off",
-        }
-    )
-
-
-def compare(before: Report, after: Report) -> tuple[str, ...]:
-    """Return the ids of tests that passed before and do not pass after, or did not run at all."""
-    return tuple(
-        sorted(
-            test
-            for test, outcome in before.outcomes.items()
-            if outcome == "passed" and after.outcomes.get(test) != "passed"
-        )
-    )
-
-
-def again(first: Report, second: Report) -> Report:
-    """Return the first of two runs on one candidate, with those tests as passed that passed in either.
-
-    What only the second run told of counts as it told; unheard is what neither told of.
-    """
-    passed = {test: outcome for test, outcome in second.outcomes.items() if outcome == "passed"}
-    outcomes = {**second.outcomes, **first.outcomes, **passed}
-    watch = "broken" if "broken" in (first.watch, second.watch) else first.watch
-    return first.model_copy(
-        update={"outcomes": outcomes, "complete": first.complete or second.complete, "watch": watch}
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Suite:
     """The tests near a change, with all that is needed to run them on any candidate."""
@@ -92,6 +54,12 @@ class Suite:
     """Test files, relative to the root."""
     limits: Limits
     """Of one run of all of them."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """By test file, what it takes on the untouched code, as far as that is known."""
+    subdir: str = ""
+    """Folder of the work tree in which the command runs."""
+    repeats: int = 2
+    """Runs on the untouched code, at least two: what doesn't pass in all of them is flaky, and left out."""
 
     async def run(self, changes: Changes, watched: bool = False) -> Report:
         """Run the tests on a fresh copy of the tree with these changes, those that must not count left out.
@@ -106,22 +74,49 @@ class Suite:
         counted = counted_by_runner(changes, self.base).changes
         async with self.template.fork(self.limits) as sandbox:
             await sandbox.write(sandbox.workdir, counted)
-            return await run_tests(sandbox, self.command, self.tests, self.limits, watched)
+            return await self._run(sandbox, watched)
 
-    async def before(self) -> Report:
-        """Return what stably passes on the untouched tree, by two runs; nothing where the runner fails there.
+    async def _run(self, sandbox: Sandbox, watched: bool) -> Report:
+        """Run the tests in portions; one that takes too long costs what is in it, and not the others."""
+        left = self.limits.seconds
+        reports: list[Report] = []
+        for portion in portions(self.tests, self.seconds, left):
+            allowed = min(left, patience(portion, self.seconds))
+            if allowed <= 0:
+                late = Execution(exit_code=None, output="", timed_out=True)
+                reports.append(Report(outcomes={}, execution=late, complete=False))
+                break
+            limits = self.limits.model_copy(update={"seconds": allowed})
+            reports.append(await run_tests(sandbox, self.command, portion, limits, watched, self.subdir))
+            left -= reports[-1].execution.seconds
+        return joined(reports)
+
+    async def before(self, first: Report | None = None) -> Report:
+        """Return what stably passes on the untouched tree; nothing where the runner fails there.
 
         Where tests of ours can't run beside the repository's, they are left out from here on.
+
+        Args:
+            first: of a run that was made already, in another order or file by file.
 
         Raises:
             SandboxError: the backend failed.
         """
+        found = first or await self._first()
+        spent = 0.0
+        for _ in range(self.repeats - 1):
+            if not found.outcomes or spent > self.limits.seconds:
+                break
+            other = await self.run({}, watched=found.watch == "kept")
+            spent += other.execution.seconds
+            found = stable(found, other)
+        return found
+
+    async def _first(self) -> Report:
         first = await self.run({}, watched=True)
-        if first.watch != "kept":
-            first = (await self.run({})).model_copy(update={"watch": "off"})
-        if not first.outcomes:
+        if first.watch == "kept":
             return first
-        return stable(first, await self.run({}, watched=first.watch == "kept"))
+        return (await self.run({})).model_copy(update={"watch": "off"})
 
     def checks(self, before: Report) -> tuple[Check, ...]:
         """Return one check per test file of which something passes on the untouched tree."""
@@ -183,6 +178,8 @@ class Suite:
         crashed = bool(unheard) and not after.complete and not timed_out
         outcome: Outcome = "timeout" if timed_out else "fail" if broken else "pass"
         output = after.execution.output[-_OUTPUT:] if broken else ""
+        if timed_out and near_limit(before, self.limits.seconds):
+            broken, flags = tuple(test for test in broken if test in after.outcomes), (*flags, SLOW)
         return Verdict(
             candidate=candidate,
             check=check.id,

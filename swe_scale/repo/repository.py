@@ -106,6 +106,14 @@ class Repository:
         """
         return await worktree.is_dirty(self.source)
 
+    async def changed(self) -> tuple[str, ...]:
+        """Return what of the source's work tree differs from its HEAD: tracked files, and submodules.
+
+        Raises:
+            RepositoryError: the work tree can't be read.
+        """
+        return await worktree.changed(self.source)
+
     async def tree_of(self, commit: str) -> str:
         """Return the tree hash of a resolved commit.
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import anyio
 
+from swe_scale.config import cache_folder
 from swe_scale.errors import RepositoryError
 from swe_scale.locks import locked
+from swe_scale.records import digest
 from swe_scale.repo.git import Git
 
 _ADDRESS = re.compile(r"(?:https?|ssh)://(?:[^/@\s]+@)?[^-/@\s][^\s]*|[\w.-]+@[\w][\w.-]*:(?!:)[^\s]+")
@@ -64,6 +66,11 @@ def complete_source(source: str) -> str:
 
 def _place(path: str) -> Path:
     return Path(path.removeprefix("file://")).expanduser().resolve()
+
+
+def kept_at(source: str) -> Path:
+    """Return where a repository's objects are kept; a password in its address makes no difference."""
+    return cache_folder() / "repositories" / digest(redacted(source))
 
 
 def redacted(address: str) -> str:

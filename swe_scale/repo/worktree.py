@@ -3,8 +3,9 @@
 import os
 import shutil
 import tempfile
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -12,7 +13,11 @@ import anyio
 from swe_scale.errors import PatchError, RepositoryError
 from swe_scale.patch import check_path, touched
 from swe_scale.repo.git import Answer, Git
-from swe_scale.repo.source import Source, find_commit
+from swe_scale.repo.objects import list_tree
+from swe_scale.repo.source import Source, find_commit, find_local
+
+_STATUS = 3
+"""Characters before the path of what differs."""
 
 
 async def apply(store: Git, work_tree: Path, patch: str) -> None:
@@ -110,6 +115,37 @@ def _copy(source: Path, target: Path) -> None:
 async def is_dirty(source: Source) -> bool:
     """Return whether tracked files of the user's work tree differ from its last commit.
 
+    Raises:
+        RepositoryError: the work tree or its index can't be read.
+    """
+    return bool(await _changed(source))
+
+
+async def changed(source: Source) -> tuple[str, ...]:
+    """Return the tracked files that differ from the last commit, and submodules at another than it names.
+
+    Raises:
+        RepositoryError: a work tree or its index can't be read.
+    """
+    own = await _changed(source)
+    return tuple(sorted((*own, *[path async for path in _submodules(source)])))
+
+
+async def _submodules(source: Source) -> AsyncIterator[str]:
+    if source.work_tree is None or (commit := await find_commit(source, None)) is None:
+        return
+    for entry in await list_tree(source.git, commit):
+        place = source.work_tree / entry.path
+        if not entry.submodule or not (place / ".git").exists():
+            continue
+        inner = await find_local(replace(source.git, git_dir=None), str(place))
+        if await find_commit(inner, None) != entry.blob or await changed(inner):
+            yield entry.path
+
+
+async def _changed(source: Source) -> tuple[str, ...]:
+    """Return the tracked files of the user's work tree that differ from its last commit.
+
     Asked with a configuration of ours and a copy of the index, so that no filter, hook or monitor that
     the repository names is started, and nothing is written.
 
@@ -117,7 +153,7 @@ async def is_dirty(source: Source) -> bool:
         RepositoryError: the work tree or its index can't be read.
     """
     if source.work_tree is None or (commit := await find_commit(source, None)) is None:
-        return False
+        return ()
     question = ("rev-parse", "--show-object-format", "--git-path", "index", "--git-path", "objects")
     output = await source.git.ask(*question, cwd=source.work_tree)
     kind, index, objects = (os.fsdecode(line) for line in output.splitlines())
@@ -133,7 +169,7 @@ async def is_dirty(source: Source) -> bool:
         if answer.code != 0:
             reason = answer.reason.replace(f"{folder}/", "")
             raise RepositoryError(f"{source.name}: its state can't be read: {reason}")
-        return bool(answer.output)
+        return tuple(os.fsdecode(line[_STATUS:]) for line in answer.output.split(b"\0") if line)
 
 
 def _stand_in(folder: Path, index: Path, kind: str, commit: str) -> None:

@@ -9,7 +9,46 @@ from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, Sandbox
 from swe_scale.events import Events
 from swe_scale.records import Changes, Environment, Execution, Record, Service
 
-__all__ = ["Backend", "Recipe", "Sandbox", "Template", "open_backend"]
+__all__ = ["Backend", "Build", "Here", "Need", "Recipe", "Sandbox", "Template", "open_backend"]
+
+
+class Need(Record):
+    """A toolchain that the place must have."""
+
+    name: str
+    programs: tuple[str, ...] = ()
+    """Those that must be there."""
+    packages: tuple[str, ...] = ()
+    """Debian's packages that bring them."""
+    wheels: tuple[str, ...] = ()
+    """Packages of the Python index that bring them into a virtual environment."""
+
+
+class Build(Record):
+    """An image that is built of the tree before anything is set up in it."""
+
+    dockerfile: str
+    """Path in the tree."""
+    text: str
+    """Its content."""
+    context: str = ""
+    """Folder of the tree whose files the build may take; empty is the root."""
+    target: str = ""
+    """Stage at which it ends. Empty: the last."""
+    arguments: Mapping[str, str] = {}
+
+
+class Here(Record):
+    """A checkout that somebody has made ready: its products and this host's toolchains, used in place."""
+
+    checkout: str
+    """Its root; the work tree has the same path inside."""
+    shown: tuple[str, ...] = ()
+    """Folders of this host that are shown read-only at their own paths."""
+    variables: Mapping[str, str] = {}
+    """Of the process that was started there, as far as they are no secrets."""
+    state: str = ""
+    """Digest of what isn't tracked in it, and of the toolchains."""
 
 
 class Recipe(Record):
@@ -28,8 +67,11 @@ class Recipe(Record):
     """Whether a virtual environment is made first and put at the front of PATH."""
     python_version: str = ""
     """Version of its interpreter, such as `3.9`. Empty: the backend's own."""
-    needs: tuple[str, ...] = ()
-    """Toolchains that the place must have, by the names of profiles: `node`, `native`, `go`, …"""
+    needs: tuple[Need, ...] = ()
+    build: Build | None = None
+    """What is built of the tree to start from, in place of `image`."""
+    here: Here | None = None
+    """What is used in place of any set-up."""
     variables: Mapping[str, str] = {}
     """Non-secret environment variables of every command."""
     subdir: str = ""
@@ -44,6 +86,8 @@ class Sandbox(Protocol):
     """Absolute path of the work tree inside."""
     scratch: str
     """Absolute path of an empty folder inside, outside the work tree."""
+    address: str
+    """Where commands reach the server that `fork` was given, `http://host:port`; empty without one."""
 
     async def run(
         self,
@@ -93,19 +137,19 @@ class Template(Protocol):
     """An immutable prepared tree."""
 
     def fork(
-        self, limits: Limits | None = None, endpoint: str | None = None
+        self, limits: Limits | None = None, socket: Path | None = None
     ) -> AbstractAsyncContextManager[Sandbox]:
         """Return a disposable copy; it is gone when the context ends, however it ends.
 
         Args:
             limits: memory, CPUs, processes and disk of the whole copy, where the backend binds them to it
                 and not to each command. None: the default ones.
-            endpoint: address of a model's server, `http://host:port/…`, that commands may reach through a
-                proxy which the usual variables name, and nothing else. None: they reach nothing.
+            socket: a Unix socket of this host whose server commands may reach at the sandbox's `address`,
+                and nothing else; in a folder of its own, which is shown. A command ends when that server
+                hangs up on `GET /end`. None: they reach nothing.
 
         Raises:
-            SandboxError: the backend failed, or can't let commands reach one address alone.
-            UsageError: the endpoint is no address.
+            SandboxError: the backend failed, or can't let commands reach one server alone.
         """
         ...
 

@@ -3,7 +3,8 @@
 import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 
@@ -12,7 +13,7 @@ from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Changes, Environment, Execution, File
 from swe_scale.sandbox.box import HELPER, Box, Entry, Plan, Size
-from swe_scale.sandbox.network import open_endpoint
+from swe_scale.sandbox.network import PORT, way_to
 from swe_scale.sandbox.pool import Pool, end_box
 from swe_scale.sandbox.preparation import SCRATCH
 from swe_scale.sandbox.tree import DERIVED, MOST_BYTES, MOST_ENTRIES, too_large
@@ -25,11 +26,11 @@ _SHOWN = 400
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What lets commands reach the one address that they may, if any."""
+    """What lets commands reach the one server that they may, if any."""
 
+    address: str = ""
     before: tuple[str, ...] = ()
     """Comes before each command."""
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class BoxSandbox:
@@ -39,7 +40,8 @@ class BoxSandbox:
 
     def __init__(self, box: Box, since: int, template: "BoxTemplate", reach: Reach) -> None:
         self.workdir = template.environment.workdir
-        self._reach = reach
+        self.address = reach.address
+        self._before = reach.before
         self._box = box
         self._since = since
         self._template = template
@@ -53,8 +55,8 @@ class BoxSandbox:
         variables: Mapping[str, str] | None = None,
     ) -> Execution:
         """Run a command in the work tree; memory, CPUs, processes and disk are bound as of `fork`."""
-        given = self._template.variables | dict(self._reach.variables) | dict(variables or {})
-        whole = (*self._reach.before, *command)
+        given = self._template.variables | dict(variables or {})
+        whole = (*self._before, *command)
         return await self._box.run(whole, limits, folder=self.workdir, stdin=stdin, variables=given)
 
     async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
@@ -130,26 +132,26 @@ class BoxTemplate:
             return str(error)[:_SHOWN]
 
     @asynccontextmanager
-    async def _box(self, size: Size, endpoint: str | None) -> AsyncIterator[tuple[Box, Reach]]:
-        if endpoint is None:
+    async def _box(self, size: Size, socket: Path | None) -> AsyncIterator[tuple[Box, Reach]]:
+        if socket is None:
             async with self.pool.lease(size) as box:
                 yield box, Reach()
             return
-        async with open_endpoint(endpoint, self.events) as way:
-            box = await self.pool.make(size, way.shown)
-            try:
-                yield box, Reach(way.by_program(HELPER, "relay"), way.variables)
-            finally:
-                await end_box(box)
+        way = way_to(socket)
+        box = await self.pool.make(size, way.shown)
+        try:
+            yield box, Reach(f"http://127.0.0.1:{PORT}", way.by_program(HELPER, "relay"))
+        finally:
+            await end_box(box)
 
     @asynccontextmanager
     async def fork(
-        self, limits: Limits | None = None, endpoint: str | None = None
+        self, limits: Limits | None = None, socket: Path | None = None
     ) -> AsyncIterator[BoxSandbox]:
         """Return a cell of its own; memory, CPUs, processes and disk are bound for all of it."""
         bound = limits or Limits()
         size = Size.of(bound)
-        async with self._box(size, endpoint) as (box, reach):
+        async with self._box(size, socket) as (box, reach):
             since = box.since or await box.begin(self.plan, size.room)
             yield BoxSandbox(box, since, self, reach)
             # What the cell wrote takes memory until then; a box that fails here is not used again.

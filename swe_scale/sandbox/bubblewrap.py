@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path, PurePosixPath
 
-from swe_scale.config import Bubblewrap, Network
+from swe_scale.config import Bubblewrap, Limits, Network
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
@@ -16,29 +16,32 @@ from swe_scale.sandbox.boxed import BoxTemplate
 from swe_scale.sandbox.bwrap import Rooms
 from swe_scale.sandbox.cgroup import Groups
 from swe_scale.sandbox.cleaning import tidied
-from swe_scale.sandbox.copies import HOME, VENV_FOLDER, CopyingTemplate, places, programs
+from swe_scale.sandbox.copies import VENV_FOLDER, CopyingTemplate, places, programs
 from swe_scale.sandbox.helper import provide
 from swe_scale.sandbox.host import (
     Box,
     Prepared,
 )
+from swe_scale.sandbox.in_place import TEMPORARY
 from swe_scale.sandbox.kept import HostBackend, prepare, prepared_tree
 from swe_scale.sandbox.namespaces import Inside, run_inside
 from swe_scale.sandbox.network import Way, open_way
 from swe_scale.sandbox.packages import host_packages, report_withheld
 from swe_scale.sandbox.pool import pooled
 from swe_scale.sandbox.preparation import (
+    HOME,
     PATH,
-    SETUP,
     VENV,
     WORK,
     environment_of,
     fixed_variables,
     own_variables,
     set_up,
+    set_up_variables,
 )
 from swe_scale.sandbox.python import Interpreter
 
+_TEMPORARY = "/tmp"  # noqa: S108 - inside
 _TAKEN = {"", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "scratch", "tmp", "usr"}
 
 
@@ -46,7 +49,11 @@ def _divided(prepared: Prepared, python: Interpreter) -> tuple[dict[str, Path], 
     """Return what cells may change and what they may only see, each as path inside to host folder."""
     box = Box(prepared.root)
     shown = programs(prepared.root, python)
-    changed = {prepared.environment.workdir: box.tree, HOME: box.home}
+    environment = prepared.environment
+    changed = {environment.workdir: box.tree, environment.variables.get("HOME", HOME): box.home}
+    if PurePosixPath(environment.workdir).is_relative_to(_TEMPORARY):
+        # Empty, it would hide the work tree.
+        changed[_TEMPORARY] = prepared.root / TEMPORARY
     if VENV in shown:
         changed[VENV] = shown.pop(VENV)
     return changed, shown
@@ -58,6 +65,8 @@ def _workdir(recipe: Recipe) -> str:
             f"bubblewrap can't start from the image {recipe.image}; use Docker, or name no image"
         )
     workdir = recipe.workdir or WORK
+    if recipe.here and workdir != _TEMPORARY and workdir.startswith(f"{_TEMPORARY}/"):
+        return workdir
     if not workdir.startswith("/") or workdir.split("/")[1] in _TAKEN:
         raise SandboxError(f"bubblewrap can't put the work tree at {workdir}; choose for instance {WORK}")
     return workdir
@@ -83,7 +92,9 @@ class BubblewrapBackend(HostBackend):
             SandboxError: the recipe wants an image or an impossible place, or bubblewrap failed.
         """
         workdir = _workdir(recipe)
-        python = await self.interpreter()
+        if recipe.here is not None:
+            return await self.in_place(recipe, recipe.here, tree, digest)
+        python = await self.interpreter(recipe.python_version)
 
         async def make(root: Path) -> Environment:
             async with open_way(self._network, self._events) as way:
@@ -109,7 +120,7 @@ class BubblewrapBackend(HostBackend):
             shown=programs(box.folder, python)
             | {place: Path(source) for place, source in packages.mounts.items()}
             | dict(way.shown),
-            variables=fixed_variables(HOME)
+            variables=set_up_variables(HOME)
             | dict(packages.variables)
             | dict(way.variables)
             | own_variables(recipe, PATH),
@@ -117,15 +128,16 @@ class BubblewrapBackend(HostBackend):
             network=direct,
         )
 
-        async def run(command: Sequence[str]) -> Execution:
+        async def run(command: Sequence[str], limits: Limits) -> Execution:
             whole = (*way.by_python(python.executable), *command)
-            return await run_inside(inside, whole, SETUP, self._groups)
+            return await run_inside(inside, whole, limits, self._groups)
 
-        await set_up(recipe, run, (python.executable, "-m", "venv", VENV))
+        await set_up(recipe, run, (python.executable, "-m", "venv", VENV), self._events)
 
     @asynccontextmanager
     async def _opened(self, environment: Environment) -> AsyncIterator[Template]:
-        prepared, python = prepared_tree(environment), await self.interpreter()
+        prepared = prepared_tree(environment)
+        python = await self.interpreter(environment.python_version)
         try:
             program = await provide(platform.machine())
         except SandboxError as error:

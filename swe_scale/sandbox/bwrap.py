@@ -18,7 +18,7 @@ from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.sandbox.box import HELPER, ROOM, Box, Plan, Size
 from swe_scale.sandbox.cgroup import Group, Groups
-from swe_scale.sandbox.namespaces import apart, per_process
+from swe_scale.sandbox.namespaces import apart, linked, per_process
 from swe_scale.sandbox.preparation import PATH, SCRATCH
 
 _EMPTY = ("/tmp", SCRATCH, "/dev/shm")  # noqa: S108 - inside
@@ -44,7 +44,8 @@ class Rooms:
     def plan(self) -> Plan:
         """Return what cells look like."""
         prepared = self._prepared()
-        return Plan(overlaid=tuple(prepared), empty=_EMPTY, prepared=tuple(prepared.values()))
+        empty = tuple(folder for folder in _EMPTY if folder not in prepared)
+        return Plan(overlaid=tuple(prepared), empty=empty, prepared=tuple(prepared.values()))
 
     def _prepared(self) -> dict[str, str]:
         """Return where in a box the content of each folder is, a folder before those within it.
@@ -115,7 +116,7 @@ class Rooms:
             yield from ("--ro-bind", str(outside), inside)
         for folder in (ROOM, SCRATCH, "/tmp", "/run", "/var", *self._prepared()):  # noqa: S108 - inside
             yield from ("--dir", folder)
-        yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside
+        yield from linked((*places, *self._prepared()))
         yield from ("--proc", "/proc", "--dev", "/dev", "--remount-ro", "/", "--chdir", "/", "--")
         if group is None:
             yield from per_process(limits, grouped=False)

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -44,6 +45,7 @@ class ContainerSandbox:
     """A container without network."""
 
     scratch = SCRATCH
+    address = ""
 
     def __init__(self, cell: Cell, template: "ContainerTemplate") -> None:
         self.workdir = template.environment.workdir
@@ -105,11 +107,11 @@ class ContainerTemplate:
 
     @asynccontextmanager
     async def fork(
-        self, limits: Limits | None = None, endpoint: str | None = None
+        self, limits: Limits | None = None, socket: Path | None = None
     ) -> AsyncIterator[ContainerSandbox]:
         """Return a container of its own; memory, CPUs, processes and file size are bound for all of it."""
-        if endpoint is not None:
-            raise SandboxError("one address alone can be reached only where our first process runs inside")
+        if socket is not None:
+            raise SandboxError("a server can be reached alone only where our first process runs inside")
         bound = limits or Limits()
         options = bounds(Size.of(bound), _IDLE) | {
             "security_opt": ["no-new-privileges"],

@@ -9,13 +9,13 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import anyio
 from docker.types import Mount
 
-from swe_scale.config import Docker, Network, cache_folder
+from swe_scale.config import Docker, Limits, Network, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
@@ -29,7 +29,6 @@ from swe_scale.sandbox.cleaning import tidied
 from swe_scale.sandbox.container import ContainerTemplate
 from swe_scale.sandbox.engine import OWNER, RUN, Engine, script
 from swe_scale.sandbox.helper import provide
-from swe_scale.sandbox.images import Starts
 from swe_scale.sandbox.network.container import before_commands, open_container_way
 from swe_scale.sandbox.packages import Packages, host_packages, report_withheld
 from swe_scale.sandbox.pool import pooled
@@ -44,7 +43,10 @@ from swe_scale.sandbox.preparation import (
     locked,
     own_variables,
     set_up,
+    set_up_variables,
 )
+from swe_scale.sandbox.services import require_sound, served
+from swe_scale.sandbox.starting import Origins, python_of, volume_over, workdir_of
 from swe_scale.sandbox.usage import used
 
 USER = 1000
@@ -64,7 +66,7 @@ class DockerBackend:
         self._network = network
         self._events = events
         self._said: set[str] = set()
-        self._starts = Starts(engine, events)
+        self._origins = Origins(engine, events, network)
 
     async def identity(self, recipe: Recipe) -> str:
         """Return what names the image to start from (tags move) and all else that a build follows.
@@ -72,10 +74,11 @@ class DockerBackend:
         An image that isn't here is pulled.
 
         Raises:
-            EnvironmentFailure: there is no such image.
+            EnvironmentFailure: there is no such image, or a service can't be run as it is declared.
             SandboxError: the service failed.
         """
-        start = await self._starts.identity(recipe.image)
+        require_sound(recipe.services, None)
+        start = await self._origins.identity(recipe)
         return " ".join((start, self._network.mode, *(("root",) if self._engine.config.as_root else ())))
 
     async def built(self, digest: str) -> Environment | None:
@@ -96,10 +99,10 @@ class DockerBackend:
             return await self.built(digest) or await self._build(recipe, tree, digest)
 
     async def _build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
-        start = await self._starts.find(recipe.image)
-        name, base = recipe.image or self._engine.config.base_image, start.attrs["Config"]
-        workdir = recipe.workdir or WORK
-        if volume := _volume(base, workdir):
+        start = await self._origins.find(recipe, tree, digest)
+        name, base = next(iter(start.tags), start.id), start.attrs["Config"]
+        workdir = recipe.workdir or (workdir_of(base) if recipe.build else WORK)
+        if volume := volume_over(base, workdir):
             raise EnvironmentFailure(
                 f"the image {name} keeps {volume} in a volume; choose a `workdir` outside it"
             )
@@ -109,7 +112,7 @@ class DockerBackend:
         packages = host_packages(mounted=True, direct=self._direct) if local else Packages({}, {})
         user = self._user(base)
         home = _HOMES[user]
-        variables = fixed_variables(home) | dict(packages.variables) | own
+        variables = set_up_variables(home) | dict(packages.variables) | own
         environment = environment_of(recipe, digest, workdir, own)
         environment = environment.model_copy(update={"image": f"{_REPOSITORY}:{digest}", "user": user})
         async with (
@@ -117,17 +120,18 @@ class DockerBackend:
             self._container(str(start.id), {**packages.mounts, **way.shown}) as container,
         ):
             outside = Cell(self._engine, container, "/", variables)
-            if recipe.image is None:
+            if recipe.image is None and recipe.build is None:
                 await self._compile(outside, start.attrs["Architecture"])
             await self._prepare(outside, "layout", str(user), home, SCRATCH, "/tmp", "/var/tmp")  # noqa: S108
             await self._place(outside, tree, workdir)
             cell = Cell(self._engine, container, workdir, variables | dict(way.variables))
             before = await before_commands(way, cell, start.attrs["Architecture"])
 
-            async def run(command: Sequence[str]) -> Execution:
-                return await cell.run((*before, *command), SETUP)
+            async def run(command: Sequence[str], limits: Limits) -> Execution:
+                return await cell.run((*before, *command), limits)
 
-            await set_up(recipe, run, ("python3", "-m", "venv", VENV))
+            python = await python_of(outside, recipe, name)
+            await set_up(recipe, run, (python, "-m", "venv", VENV), self._events)
             if user:
                 await self._prepare(outside, "own", str(user), workdir, home, VENV)
             labels = {_LABEL: environment.model_dump_json(), OWNER: "", RUN: ""}
@@ -177,11 +181,16 @@ class DockerBackend:
         """Return the template of a built environment.
 
         Raises:
+            EnvironmentFailure: a service of it doesn't come up.
             SandboxError: the service no longer has its image, or a limit can't be held and the user
                 doesn't allow that.
         """
-        async with used(self.name, environment.digest), self._opened(environment) as template:
-            yield template
+        async with (
+            used(self.name, environment.digest),
+            self._opened(environment) as template,
+            served(template, environment) as whole,
+        ):
+            yield whole
 
     @asynccontextmanager
     async def _opened(self, environment: Environment) -> AsyncIterator[Template]:
@@ -210,11 +219,6 @@ class DockerBackend:
         if text not in self._said:
             self._said.add(text)
             self._events.emit("note", text)
-
-
-def _volume(config: Mapping[str, Any], workdir: str) -> str | None:
-    volumes = config.get("Volumes") or {}
-    return next((place for place in volumes if PurePosixPath(workdir).is_relative_to(place)), None)
 
 
 @asynccontextmanager

@@ -121,10 +121,13 @@ class HostSandbox(ABC):
         return await anyio.to_thread.run_sync(self._difference)
 
     def _difference(self) -> Changes:
+        tree = self.box.tree
         try:
-            return difference(
-                self.box.tree, self.prepared.root / "tree", self.prepared.listing(), self._since
-            )
+            # Where nothing isolates, a command can remove the work tree itself, or put something in its place.
+            if tree.is_symlink() or not tree.is_dir():
+                tree.unlink(missing_ok=True)
+                tree.mkdir()
+            return difference(tree, self.prepared.root / "tree", self.prepared.listing(), self._since)
         except OSError as error:
             raise SandboxError(f"the work tree can't be read: {error}") from error
 

@@ -11,11 +11,13 @@ import anyio
 from swe_scale.config import Network, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.records import Environment
-from swe_scale.sandbox import Recipe, Template
+from swe_scale.sandbox import Here, Recipe, Template
 from swe_scale.sandbox.host import Prepared
-from swe_scale.sandbox.preparation import locked
-from swe_scale.sandbox.python import Interpreter, find_python
+from swe_scale.sandbox.in_place import furnish
+from swe_scale.sandbox.preparation import HOME, environment_of, locked
+from swe_scale.sandbox.python import Interpreter, find_python, find_version
 from swe_scale.sandbox.removal import remove_tree
+from swe_scale.sandbox.services import require_sound, served
 from swe_scale.sandbox.usage import used
 
 RECORD = "environment.json"
@@ -31,22 +33,34 @@ class HostBackend(ABC):
     """What the backends share that keep environments under the cache folder."""
 
     name: str
+    shares_network = False
+    """Whether what listens in one sandbox is in the way of what listens in another."""
 
     def __init__(self, python: str | None, network: Network) -> None:
         self._python = python
         self._network = network
 
-    async def interpreter(self) -> Interpreter:
+    async def interpreter(self, version: str = "") -> Interpreter:
         """Return the interpreter that virtual environments are made from.
 
+        Args:
+            version: such as `3.9`. Empty: that of the configured one.
+
         Raises:
-            EnvironmentFailure: it can't be run.
+            EnvironmentFailure: it can't be run, or there is none of this version.
         """
+        if version:
+            return await anyio.to_thread.run_sync(find_version, version, self._python)
         return await anyio.to_thread.run_sync(find_python, self._python)
 
-    async def identity(self, recipe: Recipe) -> str:  # noqa: ARG002
-        """Return the interpreter, its version, and what set-up may reach; see the protocol."""
-        return f"{(await self.interpreter()).identity} {self._network.mode}"
+    async def identity(self, recipe: Recipe) -> str:
+        """Return the interpreter, its version, and what set-up may reach; see the protocol.
+
+        Raises:
+            EnvironmentFailure: the interpreter isn't there, or a service can't be run as it is declared.
+        """
+        require_sound(recipe.services, self.name)
+        return f"{(await self.interpreter(recipe.python_version)).identity} {self._network.mode}"
 
     def root(self, digest: str) -> Path:
         """Return the folder of an environment."""
@@ -56,15 +70,35 @@ class HostBackend(ABC):
         """Return what is complete under the cache folder; see the protocol."""
         return _recorded(self.root(digest))
 
+    async def in_place(self, recipe: Recipe, here: Here, tree: Path, digest: str) -> Environment:
+        """Prepare the tree with what a checkout that somebody has made ready holds beside it.
+
+        Raises:
+            SandboxError: something can't be read or copied.
+        """
+
+        async def make(root: Path) -> Environment:
+            known = await furnish(here, root, HOME)
+            variables = {**here.variables, **recipe.variables, "HOME": known.home}
+            built = environment_of(recipe, digest, here.checkout, variables)
+            return built.model_copy(update={"root": str(root)})
+
+        return await prepare(self.root(digest), tree, make)
+
     @asynccontextmanager
     async def open(self, environment: Environment) -> AsyncIterator[Template]:
         """Return the template of a built environment, which stays as long as the context lasts.
 
         Raises:
+            EnvironmentFailure: a service doesn't come up.
             SandboxError: it is gone from this host.
         """
-        async with used(self.name, environment.digest), self._opened(environment) as template:
-            yield template
+        async with (
+            used(self.name, environment.digest),
+            self._opened(environment) as template,
+            served(template, environment, shared=self.shares_network) as whole,
+        ):
+            yield whole
 
     @abstractmethod
     def _opened(self, environment: Environment) -> AbstractAsyncContextManager[Template]: ...

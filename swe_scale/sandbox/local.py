@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 
+import anyio
+
 from swe_scale.config import Limits, Local, Network
 from swe_scale.errors import SandboxError
 from swe_scale.events import Events
@@ -20,13 +22,23 @@ from swe_scale.sandbox.host import (
     Prepared,
     copied,
 )
+from swe_scale.sandbox.in_place import furnished
 from swe_scale.sandbox.kept import HostBackend, prepare, prepared_tree
+from swe_scale.sandbox.network import here
 from swe_scale.sandbox.owner import CELL_MARK, owner
 from swe_scale.sandbox.packages import host_packages, report_withheld
-from swe_scale.sandbox.preparation import PATH, SETUP, environment_of, fixed_variables, own_variables, set_up
+from swe_scale.sandbox.preparation import (
+    PATH,
+    environment_of,
+    fixed_variables,
+    own_variables,
+    set_up,
+    set_up_variables,
+)
 from swe_scale.sandbox.process import Command, run_process
 
 _PASSES = 200
+_BWRAP = "bwrap"
 
 
 def _marked(process: Path, wanted: bytes) -> bool | None:
@@ -75,14 +87,22 @@ async def _run(
     )
 
 
+def _at(workdir: str, tree: Path) -> tuple[str, ...]:
+    """Return what comes before a command that is to see a tree in place of the checkout, as all else is."""
+    return (_BWRAP, "--dev-bind", "/", "/", "--bind", str(tree), workdir, "--chdir", workdir, "--")
+
+
 class LocalSandbox(HostSandbox):
     """A copy of the tree whose commands run on the host as this user."""
 
-    def __init__(self, box: Box, prepared: Prepared) -> None:
-        self.workdir = str(box.tree)
+    def __init__(self, box: Box, prepared: Prepared, led: tuple[int, tuple[str, ...]] | None = None) -> None:
+        known = furnished(prepared.root)
+        self.workdir = known.here.checkout if known else str(box.tree)
+        self.address = f"http://127.0.0.1:{led[0]}" if led else ""
+        self._before = (*(_at(self.workdir, box.tree) if known else ()), *(led[1] if led else ()))
         self.scratch = str(box.scratch)
-        places = (box.tree, box.scratch, box.home, box.temporary)
-        super().__init__(box, prepared, {str(place): place for place in places})
+        places = {str(place): place for place in (box.scratch, box.home, box.temporary)}
+        super().__init__(box, prepared, {self.workdir: box.tree, **places})
 
     async def run(
         self,
@@ -97,15 +117,41 @@ class LocalSandbox(HostSandbox):
         What it leaves running ends with it. An editable install made by set-up points to the prepared
         tree, so this copy's `src` and root come first on Python's path.
         """
-        tree = self.box.tree
-        sources = [str(tree / "src"), str(tree)] if (tree / "src").is_dir() else [str(tree)]
+        home = {"HOME": str(self.box.home)}
         given = (
-            fixed_variables(str(self.box.home))
-            | {"PYTHONPATH": os.pathsep.join(sources)}
+            fixed_variables(home["HOME"])
+            | ({} if self._before[:1] == (_BWRAP,) else {"PYTHONPATH": self._sources()})
             | dict(self.prepared.environment.variables)
+            | home
             | dict(variables or {})
         )
-        return await _run(self.box, command, limits, given, stdin)
+        return await _run(self.box, (*self._before, *command), limits, given, stdin)
+
+    def _sources(self) -> str:
+        roots = dict.fromkeys((self.box.tree / self.prepared.environment.subdir, self.box.tree))
+        places = (str(place) for root in roots for place in (root / "src", root) if place.is_dir())
+        return os.pathsep.join(places)
+
+
+async def _require_places() -> None:
+    """Refuse to work in place of a checkout where no copy can be shown there: it would be written to.
+
+    Raises:
+        SandboxError: bubblewrap isn't installed, or the kernel refuses.
+    """
+    trial = (_BWRAP, "--dev-bind", "/", "/", "--", "true")
+    try:
+        tried = await anyio.run_process(trial, check=False)
+    except OSError as error:
+        reason = error.strerror
+    else:
+        if tried.returncode == 0:
+            return
+        reason = tried.stderr.decode("utf-8", "replace").strip()[-200:]
+    raise SandboxError(
+        f"--here shows a copy in place of the checkout, which bubblewrap can't do here: {reason}.\n"
+        "Install bubblewrap and allow namespaces, or leave out --here"
+    )
 
 
 class LocalTemplate:
@@ -118,42 +164,51 @@ class LocalTemplate:
     async def fork(
         self,
         limits: Limits | None = None,  # noqa: ARG002
-        endpoint: str | None = None,  # noqa: ARG002 - the host's network is there anyway
+        socket: Path | None = None,
     ) -> AsyncIterator[LocalSandbox]:
-        """Return a copy of the tree; limits are held per command, so none are needed here."""
+        """Return a copy of the tree; limits are held per command, and the host's network is there anyway."""
         async with copied(self._prepared) as box:
-            yield LocalSandbox(box, self._prepared)
+            yield LocalSandbox(box, self._prepared, here(socket) if socket else None)
 
 
 class LocalBackend(HostBackend):
     """This host itself."""
 
     name = "local"
+    shares_network = True
+
+    def __init__(self, python: str | None, network: Network, events: Events) -> None:
+        super().__init__(python, network)
+        self._events = events
 
     async def build(self, recipe: Recipe, tree: Path, digest: str) -> Environment:
         """Prepare the tree in a folder under the cache folder; `recipe.workdir` has no meaning here.
 
         Raises:
             EnvironmentFailure: a set-up line failed.
-            SandboxError: the recipe wants an image.
+            SandboxError: the recipe wants an image, or a checkout in place where nothing can be put there.
         """
         if recipe.image:
             raise SandboxError(
                 f"the local sandbox can't start from the image {recipe.image}; "
                 "use the docker sandbox, or name no image"
             )
-        python = await self.interpreter()
+        if recipe.here is not None:
+            await _require_places()
+            return await self.in_place(recipe, recipe.here, tree, digest)
+        python = await self.interpreter(recipe.python_version)
 
         async def make(root: Path) -> Environment:
             box, venv = Box(root), str(root / "venv")
             box.temporary.mkdir()
             own = own_variables(recipe, PATH, venv)
-            variables = fixed_variables(str(box.home)) | dict(host_packages(mounted=False).variables) | own
+            home = str(box.home)
+            variables = set_up_variables(home) | dict(host_packages(mounted=False).variables) | own
 
-            async def run(command: Sequence[str]) -> Execution:
-                return await _run(box, command, SETUP, variables)
+            async def run(command: Sequence[str], limits: Limits) -> Execution:
+                return await _run(box, command, limits, variables)
 
-            await set_up(recipe, run, (python.executable, "-m", "venv", venv))
+            await set_up(recipe, run, (python.executable, "-m", "venv", venv), self._events)
             built = environment_of(recipe, digest, str(box.tree), own)
             return built.model_copy(update={"root": str(root)})
 
@@ -184,4 +239,4 @@ async def open_local(
     events.emit("note", "the local sandbox isolates nothing: code runs as you, with your files and network")
     report_withheld(events, mounted=False)
     async with tidied(run, events):
-        yield LocalBackend(config.python, network)
+        yield LocalBackend(config.python, network, events)

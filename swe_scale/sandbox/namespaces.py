@@ -4,7 +4,7 @@ import os
 import resource
 import shutil
 import stat
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,12 @@ def apart() -> Iterator[str]:
     yield from (*_APART, *_USER, *_system())
 
 
+def linked(places: Iterable[str]) -> Iterator[str]:
+    """Return the options of `bwrap` that make `/var/tmp` the same as `/tmp`, unless something is in it."""
+    if not any(place.startswith("/var/tmp/") for place in places):  # noqa: S108 - inside
+        yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108 - inside
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """What a command sees: the host's programs, its own folders, and where they appear."""
@@ -79,7 +85,7 @@ class Inside:
         # Whoever is root outside could otherwise write the kernel's settings.
         yield from ("--proc", "/proc", "--remount-ro", "/proc")
         yield from ("--dev", "/dev", *_devices(self.folder), "--dir", "/run", "--dir", "/var")
-        yield from ("--symlink", "../tmp", "/var/tmp")  # noqa: S108
+        yield from linked((*self.shown, *self.bound))
         yield from ("--remount-ro", "/", "--chdir", self.workdir)
         for name, value in self.variables.items():
             yield from ("--setenv", name, value)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import Any
+from typing import IO, Any
 
 import anyio
 from docker.errors import create_api_error_from_http_exception
@@ -29,7 +29,7 @@ class Ask:
     path: str
     params: Mapping[str, str]
     headers: Mapping[str, str] = field(default_factory=dict)
-    data: bytes | None = None
+    data: bytes | IO[bytes] | None = None
     silence: float = 600.0
     """Seconds without a word after which the service is given up."""
 

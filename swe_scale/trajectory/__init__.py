@@ -9,10 +9,10 @@ from typing import Protocol
 from swe_scale.config import OWN_STRATEGIES, Prompted
 from swe_scale.errors import UsageError
 from swe_scale.records import Check, Execution
-from swe_scale.trajectory.setting import Assignment, Setting
+from swe_scale.trajectory.setting import LATE, Assignment, Setting, taken_by
 from swe_scale.trajectory.tools import Offered
 
-__all__ = ["Act", "Assignment", "Setting", "Strategy", "find_strategy", "offered"]
+__all__ = ["LATE", "Act", "Assignment", "Setting", "Strategy", "find_strategy", "offered", "taken_by"]
 
 
 @dataclass(frozen=True, slots=True)

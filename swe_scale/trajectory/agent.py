@@ -1,58 +1,62 @@
 """Strategy `agent`: bash in a persistent sandbox, the check a file that it writes there."""
 
-import posixpath
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Literal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-import anyio
-
-from swe_scale.errors import PatchError, SandboxError, TooLarge
+from swe_scale.errors import SandboxError
 from swe_scale.prompts import render
-from swe_scale.records import Changes, Check, Execution, File, Record, digest
-from swe_scale.sandbox import Sandbox
+from swe_scale.records import BASE, Check, Execution, Record, Verdict, digest
 from swe_scale.store import Key
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
 from swe_scale.trajectory.grammar import command_of
+from swe_scale.trajectory.progress import Progress
+from swe_scale.trajectory.readable import readable
+from swe_scale.trajectory.shortened import shortened
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT, Offered
+from swe_scale.trajectory.workplace import FOLDER, UNDONE, Ran, Workplace, file_of
 
-CHECK_FOLDER = ".swe-scale"
-"""Folder in the work tree where an agent leaves its check; never part of a patch."""
-_CHECK_LIMIT = 256 * 1024
+_SHOWN = 2000
+"""Bytes that are shown of what a check printed when it was run apart."""
 
 
-class Ran(Record):
-    """What one reply of an agent did, as it is recorded."""
+class Judged(Record):
+    """What an agent's check said when it was run apart, as it is recorded. None: it could not be run."""
 
-    execution: Execution
-    tree: str
-    script: str | None
-    language: Literal["python", "sh"] = "python"
-    note: str = ""
+    untouched: Verdict | None = None
+    begun: Verdict | None = None
+    """On the tree from which the trajectory began, where that isn't the untouched one."""
+    edited: Verdict | None = None
 
 
 class Agent:
-    """The state of one trajectory: its sandbox, opened when a command must really run. Close it."""
+    """The state of one trajectory. Close its workplace."""
 
     def __init__(self, setting: Setting, assignment: Assignment) -> None:
-        self.tree = setting.trees.base
-        self.check: Check | None = None
+        self.check: Check | None = assignment.check
         self.tools: tuple[Offered, ...] = BASH_AND_SUBMIT if setting.model.tools else ()
+        self.tree = assignment.tree or setting.trees.base
+        self.place = Workplace(setting, self.tree, assignment.check)
         self._setting = setting
         self._path = f"{setting.issue.id}/trajectory/{assignment.index:02}"
         self._index = assignment.index
-        self._box = AsyncExitStack()
-        self._sandbox: Sandbox | None = None
-        self._started = False
-        self._before = digest(self.tree)
-        # Most commands change nothing; then the tree of the snapshot before is this one's, too.
-        self._state = ""
-        self._taken = (self.tree, "")
+        self._begun = self.tree
+        self._progress = Progress()
+        # Files outside of the work tree matter too, so a step depends on all commands before it.
+        self._before = digest(self.tree, *((self.check.id,) if self.check else ()))
         self._where = digest(setting.cells.environment.digest, setting.cells.limits.model_dump_json())
 
     def instructions(self) -> str:
         """Return what follows the shared part of the first message."""
-        return render("agent", turns=self._setting.turns, tools=bool(self.tools))
+        return render(
+            "agent",
+            turns=self._setting.turns,
+            tools=bool(self.tools),
+            seconds=self._setting.cells.limits.seconds,
+            checks=[f"{FOLDER}/{name}" for name in self.place.check_files],
+            languages=tuple(self.place.check_files.values()),
+            begun=self.tree != self._setting.trees.base,
+            check=f"{FOLDER}/{file_of(self.check)}" if self.check else "",
+        )
 
     async def act(self, number: int, reply: str) -> Act:
         """Run the commands of a reply, or end.
@@ -63,102 +67,88 @@ class Agent:
         command = command_of(reply)
         if command is None:
             return Act("done", done=True)
-        # Files outside of the work tree matter too, so a step depends on all commands before it.
         self._before = digest(self._before, command)
-        key = Key(f"{self._path}/turn/{number:02}/command", digest(self._before, self._where))
-        ran = await self._once(key, command)
-        self._started = True
-        self.tree = ran.tree
-        if ran.script is not None:
-            self.check = Check.of(ran.script, "reproduction", author=self._index, language=ran.language)
-        left = self._setting.turns - number
-        observation = render("agent_observed", execution=ran.execution, note=ran.note, left=left)
-        return Act("bash", observation, edited=ran.execution, note=ran.note)
+        path, given = f"{self._path}/turn/{number:02}", digest(self._before, self._where)
+        tree, check = self.tree, self.check
+        ran = await self._ran(Key(f"{path}/command", given), command)
+        judged, back = Judged(), ""
+        if self.check is not None and (self.tree, self.check) != (tree, check):
+            judged = await self._judged(Key(f"{path}/check", given), self.check)
+            back = await self._gone_back(self.check, judged)
+        note = "\n".join(filter(None, (ran.note, back)))
+        observation = render(
+            "agent_observed",
+            execution=_shown(ran.execution),
+            untouched=_seen(judged.untouched),
+            edited=_seen(judged.edited),
+            note=note,
+            left=self._setting.turns - number,
+        )
+        return Act("bash", observation, edited=ran.execution, note=note)
 
-    async def _once(self, key: Key, command: str) -> Ran:
-        steps = self._setting.cells.steps
+    async def _ran(self, key: Key, command: str) -> Ran:
+        steps, place = self._setting.cells.steps, self.place
         try:
-            return await steps.once(key, Ran, lambda: self._run(command))
+            ran = await steps.once(key, Ran, lambda: place.run(command))
         except SandboxError as error:
             # The box may have died of what ran in it; a fresh one tells that from a dead backend.
             self._setting.events.emit("note", f"a sandbox failed: {error}", key.path)
-            return await steps.once(key, Ran, lambda: self._run(command))
+            ran = await steps.once(key, Ran, lambda: place.run(command))
+        place.recorded(ran)
+        self.tree = ran.tree
+        if ran.script is not None:
+            check = Check.of(ran.script, "reproduction", author=self._index, language=ran.language)
+            if self.check is None or check.id != self.check.id:
+                self.check = place.check = check
+        return ran
 
-    async def _run(self, command: str) -> Ran:
-        cells = self._setting.cells
-        note = _REBUILT if self._started and self._sandbox is None else ""
-        try:
-            if self._sandbox is None:
-                # Before the slot, which others need who will then give their places back.
-                await self._box.enter_async_context(cells.boxes)
-            async with cells.slots:
-                sandbox = self._sandbox = self._sandbox or await self._open()
-                execution = await sandbox.run(("bash", "-c", command), limits=cells.limits)
-                tree, fault = await self._snapshot(sandbox)
-                script, language = await self._script(sandbox)
-        except BaseException:
-            await self.close()
-            raise
-        return Ran(
-            execution=execution,
-            tree=tree,
-            script=script,
-            language=language,
-            note="\n".join(filter(None, (note, fault))),
-        )
+    async def _judged(self, key: Key, check: Check) -> Judged:
+        """Return what the check says of the untouched code and of the work tree, each in a fresh sandbox."""
+        base, tree = self._setting.trees.base, self.tree
+        begun = self._begun if not self._progress.best and self._begun not in (base, tree) else None
 
-    async def close(self) -> None:
-        """Give the sandbox back; the next command would get a fresh one."""
-        self._sandbox = None
-        with anyio.CancelScope(shield=True):
-            await self._box.aclose()
+        async def make() -> Judged:
+            return Judged(
+                untouched=await self._verdict(check, BASE),
+                begun=await self._verdict(check, begun) if begun else None,
+                edited=await self._verdict(check, tree) if tree != base else None,
+            )
 
-    async def _open(self) -> Sandbox:
-        cells = self._setting.cells
-        sandbox = await self._box.enter_async_context(cells.template.fork(cells.limits))
-        await sandbox.write(sandbox.workdir, await self._setting.trees.changes(self.tree))
-        if self.check is not None:
-            name = f"check.{'sh' if self.check.language == 'sh' else 'py'}"
-            script = File(mode="100644", data=self.check.script.encode("utf-8", "surrogatepass"))
-            await sandbox.write(posixpath.join(sandbox.workdir, CHECK_FOLDER), {name: script})
-        return sandbox
+        # Recorded even where it failed: a resumed conversation would otherwise go elsewhere.
+        return await self._setting.cells.steps.once(key, Judged, make)
 
-    async def _snapshot(self, sandbox: Sandbox) -> tuple[str, str]:
-        try:
-            changes = await sandbox.snapshot()
-            state = digest(*_parts(changes))
-            if state != self._state:
-                self._taken = await self._take(changes), ""
-                self._state = state
-            return self._taken
-        except (PatchError, TooLarge) as error:
-            return self.tree, f"Your changes can't be taken over as they are: {error}"
+    async def _verdict(self, check: Check, tree: str) -> Verdict | None:
+        verdict = await self._setting.cells.verdict(check, tree)
+        return None if verdict.outcome == "infra" else verdict
 
-    async def _take(self, changes: Changes) -> str:
-        trees = self._setting.trees
-        entries = await trees.repository.files(trees.base) if changes else ()
-        known = {entry.path for entry in entries if entry.path in changes and not entry.submodule}
-        own = {path: file for path, file in changes.items() if path.split("/")[0] != CHECK_FOLDER}
-        new = tuple(path for path in own if path not in known)
-        junk = await trees.repository.ignored(trees.base, new) if new else set()
-        return await trees.write(trees.base, {path: own[path] for path in own if path not in junk})
-
-    async def _script(self, sandbox: Sandbox) -> tuple[str | None, Literal["python", "sh"]]:
-        folder = posixpath.join(sandbox.workdir, CHECK_FOLDER)
-        for name, language in _CHECKS:
-            content = await sandbox.read(f"{folder}/{name}", _CHECK_LIMIT)
-            if content is not None and content.strip():
-                return content.decode("utf-8", "replace"), language
-        return None, "python"
+    async def _gone_back(self, check: Check, judged: Judged) -> str:
+        """Put the work tree back if its states have become worse; return what is to be said of that."""
+        wrong = False
+        for one in filter(None, (judged.begun, judged.edited)):
+            wrong = self._progress.gone_wrong(check.id, one.candidate, one.outcome)
+        if not wrong or not self._setting.backtrack:
+            return ""
+        left, self.tree = self.tree, self._progress.best
+        await self.place.put_back(self.tree)
+        self._before = digest(self._before, "back", self.tree)
+        return _BACK.format(tree=left[:8])
 
 
-def _parts(changes: Changes) -> Iterator[str | bytes]:
-    for path, file in sorted(changes.items()):
-        yield from (path, "" if file is None else file.mode, b"" if file is None else file.data)
+def _shown(execution: Execution, most: int | None = None) -> Execution:
+    text = readable(execution.output)
+    return execution.model_copy(update={"output": text if most is None else shortened(text, most)})
 
 
-_CHECKS: tuple[tuple[str, Literal["python", "sh"]], ...] = (("check.py", "python"), ("check.sh", "sh"))
-_REBUILT = "The sandbox was rebuilt from your last changes: processes and files elsewhere are lost."
+def _seen(verdict: Verdict | None) -> Verdict | None:
+    if verdict is None:
+        return None
+    return verdict.model_copy(update={"execution": _shown(verdict.execution, _SHOWN)})
+
+
+_BACK = (
+    f"Twice in a row your check's result was worse than before, so your changes were put back to where it "
+    f"was best. What you had ({{tree}}) is kept as a patch in {FOLDER}/{UNDONE}."
+)
 
 
 @asynccontextmanager
@@ -168,4 +158,4 @@ async def open_agent(setting: Setting, assignment: Assignment) -> AsyncIterator[
     try:
         yield agent
     finally:
-        await agent.close()
+        await agent.place.close()

@@ -4,8 +4,8 @@ Tags and not Markdown fences, because source code holds fences of its own.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 _OPEN = re.compile(r'<(check|edit|create)((?:\s+\w+="[^"]*")*)\s*>\s*$')
 _SINGLE = re.compile(r'<(delete|rename|done|reset|submit|choose)((?:\s+\w+="[^"]*")*)\s*/>\s*$')
@@ -18,7 +18,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """No file or command can hold one."""
 
 FORMS = {
-    "check": '<check> or <check language="sh">',
+    "check": '<check> or <check language="…">',
     "edit": '<edit path="…">',
     "create": '<create path="…">',
     "delete": '<delete path="…"/>',
@@ -67,7 +67,7 @@ class Script:
     """A check as the model wrote it."""
 
     text: str
-    language: Literal["python", "sh"]
+    language: str
 
 
 def _attributes(name: str, text: str, number: int) -> dict[str, str]:
@@ -131,19 +131,24 @@ def unfenced(lines: tuple[str, ...]) -> tuple[str, ...]:
     return lines
 
 
-def script_of(tag: Tag) -> Script:
+def script_of(tag: Tag, languages: Sequence[str] = ("python", "sh")) -> Script:
     """Return the script of a `check` tag.
 
+    Args:
+        tag: as it was parsed.
+        languages: that a check may be in; one that doesn't say is in the first.
+
     Raises:
-        Malformed: it is empty, or in an unknown language.
+        Malformed: it is empty, or in another language.
     """
-    language = tag.attributes.get("language", "python")
-    if language not in ("python", "sh"):
-        raise Malformed(f'line {tag.number}: a check\'s language is "python" or "sh"')
+    language = tag.attributes.get("language", languages[0])
+    if language not in languages:
+        known = " or ".join(f'"{one}"' for one in languages)
+        raise Malformed(f"line {tag.number}: a check's language is {known}")
     text = "\n".join(unfenced(tag.lines)).strip("\n")
     if not text.strip():
         raise Malformed(f"line {tag.number}: the check is empty")
-    return Script(text + "\n", "sh" if language == "sh" else "python")
+    return Script(text + "\n", language)
 
 
 def blocks_of(tag: Tag) -> tuple[Block, ...]:

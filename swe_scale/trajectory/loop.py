@@ -1,6 +1,6 @@
 """The one loop of every strategy: ask, parse, act, observe, until it is done or something has run out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import anyio
 
@@ -11,6 +11,8 @@ from swe_scale.trajectory import Act, Assignment, Setting, Strategy, find_strate
 from swe_scale.trajectory.conversation import Conversation
 from swe_scale.trajectory.grammar import Malformed
 from swe_scale.trajectory.tools import said
+
+_BRIEFER = "Of {} earlier observations only the ends were sent from here on, to make room."
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,11 @@ async def _converse(
     asked = setting.opening("\n\n".join(filter(None, (strategy.instructions(), guidance))))
     try:
         for number in range(1, setting.turns + 1):
+            whole = conversation.condensed
             completion = await conversation.ask(number, asked)
             act = await _act(strategy, number, completion, setting.turns - number)
+            if briefer := conversation.condensed - whole:
+                act = replace(act, note="\n".join(filter(None, (_BRIEFER.format(briefer), act.note))))
             turns.append(await _turn(setting, strategy, asked, completion, act))
             setting.events.emit("turn", act.action, f"{conversation.path}/turn/{number:02}")
             if act.done:

@@ -7,7 +7,7 @@ renamed files.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from swe_scale.checks import UNRESOLVED
+from swe_scale.checks import UNRESOLVED, spoken
 from swe_scale.errors import PatchError, SandboxError
 from swe_scale.prompts import render
 from swe_scale.records import BASE, Check, Execution
@@ -23,15 +23,16 @@ class Revise:
     """The state of one trajectory: its tree and its check."""
 
     def __init__(self, setting: Setting, assignment: Assignment) -> None:
-        self.tree = setting.trees.base
-        self.check: Check | None = None
+        self.tree = assignment.tree or setting.trees.base
+        self.check: Check | None = assignment.check
         self.tools: tuple[Offered, ...] = ()
         self._setting = setting
         self._index = assignment.index
+        self._languages = spoken(setting.cells.environment.profile)
 
     def instructions(self) -> str:
         """Return what follows the shared part of the first message."""
-        return render("revise", turns=self._setting.turns)
+        return render("revise", turns=self._setting.turns, languages=self._languages)
 
     async def act(self, number: int, reply: str) -> Act:
         """Take over the check and the edits of a reply, and run the one on the other.
@@ -62,7 +63,7 @@ class Revise:
             raise Malformed(f"line {written[1].number}: a reply may hold one <check>")
         if not written:
             return self.check
-        script = script_of(written[0])
+        script = script_of(written[0], self._languages)
         return Check.of(script.text, "reproduction", author=self._index, language=script.language)
 
     async def _edited(self, tags: tuple[Tag, ...]) -> str:

@@ -1,10 +1,12 @@
 """What all trajectories of an issue share, and what one of them is given."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from swe_scale.checks import Cells
-from swe_scale.config import ModelConfig, StrategyConfig
+from swe_scale.config import OWN_STRATEGIES, ModelConfig, Prompted, Start, StrategyConfig, own_model
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
@@ -12,6 +14,10 @@ from swe_scale.prompts import render
 from swe_scale.records import Check, Context, Issue, Message, Sampling
 from swe_scale.trajectory.shortened import fitted
 from swe_scale.trees import Trees
+
+T = TypeVar("T")
+LATE: tuple[Start, ...] = ("notes", "best")
+"""Starts of trajectories that wait until the others have been judged."""
 
 
 def shared_part(issue: Issue, context: Context, issue_tokens: int | None) -> str:
@@ -69,3 +75,22 @@ class Assignment:
     """Tree from which it begins. None: the untouched one."""
     check: Check | None = None
     """Check with which it begins."""
+    shown: tuple[str, ...] = ()
+    """Candidates that it is told of."""
+
+    @property
+    def start(self) -> Start:
+        """What it is given to begin with."""
+        settings = self.settings or OWN_STRATEGIES.get(self.strategy)
+        return settings.start if isinstance(settings, Prompted) else "scratch"
+
+
+def taken_by(assignment: Assignment, models: Mapping[str, Sequence[T]]) -> T:
+    """Return the model of a trajectory: its strategy's own, else its turn among those of the stage.
+
+    Args:
+        assignment: the trajectory.
+        models: by stage, and by `strategies.NAME` those that are a strategy's own.
+    """
+    several = models.get(own_model(assignment.strategy)) or models["trajectory"]
+    return several[(assignment.index - 1) % len(several)]

@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from swe_scale.prompts import fenced
@@ -15,6 +16,7 @@ from swe_scale.trajectory.grammar import Malformed
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What the usual protocols take as the name of a tool."""
 _SHOWN = 60
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,21 @@ class Offered:
 
 
 class _Arguments(BaseModel):
-    command: str
+    command: Annotated[str, Field(strict=True)]
+    seconds: Annotated[float, Field(gt=0)] | None = None
 
 
 def _written_command(arguments: str) -> str:
     try:
-        command = _Arguments.model_validate_json(arguments, strict=True).command
+        given = _Arguments.model_validate_json(arguments)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = "".join(f"{part}: " for part in first["loc"])
         raise Malformed(f'bash takes a JSON object {{"command": "…"}}: {place}{first["msg"]}') from None
-    if not command.strip():
+    if not given.command.strip():
         raise Malformed("bash was called without a command")
-    return fenced(command, "bash")
+    bound = "" if given.seconds is None else f"# seconds: {min(given.seconds, _DAY):.3f}\n"
+    return fenced(bound + given.command, "bash")
 
 
 def _written_submission(_: str) -> str:
@@ -53,7 +57,10 @@ BASH_AND_SUBMIT = (
             description="Run commands by bash at the root of the repository, in a fresh shell.",
             parameters={
                 "type": "object",
-                "properties": {"command": {"type": "string", "description": "The commands."}},
+                "properties": {
+                    "command": {"type": "string", "description": "The commands."},
+                    "seconds": {"type": "number", "description": "Time after which they are stopped."},
+                },
                 "required": ["command"],
             },
         ),

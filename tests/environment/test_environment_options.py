@@ -7,6 +7,7 @@ import pytest
 from swe_scale.environment.options import Options, Table, table_of
 from swe_scale.errors import UsageError
 from swe_scale.events import Event, Events
+from swe_scale.records import Service
 
 
 def read(own: str | None, file: Path | None = None) -> tuple[Table | None, list[Event]]:
@@ -19,6 +20,20 @@ def test_the_table_is_read() -> None:
     table, heard = read(own)
     assert table == Table(image="a:1", setup=("x", "y"), test="make t", workdir="/src")
     assert heard == []
+
+
+def test_what_else_may_be_said() -> None:
+    own = (
+        '[environment]\nsubdir = "./a/b/"\nlanguage = "python"\npython = "3.9"\nneeds = ["native"]\n'
+        'variables = {A = "b"}\ndockerfile = "ci/Dockerfile"\n[[environment.services]]\nname = "db"\n'
+        'port = 5432\ncommand = "postgres"\n'
+    )
+    table, _ = read(own)
+    service = Service(name="db", port=5432, command="postgres")
+    assert table == Table(
+        subdir="a/b", language="python", python="3.9", needs=("native",), variables={"A": "b"},
+        dockerfile="ci/Dockerfile", services=(service,),
+    )  # fmt: skip
 
 
 def test_setup_may_be_one_script() -> None:
@@ -47,6 +62,18 @@ def test_nothing_said_is_nothing() -> None:
         ("[environment]\nsetup = [3]\n", "setup"),
         ('[environment]\nworkdir = "src"\n', "absolute path"),
         ('[environment]\ntest = ""\n', "test"),
+        ('[environment]\nsubdir = "../x"\n', "subdir"),
+        ('[environment]\nsubdir = "/x"\n', "below the repository's root"),
+        ('[environment]\npython = "2.7"\n', "python"),
+        ("[environment]\npython = 3.9\n", "python"),
+        ('[environment]\nlanguage = "cobol"\n', "known are"),
+        ('[environment]\nneeds = ["cobol"]\n', "cobol"),
+        ('[environment]\nvariables = {PATH = "/x"}\n', "PATH"),
+        ('[environment]\nvariables = {"A=B" = "x"}\n', "variables"),
+        ("[environment]\ndockerfile = true\n", "dockerfile"),
+        ('[[environment.services]]\nname = "a"\nport = 1\n', "neither `command` nor `image`"),
+        ('[[environment.services]]\nname = "a"\nport = 0\ncommand = "x"\n', "port"),
+        (2 * '[[environment.services]]\nname = "a"\nport = 1\ncommand = "x"\n', "same name or port"),
         ("environment = 3\n", "[environment]"),
         ("[environment\n", "not valid TOML"),
         ("a = " + "[" * 10_000, "not valid TOML"),

@@ -8,74 +8,16 @@ from pathlib import Path
 import pytest
 
 from swe_scale.config import Limits, Local
-from swe_scale.environment import Options, Project, prepare, read_project, recipe_for
+from swe_scale.environment import Options, first_that_works, look, prepare, read_project
+from swe_scale.environment.attempts import Attempt, write_attempt
+from swe_scale.environment.latest import recall, remember
 from swe_scale.errors import EnvironmentFailure, UsageError
 from swe_scale.events import Event, Events
 from swe_scale.repo import Repository
-from swe_scale.sandbox import Backend, Recipe, open_backend
+from swe_scale.sandbox import Backend, open_backend
 
 pytestmark = pytest.mark.anyio
-
-
-def recipe(texts: dict[str, str], options: Options = Options()) -> tuple[Recipe, str]:  # noqa: B008
-    heard: list[Event] = []
-    made = recipe_for(options, Project(tuple(texts), texts), Events([heard.append]))
-    return made, "\n".join(event.text for event in heard)
-
-
 PYTEST = {"pyproject.toml": "[build-system]\n", "tests/test_a.py": "import pytest\n"}
-
-
-def test_a_python_project_is_set_up_in_an_environment_of_its_own() -> None:
-    made, said = recipe(PYTEST)
-    assert made == Recipe(
-        setup=("python -m pip install -e .", "python -m pip install pytest"),
-        test="python -m pytest {tests}",
-        profile="python",
-        python=True,
-    )
-    assert "python -m pip install -e ." in said
-
-
-def test_unittest_runs_what_does_not_want_pytest() -> None:
-    assert recipe({"setup.py": "", "test_a.py": ""})[0].test == "python -m unittest {tests}"
-    assert recipe({"setup.py": ""})[0].test is None
-
-
-def test_what_is_not_recognised_is_said() -> None:
-    made, said = recipe({"Makefile": "", "test_a.py": ""})
-    assert made == Recipe()
-    assert "no known kind of project" in said
-    assert "none are known" in said
-
-
-def test_the_repositorys_table_comes_before_what_is_recognised() -> None:
-    own = '[environment]\nsetup = "make deps"\ntest = "make check T={tests}"\nworkdir = "/w"\n'
-    made, _ = recipe({**PYTEST, "swe-scale.toml": own})
-    assert made == Recipe(
-        setup=("make deps",), test="make check T={tests}", workdir="/w", profile="python", python=True
-    )
-
-
-def test_an_image_of_the_table_is_set_up_only_as_the_table_says() -> None:
-    made, _ = recipe({**PYTEST, "swe-scale.toml": '[environment]\nimage = "a:1"\n'})
-    assert (made.image, made.setup, made.python, made.test) == ("a:1", (), False, "python -m pytest {tests}")
-    own = '[environment]\nimage = "a:1"\nsetup = ["x"]\n'
-    assert recipe({**PYTEST, "swe-scale.toml": own})[0].setup == ("x",)
-
-
-def test_the_users_image_is_ready_made(tmp_path: Path) -> None:
-    own = '[environment]\nimage = "a:1"\nsetup = ["x"]\nworkdir = "/w"\ntest = "t"\n'
-    made, said = recipe({**PYTEST, "swe-scale.toml": own}, Options(image="mine:2"))
-    assert made == Recipe(image="mine:2", workdir="/w", test="t", profile="python")
-    assert "mine:2" in said
-
-
-def test_the_users_file_comes_before_the_repositorys(tmp_path: Path) -> None:
-    file = tmp_path / "e.toml"
-    file.write_text('[environment]\nsetup = ["mine"]\n')
-    made, _ = recipe({**PYTEST, "swe-scale.toml": "[broken"}, Options(environment_file=file))
-    assert made.setup == ("mine",)
 
 
 def commit(folder: Path, files: dict[str, str]) -> Path:
@@ -102,9 +44,13 @@ async def backend() -> AsyncIterator[Backend]:
 async def test_a_project_tells_of_itself(tmp_path: Path) -> None:
     files = {**PYTEST, "swe-scale.toml": "", "pkg/a.py": "", "requirements/test.txt": "b\n"}
     repository = await Repository.open(str(commit(tmp_path / "r", files)), tmp_path / "store")
-    project = await read_project(repository, await repository.tree_of(await repository.resolve()))
+    tree = await repository.tree_of(await repository.resolve())
+    project = await read_project(repository, tree, ("*.toml", "requirements/*.txt"))
     assert set(project.paths) == set(files)
     assert set(project.texts) == set(files) - {"pkg/a.py"}
+    below = await read_project(repository, tree, ("a.py",), "pkg")
+    assert set(below.texts) == {"pkg/a.py", "tests/test_a.py"}
+    assert below.below("pkg").paths == ("a.py",) and set(below.below("pkg").texts) == {"a.py"}
 
 
 async def test_an_environment_is_built_once_per_tree_and_recipe(tmp_path: Path, backend: Backend) -> None:
@@ -174,3 +120,58 @@ async def test_an_unusable_table_is_refused_before_building(tmp_path: Path, back
     repository = await Repository.open(str(source), tmp_path / "store")
     with pytest.raises(UsageError, match="keys"):
         await prepare(backend, repository, await repository.resolve(), Options(), Events())
+
+
+async def test_lines_and_tests_of_a_folder_run_in_it(tmp_path: Path, backend: Backend) -> None:
+    own = "[environment]\nsetup = ['pwd >place']\ntest = 'sh {tests}'\n"
+    files = {"deep/pkg/swe-scale.toml": "broken [", "swe-scale.toml": own, "deep/pkg/a.txt": "one"}
+    source = commit(tmp_path / "r", files)
+    repository = await Repository.open(str(source), tmp_path / "store")
+    base = await repository.resolve()
+    built = await prepare(backend, repository, base, Options(subdir="deep/pkg"), Events())
+    assert built.subdir == "deep/pkg"
+    async with backend.open(built) as template, template.fork() as sandbox:
+        ran = await sandbox.run(("cat", "deep/pkg/place"), limits=Limits())
+    assert ran.output.strip().endswith("/tree/deep/pkg")
+    with pytest.raises(UsageError, match="no folder 'deep/none'"):
+        await prepare(backend, repository, base, Options(subdir="deep/none"), Events())
+
+
+async def test_what_a_model_found_is_taken_the_next_time(tmp_path: Path, backend: Backend) -> None:
+    source = commit(tmp_path / "r", {"swe-scale.toml": "[environment]\nsetup = 'exit 3'\n"})
+    repository = await Repository.open(str(source), tmp_path / "store")
+    site = await look(repository, await repository.resolve(), Options(), backend.name, Events())
+    with pytest.raises(EnvironmentFailure, match="exit 3"):
+        await first_that_works(backend, site, Events())
+    (way,) = site.ways
+    mended = way.recipe.model_copy(update={"setup": ("echo mended >made",)})
+    await write_attempt(await site.identity(backend, way.recipe), Attempt(failure="it failed", recipe=mended))
+    prepared = await first_that_works(backend, site, Events())
+    assert prepared.fresh and prepared.environment.setup == ("echo mended >made",)
+    assert prepared.way.origins["setup"] == "found by a model"
+    assert not (await first_that_works(backend, site, Events())).fresh
+    assert await recall(site) is None
+    await remember(site, prepared)
+    latest = await recall(site)
+    assert latest is not None and latest.way.recipe == mended
+
+
+async def test_the_record_of_a_site_depends_on_its_content(tmp_path: Path, backend: Backend) -> None:
+    source = commit(tmp_path / "r", {"a.txt": "one"})
+    repository = await Repository.open(str(source), tmp_path / "store")
+    keys = set()
+    for options in (Options(), Options(basis="another"), Options()):
+        site = await look(repository, await repository.resolve(), options, "local", Events())
+        keys.add(site.key)
+    commit(source, {"a.txt": "two"})
+    keys.add((await look(repository, await repository.resolve(), Options(), "local", Events())).key)
+    assert len(keys) == 3
+
+
+async def test_containers_of_the_repository_are_ignored_elsewhere(tmp_path: Path, backend: Backend) -> None:
+    source = commit(tmp_path / "r", {"Dockerfile": "FROM nothing\n", "a.txt": ""})
+    repository = await Repository.open(str(source), tmp_path / "store")
+    heard: list[Event] = []
+    site = await look(repository, await repository.resolve(), Options(), backend.name, Events())
+    await first_that_works(backend, site, Events([heard.append]))
+    assert any("only the docker sandbox" in event.text for event in heard)

@@ -216,7 +216,7 @@ async def test_one_that_is_killed_in_the_middle_loses_no_trajectory(servers: lis
         port = mortal._http.server_port
         async with opened(pool(mortal, servers[0])) as at:
             issue = next(
-                one for one in ISSUES if at.model._order(ask(f"{one}/0"))[0].address == mortal.base_url
+                one for one in ISSUES if at.model._order(f"{one}/0")[0].address == mortal.base_url
             )
             mortal.faults[ANY] = [Fault(hang=True, always=True)]
             broken: list[Interrupted] = []
@@ -275,7 +275,7 @@ async def test_one_that_hangs_is_given_up(servers: list[ScriptedServer], tmp_pat
     patience = dataclasses.replace(QUICK, others=20.0)
     with process(tmp_path) as (address, hung):
         async with opened(pool(address, servers[0], max_in_flight=2), patience) as at:
-            issue = next(one for one in ISSUES if at.model._order(ask(f"{one}/0"))[0].address == address)
+            issue = next(one for one in ISSUES if at.model._order(f"{one}/0")[0].address == address)
             outcomes: list[str] = []
 
             async def call(name: str) -> None:

@@ -30,7 +30,7 @@ async def starts(said: list[str], base: str, **options: object) -> AsyncIterator
     engine = Engine(Docker.model_validate({"base_image": base, **options}), "tests")
     try:
         await engine.connect()
-        yield Starts(engine, Events([hear]))
+        yield Starts(engine, Events([hear]), base)
     finally:
         await engine.close()
 

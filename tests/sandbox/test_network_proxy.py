@@ -10,6 +10,7 @@ import pytest
 from network_kit import Site, ask, proxied, recording, site
 
 from swe_scale.errors import EnvironmentFailure, SandboxError
+from swe_scale.sandbox.network import door
 from swe_scale.sandbox.network import proxy as proxy_module
 from swe_scale.sandbox.network.allowed import Entry, further_host
 from swe_scale.sandbox.network.upstream import host_proxies
@@ -174,7 +175,7 @@ async def test_a_silent_tunnel_is_closed(socket: Path, monkeypatch: pytest.Monke
 async def test_too_many_connections_wait_for_their_turn(
     server: Site, socket: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(proxy_module, "_CONNECTIONS", 2)
+    monkeypatch.setattr(door, "_CONNECTIONS", 2)
     answers: list[bytes] = []
 
     async def late() -> None:

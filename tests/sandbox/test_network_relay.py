@@ -1,3 +1,5 @@
+"""The relay, compiled and in Python: it is as the command that it runs, and leads to one socket."""
+
 import shutil
 import subprocess
 import sys
@@ -6,19 +8,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
-from network_kit import FETCH, RAW, recording, site
+from led_kit import Greeting
+from network_kit import FETCH, RAW
 
 from swe_scale.config import Bubblewrap, Limits
-from swe_scale.errors import UsageError
-from swe_scale.events import Event, Events
+from swe_scale.errors import SandboxError
 from swe_scale.records import Execution
 from swe_scale.sandbox.namespaces import Inside, run_inside
-from swe_scale.sandbox.network import INSIDE, Way, open_endpoint
+from swe_scale.sandbox.network import INSIDE, PORT, Way, here, open_server, way_to
 from swe_scale.sandbox.python import find_python
 
 pytestmark = pytest.mark.anyio
-SOURCE = Path(__file__).parents[2] / "sandboxes" / "helper" / "relay.c"
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "sandboxes" / "helper" / "relay.c"
+SCRIPT = ROOT / "swe_scale" / "sandbox" / "network" / "relay.py"
 
 
 @pytest.fixture
@@ -33,18 +38,20 @@ def relay(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def apart(tmp_path: Path, address: str, events: Events) -> AsyncIterator[tuple[Way, "Runner"]]:
+async def apart(tmp_path: Path, greeting: Greeting) -> AsyncIterator[tuple[Way, "Runner"]]:
     python = await anyio.to_thread.run_sync(find_python, None)
     work = tmp_path / "work"
     work.mkdir()
     (work / "fetch.py").write_text(FETCH)
     (work / "raw.py").write_text(RAW)
-    async with open_endpoint(address, events) as way:
+    async with open_server(greeting) as place:
+        way = way_to(place)
+        shutil.copyfile(SCRIPT, place.parent / "relay.py")
         inside = Inside(
             folder=tmp_path,
             workdir="/work",
             bound={"/work": work},
-            shown={python.prefix: Path(python.prefix), **way.shown},  # type: ignore[dict-item]
+            shown={str(python.prefix): Path(python.prefix), **way.shown},
             variables={"PATH": f"{Path(python.executable).parent}:/usr/bin:/bin", **way.variables},
         )
         yield way, Runner(inside, python.executable)
@@ -64,69 +71,67 @@ def befores(way: Way, python: str) -> Sequence[tuple[str, ...]]:
 
 
 @pytest.mark.bubblewrap
-async def test_an_agent_reaches_its_endpoint_and_nothing_else(
+async def test_an_agent_reaches_the_server_and_nothing_else(
     bubblewrap_config: Bubblewrap, tmp_path: Path, relay: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SWE_SCALE_CANARY", "sings")
-    events, seen = recording()
-    with site() as endpoint, site() as other:
-        base = f"http://127.0.0.1:{endpoint.port}"
-        async with apart(tmp_path, f"{base}/v1", events) as (way, run):
-            way.show(relay, "relay")
-            for before in befores(way, run.python):
-                addresses = [
-                    f"{base}/v1/models",
-                    f"http://127.0.0.1:{other.port}/",
-                    "http://169.254.169.254/",
-                ]
-                addresses += [f"http://localhost:{endpoint.port}/", "https://example.org/"]
-                found = await run(*before, "python3", "fetch.py", *addresses)
-                assert found.output.split() == ["/v1/models", "403", "403", "unreachable", "unreachable"]
-                raw = await run(*before, "python3", "raw.py", "127.0.0.1", str(endpoint.port))
-                assert set(raw.output.splitlines()[:6]) == {"unreachable"}
-                shown = await run(*before, "sh", "-c", "env; cat /proc/[0-9]*/environ")
-                assert "HTTPS_PROXY=http://127.0.0.1:" in shown.output and "sings" not in shown.output
-    assert [path for path, _ in endpoint.asked] == ["/v1/models"] * 2 and other.asked == []
-    _assert_noted(seen, endpoint.port, other.port)
-
-
-def _assert_noted(seen: list[Event], endpoint: int, other: int) -> None:
-    texts = [event.text for event in seen]
-    assert texts[-1] == f"the agent reached 127.0.0.1:{endpoint} (2)"
-    refused = [f"127.0.0.1:{other}", "169.254.169.254:80", "example.org:443"]
-    assert texts[:-1] == [
-        f"the agent didn't reach a host: {host} is not allowed; an agent reaches its model endpoint alone"
-        for host in refused
-    ]
+    greeting = Greeting()
+    async with apart(tmp_path, greeting) as (way, run):
+        way.show(relay, "relay")
+        for before in befores(way, run.python):
+            # The loopback inside is the sandbox's own: what is led somewhere is one port of it.
+            addresses = [f"http://127.0.0.1:{PORT}/v1/models", f"http://127.0.0.1:{PORT + 1}/"]
+            found = await run(*before, "python3", "fetch.py", *addresses, "http://example.org/")
+            assert found.output.split() == ["hello", "unreachable", "hello"]
+            raw = await run(*before, "python3", "raw.py", "10.0.0.1", "80")
+            assert set(raw.output.splitlines()[:6]) == {"unreachable"}
+            shown = await run(*before, "sh", "-c", "env; cat /proc/[0-9]*/environ")
+            assert f"HTTPS_PROXY=http://127.0.0.1:{PORT}" in shown.output and "sings" not in shown.output
+    assert greeting.asked == ["GET /v1/models HTTP/1.1", "GET http://example.org/ HTTP/1.1"] * 2
 
 
 @pytest.mark.parametrize("kind", ["python", "program"])
-async def test_the_relay_is_as_its_command(relay: Path, tmp_path: Path, kind: str) -> None:
-    script = str(Path(__file__).parents[2] / "swe_scale/sandbox/network/relay.py")
-    start = [sys.executable, "-IS", script] if kind == "python" else [str(relay)]
+async def test_the_relay_is_as_its_command(relay: Path, kind: str) -> None:
+    start = [sys.executable, "-IS", str(SCRIPT)] if kind == "python" else [str(relay)]
 
-    def run(*command: str, given: bytes = b"") -> tuple[int, bytes]:
-        done = subprocess.run([*start, "0", place, "--", *command], input=given, capture_output=True)
+    async def run(place: Path, port: int, *command: str, given: bytes = b"") -> tuple[int, bytes]:
+        whole = [*start, str(port), str(place), "--", *command]
+        done = await anyio.run_process(whole, input=given, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    with site() as endpoint:
-        async with open_endpoint(f"http://127.0.0.1:{endpoint.port}", Events()) as way:
-            place = str(next(iter(way.shown.values())) / "socket")
-            thread = anyio.to_thread.run_sync
-            assert await thread(lambda: run("sh", "-c", "cat; exit 42", given=b"in")) == (42, b"in")
-            assert await thread(lambda: run("sh", "-c", "kill -9 $$")) == (137, b"")
-            code, said = await thread(lambda: run("/nonexistent/program"))
+    async with open_server(Greeting()) as place:
+        for port in (0, here(place)[0]):
+            assert await run(place, port, "sh", "-c", "cat; exit 42", given=b"in") == (42, b"in")
+            assert await run(place, port, "sh", "-c", "kill -9 $$") == (137, b"")
+            code, said = await run(place, port, "/nonexistent/program")
             assert code == 127 and b"No such file" in said
-            code, said = await thread(lambda: run(sys.executable, "-c", "print(300_000 * 'x')"))
+            code, said = await run(place, port, sys.executable, "-c", "print(300_000 * 'x')")
             assert code == 0 and len(said) > 300_000
-        code, said = await thread(lambda: run("true"))
-        assert code == 97 and said.startswith(b"the proxy's socket can't be used")
+    code, said = await run(place, 0, "true")
+    assert code == 97 and said.startswith(b"the proxy's socket can't be used")
 
 
-@pytest.mark.parametrize(
-    "address", ["", "localhost:8000", "ftp://a.org", "http://", "http://[", "http://a@b:1"]
-)
-async def test_an_endpoint_without_a_host_is_refused(address: str) -> None:
-    with pytest.raises(UsageError, match="no address"):
-        async with open_endpoint(address, Events()):
+@pytest.mark.parametrize("kind", ["python", "program"])
+async def test_who_answers_at_the_socket_can_end_the_command(relay: Path, kind: str) -> None:
+    start = [sys.executable, "-IS", str(SCRIPT)] if kind == "python" else [str(relay)]
+    greeting = Greeting()
+    async with open_server(greeting) as place:
+        whole = [*start, str(here(place)[0]), str(place), "--", "sleep", "300"]
+        async with anyio.create_task_group() as tasks:
+
+            async def hang_up() -> None:
+                await greeting.watched.wait()
+                greeting.over.set()
+
+            tasks.start_soon(hang_up)
+            done = await anyio.run_process(whole, check=False)
+    assert done.returncode == 137
+
+
+async def test_a_socket_that_cannot_be_made_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = tmp_path / ("x" * 120)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    with pytest.raises(SandboxError, match="set TMPDIR to another folder"):
+        async with open_server(Greeting()):
             pass

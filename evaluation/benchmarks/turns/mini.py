@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import texts
+from mini_pattern import ACTION
 from minisweagent.agents.default import DefaultAgent  # type: ignore[import-not-found]
 from minisweagent.models.utils.actions_text import (  # type: ignore[import-not-found]
     format_observation_messages,
@@ -21,7 +22,6 @@ from minisweagent.models.utils.actions_text import (  # type: ignore[import-not-
 )
 from pydantic import BaseModel
 
-_ACTION = r"```bash\s*\n(.*?)\n```"
 _OBSERVATION = "<returncode>{{output.returncode}}</returncode>\n<output>\n{{output.output}}</output>"
 
 
@@ -42,7 +42,7 @@ class InstantModel:
     def query(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
         self._asked += 1
         content = texts.reply(f"{self._number}_{self._asked}")
-        actions = parse_regex_actions(content, action_regex=_ACTION, format_error_template="one action")
+        actions = parse_regex_actions(content, action_regex=ACTION, format_error_template="one action")
         extra = {"actions": actions, "cost": 0.001, "timestamp": time.time()}
         return {"role": "assistant", "content": content, "extra": extra}
 

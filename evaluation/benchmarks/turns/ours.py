@@ -62,6 +62,7 @@ class IdleSandbox:
 
     workdir = "/work"
     scratch = "/scratch"
+    address = ""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -95,7 +96,7 @@ class IdleTemplate:
         self._forks = 0
 
     def fork(
-        self, limits: Limits | None = None, endpoint: str | None = None
+        self, limits: Limits | None = None, socket: Path | None = None
     ) -> AbstractAsyncContextManager[Sandbox]:
         return self._fork()
 

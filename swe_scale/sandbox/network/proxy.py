@@ -1,28 +1,20 @@
-"""A proxy on a Unix socket that lets hostile code reach the hosts it may, and no other."""
+"""A proxy that lets hostile code reach the hosts it may, and no other."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from http import HTTPStatus
-from pathlib import Path
 
 import anyio
-from anyio.abc import ByteStream, SocketListener, SocketStream, TaskGroup
+from anyio.abc import ByteStream, SocketStream
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from swe_scale.background import background
-from swe_scale.errors import SandboxError
 from swe_scale.sandbox.network.allowed import Refused
 from swe_scale.sandbox.network.request import MOST, Request, parse_head
 from swe_scale.sandbox.network.upstream import Upstream, Ways
 from swe_scale.sandbox.network.visits import Visits
 
-_CONNECTIONS = 128
-"""At a time; package clients use up to some fifty."""
 _HEAD_SECONDS = 15.0
 _IDLE_SECONDS = 600.0
 """Without a byte in either direction."""
-_GRACE, _PAUSE = 1.0, 0.1
-"""Seconds: for connections to end by themselves, and before another is taken after a failure."""
 _CHUNK = 64 * 1024
 _GONE = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
 
@@ -139,71 +131,3 @@ def _answer(refused: Refused) -> bytes:
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
-
-
-class _Door:
-    """Lets connections in, so many at a time: more of them would take this process's descriptors."""
-
-    def __init__(self, listener: SocketListener, proxy: Proxy) -> None:
-        self._listener = listener
-        self._proxy = proxy
-        self._slots = anyio.Semaphore(_CONNECTIONS)
-
-    async def open(self, tasks: TaskGroup, scope: anyio.CancelScope) -> None:
-        """Take connections until the scope is cancelled; nothing else ends it."""
-        with scope:
-            while True:
-                await self._slots.acquire()
-                client = await self._next()
-                if client is not None:
-                    tasks.start_soon(self._served, client)
-
-    async def _next(self) -> SocketStream | None:
-        try:
-            return await self._listener.accept()
-        except BaseException as error:
-            self._slots.release()
-            if not isinstance(error, OSError):
-                raise
-        # There are no descriptors left, for instance.
-        await anyio.sleep(_PAUSE)
-        return None
-
-    async def _served(self, client: SocketStream) -> None:
-        try:
-            await self._proxy.serve(client)
-        finally:
-            self._slots.release()
-
-    async def empty(self) -> None:
-        """Wait for the last connection to end, but not for long."""
-        with anyio.move_on_after(_GRACE):
-            for _ in range(_CONNECTIONS):
-                await self._slots.acquire()
-
-
-@asynccontextmanager
-async def serving(socket: Path, proxy: Proxy) -> AsyncIterator[None]:
-    """Answer connections to a Unix socket, which is made, while the context lasts.
-
-    Raises:
-        SandboxError: it can't be made.
-    """
-    try:
-        # Its folder decides who may come; inside, whoever runs may have any user id.
-        listener = await anyio.create_unix_listener(socket, mode=0o666)
-    except (OSError, ValueError) as error:
-        raise SandboxError(
-            f"the socket {socket} can't be made: {error}; set TMPDIR to another folder"
-        ) from error
-    door, taking = _Door(listener, proxy), anyio.CancelScope()
-    async with listener, background() as tasks:
-        tasks.start_soon(door.open, tasks, taking)
-        try:
-            yield
-        finally:
-            taking.cancel()
-            # Who asked has ended, so that connections end by themselves.
-            with anyio.CancelScope(shield=True):
-                await door.empty()
-            tasks.cancel_scope.cancel()

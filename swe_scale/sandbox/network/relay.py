@@ -1,7 +1,8 @@
 """Gives a command inside a sandbox without network a proxy of its own, which leads to a Unix socket.
 
 It is shown to the sandbox and started with the interpreter found there, so it keeps to Python 3.6 and the
-standard library: `relay.py PORT SOCKET -- COMMAND…`. Port 0 is any that is free. Exits as the command does.
+standard library: `relay.py PORT SOCKET -- COMMAND…`. Exits as the command does. Port 0 is any that is free;
+at another, who answers at the socket is asked when the command is to end, and ends it by hanging up.
 """
 
 import os
@@ -15,6 +16,8 @@ PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"
 OWN = "localhost,127.0.0.1,::1"
 NO_WAY = 97
 """Exit status when the socket can't be used."""
+WATCH = b"GET /end HTTP/1.1\r\nHost: relay\r\n\r\n"
+"""Is answered by hanging up when the command is to end."""
 
 
 def copy(source: socket.socket, sink: socket.socket) -> None:
@@ -74,11 +77,20 @@ def variables(port: int) -> "dict[str, str]":
     return found
 
 
+def watch(server: socket.socket, child: "subprocess.Popen[bytes]") -> None:
+    """End the command as soon as the server hangs up."""
+    with suppress(OSError):
+        server.sendall(WATCH)
+        while server.recv(65536):
+            pass
+    child.kill()
+
+
 def main() -> int:
     """Run the command."""
     port, path, _, *command = sys.argv[1:]
     try:
-        connected(path).close()
+        server = connected(path)
     except OSError as error:
         sys.stderr.write(f"the proxy's socket can't be used: {error}\n")
         return NO_WAY
@@ -92,6 +104,10 @@ def main() -> int:
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127 if isinstance(error, FileNotFoundError) else 126
+    if int(port):
+        threading.Thread(target=watch, args=(server, child), daemon=True).start()
+    else:
+        server.close()
     status = child.wait()
     return status if status >= 0 else 128 - status
 

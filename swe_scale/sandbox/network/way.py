@@ -1,29 +1,33 @@
 """Opens the way out for commands in a sandbox without network, and says what a command needs to take it."""
 
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from socket import create_server
 
 import anyio
 import anyio.to_thread
 
 from swe_scale.config import Network
-from swe_scale.errors import SandboxError, UsageError
+from swe_scale.errors import SandboxError
 from swe_scale.events import Events
-from swe_scale.sandbox.network.allowed import Allowed, Entry, further_host
-from swe_scale.sandbox.network.authority import parse_authority
+from swe_scale.sandbox.network.allowed import Allowed, further_host
 from swe_scale.sandbox.network.clients import configured
-from swe_scale.sandbox.network.proxy import Proxy, serving
-from swe_scale.sandbox.network.upstream import HostProxy, Ways, host_proxies
+from swe_scale.sandbox.network.door import Server, serving
+from swe_scale.sandbox.network.proxy import Proxy
+from swe_scale.sandbox.network.upstream import Ways, host_proxies
 from swe_scale.sandbox.network.visits import Visits
 from swe_scale.sandbox.packages import host_settings
 
 INSIDE = "/run/swe-scale-network"
 """Folder inside in which a way's files appear."""
+PORT = 31313
+"""At which commands inside find the server that they are led to: below those that the kernel gives away."""
+_SOCKET = "socket"
 _RELAY = Path(__file__).with_name("relay.py")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -36,6 +40,8 @@ class Way:
     """Path inside to a folder of this host, to be shown read-only. Empty: there is no way out."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """For the command, beside those that the relay sets."""
+    port: int = 0
+    """At which the way begins, on the loopback inside. 0: any that is free; commands are told of it."""
 
     def by_python(self, interpreter: str) -> tuple[str, ...]:
         """Return what comes before the command, where there is Python 3.6 or newer inside."""
@@ -59,7 +65,7 @@ class Way:
                 raise SandboxError(f"{folder / name} can't be written: {error.strerror}") from error
 
     def _before(self, *relay: str) -> tuple[str, ...]:
-        return (*relay, "0", f"{INSIDE}/socket", "--") if self.shown else ()
+        return (*relay, str(self.port), f"{INSIDE}/{_SOCKET}", "--") if self.shown else ()
 
 
 @asynccontextmanager
@@ -68,17 +74,14 @@ async def _open_way(ways: Ways, visits: Visits) -> AsyncIterator[Way]:
     outer = {entry.host for entry in ways.allowed.entries if entry.inner}
     own = ",".join(host for host in _LOOPBACK if host not in outer)
     with tempfile.TemporaryDirectory(prefix="swe-scale-") as private:
-        # The outer folder keeps other users of this host away; whoever runs inside may be anyone.
-        folder = Path(private) / "network"
+        folder = _folder(private)
         try:
-            folder.mkdir()
-            folder.chmod(0o755)
             (folder / "relay.py").write_bytes(_RELAY.read_bytes())
             (folder / "relay.py").chmod(0o644)
         except OSError as error:
             raise SandboxError(f"{folder} can't be written: {error.strerror}; set TMPDIR") from error
         try:
-            async with serving(folder / "socket", Proxy(ways, visits)):
+            async with serving(folder / _SOCKET, Proxy(ways, visits)):
                 yield Way({INSIDE: folder}, {"NO_PROXY": own})
         finally:
             visits.report()
@@ -111,27 +114,40 @@ async def open_way(network: Network, events: Events) -> AsyncIterator[Way]:
 
 
 @asynccontextmanager
-async def open_endpoint(base_url: str, events: Events) -> AsyncIterator[Way]:
-    """Return the way by which an agent reaches its model endpoint, and nothing else.
-
-    The endpoint may be on this host or on a private network, since the user's configuration names it; it
-    has the same address inside.
+async def open_server(server: Server) -> AsyncIterator[Path]:
+    """Return the socket at which a server of this process answers those who are led there.
 
     Raises:
-        UsageError: the address isn't one.
-        EnvironmentFailure: this host's own proxy can't be used.
-        SandboxError: the proxy can't be started.
+        SandboxError: it can't be made.
     """
+    with tempfile.TemporaryDirectory(prefix="swe-scale-") as private:
+        folder = _folder(private)
+        async with serving(folder / _SOCKET, server):
+            yield folder / _SOCKET
+
+
+def way_to(socket: Path) -> Way:
+    """Return the way by which a command inside reaches a server's socket at `PORT`, and nothing else."""
+    return Way({INSIDE: socket.parent}, port=PORT)
+
+
+def here(socket: Path) -> tuple[int, tuple[str, ...]]:
+    """Return a free port of this host, and what comes before a command that is to find a socket there.
+
+    For commands that aren't apart from this host.
+    """
+    with closing(create_server((_LOOPBACK[1], 0))) as free:
+        port = int(free.getsockname()[1])
+    return port, (sys.executable, "-IS", str(_RELAY), str(port), str(socket), "--")
+
+
+def _folder(private: str) -> Path:
+    """Make a folder that may be shown inside, in one that keeps other users of this host away."""
+    folder = Path(private) / "network"
     try:
-        parts = urlsplit(base_url)
-    except ValueError as error:
-        raise UsageError(f"{base_url!r} is no address: {error}") from error
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    authority = parse_authority(parts.netloc, usual) if usual else None
-    if authority is None:
-        raise UsageError(f"{base_url!r} is no address of a model endpoint; write http://host:port")
-    entry = Entry(authority.host, (authority.port,), inner=True)
-    allowed = Allowed((entry,), advice="an agent reaches its model endpoint alone")
-    proxies: Mapping[str, HostProxy] = host_proxies({})
-    async with _open_way(Ways(allowed, proxies), Visits(events, "the agent")) as way:
-        yield way
+        folder.mkdir()
+        # Whoever runs inside may be anyone.
+        folder.chmod(0o755)
+    except OSError as error:
+        raise SandboxError(f"{folder} can't be made: {error.strerror}; set TMPDIR") from error
+    return folder

@@ -1,0 +1,57 @@
+"""Completes a Python set-up by what its tests look for in vain and the project itself names somewhere."""
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+from swe_scale.environment import Proposal
+from swe_scale.sandbox import Recipe
+
+_ABSENT = re.compile(r"No module named ['\"]?(?P<name>[A-Za-z_]\w*)")
+_PACKAGES: Mapping[str, str] = {
+    "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx", "dotenv": "python-dotenv", "git": "GitPython", "jose": "python-jose", "jwt": "PyJWT",
+    "magic": "python-magic", "PIL": "Pillow", "pkg_resources": "setuptools<81", "serial": "pyserial",
+    "sklearn": "scikit-learn", "skimage": "scikit-image", "usb": "pyusb", "yaml": "PyYAML", "zmq": "pyzmq",
+}  # fmt: skip
+"""Of modules whose package has another name."""
+_MOST = 20
+ORIGIN = "the python profile, completed by what its tests looked for"
+
+
+def absent(output: str) -> tuple[str, ...]:
+    """Return the modules of which a runner's output says that they aren't there, sorted."""
+    return tuple(sorted({found["name"] for found in _ABSENT.finditer(output)}))[:_MOST]
+
+
+def completed(way: Proposal, modules: Sequence[str], texts: Mapping[str, str]) -> Recipe | None:
+    """Return a recipe that installs further packages, too; None where there are none to be installed.
+
+    Only what the project names in its own declarations is installed: a module's name alone could be
+    anybody's package.
+
+    Args:
+        way: as it was built; only one that a profile knew is changed.
+        modules: that tests looked for in vain.
+        texts: of the files that tell of the project.
+    """
+    recipe = way.recipe
+    if not recipe.python or recipe.profile != "python" or not way.origins.get("setup", "").startswith("the "):
+        return None
+    declared = "\n".join(text for path, text in texts.items() if _declares(path)).replace("_", "-")
+    wanted = [_PACKAGES.get(module, module) for module in modules]
+    named = [package for package in wanted if _named(package, declared) or package.startswith("setuptools")]
+    if not named:
+        return None
+    line = f"python -m pip install {' '.join(map(shlex.quote, dict.fromkeys(named)))}"
+    return None if line in recipe.setup else recipe.model_copy(update={"setup": (*recipe.setup, line)})
+
+
+def _declares(path: str) -> bool:
+    return path.endswith((".toml", ".cfg", ".ini", ".txt", "setup.py", "noxfile.py", "PKG-INFO", "Pipfile"))
+
+
+def _named(package: str, declared: str) -> bool:
+    name = re.escape(package.replace("_", "-"))
+    return re.search(rf"(?<![\w./-]){name}(?![\w-])", declared, re.IGNORECASE) is not None

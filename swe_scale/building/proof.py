@@ -1,0 +1,212 @@
+"""Shows that an environment works: the repository's own tests run in it, on the untouched code."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+from pydantic import ValidationError
+
+from swe_scale.building.completion import absent
+from swe_scale.config import Limits, cache_folder
+from swe_scale.events import Events, printable
+from swe_scale.profiles import WHOLE, TestOutcome, find_tests, profiles, runner_of
+from swe_scale.records import Environment, Record
+from swe_scale.regression.running import run_tests
+from swe_scale.sandbox import Backend, Template
+
+_FIRST = 8
+"""Test files of the first run; each further one has twice as many, until the time is up."""
+_FAILING = 200
+"""Ids that are kept."""
+_SHOWN = 40
+"""Lines of output that are kept where no test ran."""
+
+
+class Proof(Record):
+    """What became of the repository's own tests on the untouched code; failures count against nobody."""
+
+    environment: str
+    """Digest of the environment."""
+    command: str | None
+    """None: no tests are known."""
+    files: int = 0
+    """Test files that were run, or 1 where all tests run together."""
+    of: int = 0
+    """Test files that there are."""
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    errors: int = 0
+    """Among them files that can't be collected."""
+    failing: tuple[str, ...] = ()
+    """Ids of tests that fail on the untouched code, the first of them."""
+    complete: bool = True
+    """Whether every test file had its turn within the time."""
+    seconds: float = 0.0
+    absent: tuple[str, ...] = ()
+    """Modules that the tests looked for in vain."""
+    output: str = ""
+    """The end of what the last run said, where no test ran."""
+
+    @property
+    def ran(self) -> int:
+        """Tests that ran to an end of their own, good or bad."""
+        return self.passed + self.failed
+
+    @property
+    def works(self) -> bool:
+        """Whether some of the repository's own tests pass."""
+        return self.passed > 0
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether there are tests and not one of them ran."""
+        return self.command is not None and self.of > 0 and self.ran == 0 and not self.skipped
+
+    @property
+    def in_words(self) -> str:
+        """It in one line."""
+        if self.command is None or self.of == 0:
+            return "no tests of its own are known"
+        counts = {
+            "passed": self.passed,
+            "failed": self.failed,
+            "in error": self.errors,
+            "skipped": self.skipped,
+        }
+        said = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "no test ran"
+        part = "" if self.complete else f" (a sample: {self.files} of {self.of} test files in the time given)"
+        return f"{said} in {self.seconds:.0f} s{part}"
+
+
+def own_tests(environment: Environment, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the test files that an environment's command can be given; `WHOLE` alone where it runs them all.
+
+    Args:
+        environment: which.
+        paths: of the tree.
+    """
+    if environment.test_command is None:
+        return ()
+    runner = runner_of(environment.test_command)
+    if runner is not None and runner.selects == "suite":
+        return (WHOLE,)
+    inside = f"{environment.subdir}/" if environment.subdir else ""
+    own = next((one for one in profiles() if one.name == environment.profile), None)
+    files = [path for path in find_tests(paths) if path.startswith(inside)]
+    return tuple(path for path in files if own is None or own.is_test_file(path))
+
+
+async def prove(
+    backend: Backend, environment: Environment, paths: Sequence[str], seconds: float, events: Events
+) -> Proof:
+    """Run the repository's own tests in an environment, as many as there is time for; keep what came of them.
+
+    Args:
+        backend: that built it.
+        environment: which.
+        paths: of the tree.
+        seconds: for all of it.
+        events: where progress is reported.
+
+    Raises:
+        SandboxError: the backend failed.
+    """
+    tests = own_tests(environment, paths)
+    command = environment.test_command
+    proof = Proof(environment=environment.digest, command=command, of=len(tests))
+    if command is not None and tests and seconds > 0:
+        events.emit("stage", "proof")
+        async with backend.open(environment) as template:
+            proof = await _Trial(template, environment, command, seconds, events).of(tests)
+    await _write(proof)
+    return proof
+
+
+class _Trial:
+    """Runs test files in ever larger groups until the time is up."""
+
+    def __init__(
+        self, template: Template, environment: Environment, command: str, seconds: float, events: Events
+    ) -> None:
+        self._template = template
+        self._environment = environment
+        self._command = command
+        self._until = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._events = events
+        self._outcomes: dict[str, TestOutcome] = {}
+        self._output = ""
+        self._absent: set[str] = set()
+
+    async def of(self, tests: Sequence[str]) -> Proof:
+        """Return what became of them."""
+        # Drawn, so that a sample holds of everything; by the digest, so that it is the same each time.
+        drawn = random.Random(self._environment.digest).sample(tests, len(tests))  # noqa: S311
+        done, size = 0, _FIRST
+        while done < len(drawn) and time.monotonic() < self._until:
+            group = drawn[done : done + size]
+            if not await self._run(group):
+                break
+            done, size = done + len(group), size * 2
+        return self._proof(done, len(tests))
+
+    async def _run(self, group: Sequence[str]) -> bool:
+        """Run a group; return whether it came to an end in time."""
+        left = max(1.0, self._until - time.monotonic())
+        limits = Limits(seconds=left)
+        async with self._template.fork(limits) as sandbox:
+            report = await run_tests(sandbox, self._command, group, limits, subdir=self._environment.subdir)
+        self._outcomes.update(report.outcomes)
+        self._output = printable(report.execution.output)
+        self._absent |= set(absent(self._output))
+        counts = Counter(self._outcomes.values())
+        self._events.emit(
+            "note", f"tests so far: {', '.join(f'{n} {name}' for name, n in counts.items()) or 'none ran'}"
+        )
+        return not report.execution.timed_out
+
+    def _proof(self, files: int, of: int) -> Proof:
+        counts: Mapping[TestOutcome, int] = Counter(self._outcomes.values())
+        bad = sorted(test for test, outcome in self._outcomes.items() if outcome in ("failed", "error"))
+        ran = counts.get("passed", 0) + counts.get("failed", 0)
+        return Proof(
+            environment=self._environment.digest,
+            command=self._command,
+            files=files,
+            of=of,
+            passed=counts.get("passed", 0),
+            failed=counts.get("failed", 0),
+            skipped=counts.get("skipped", 0),
+            errors=counts.get("error", 0),
+            failing=tuple(bad[:_FAILING]),
+            complete=files == of,
+            absent=tuple(sorted(self._absent)),
+            seconds=round(time.monotonic() - self._began, 3),
+            output="" if ran else "\n".join(self._output.splitlines()[-_SHOWN:]),
+        )
+
+
+def _file(digest: str) -> Path:
+    return cache_folder() / "environments" / "proofs" / f"{digest}.json"
+
+
+async def _write(proof: Proof) -> None:
+    """Keep a proof beside the environments. Where nothing can be written, the next build proves anew."""
+    place = anyio.Path(_file(proof.environment))
+    with suppress(OSError):
+        await place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(".part")
+        await part.write_text(proof.model_dump_json(), encoding="utf-8")
+        await part.replace(place)
+
+
+async def read_proof(digest: str) -> Proof | None:
+    """Return the proof of an environment; None where there is none yet."""
+    with suppress(OSError, ValidationError):
+        return Proof.model_validate_json(await anyio.Path(_file(digest)).read_bytes())
+    return None

@@ -1,0 +1,49 @@
+"""Remembers what came of a way to build an environment, so that no start pays twice for finding out."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+from pydantic import ValidationError
+
+from swe_scale.config import cache_folder
+from swe_scale.records import Record
+from swe_scale.sandbox import Recipe
+
+
+class Attempt(Record):
+    """What came of a way, by the digest of all that it follows."""
+
+    failure: str
+    """Why it can't be built as it is."""
+    recipe: Recipe | None = None
+    """What was made of it that works."""
+    origin: str = "found by a model"
+    """Who made it."""
+
+
+def _file(identity: str) -> Path:
+    return cache_folder() / "environments" / "attempts" / f"{identity}.json"
+
+
+async def read_attempt(identity: str) -> Attempt | None:
+    """Return what is known of a way; None where nothing is, or of another version."""
+    with suppress(OSError, ValidationError):
+        return Attempt.model_validate_json(await anyio.Path(_file(identity)).read_bytes())
+    return None
+
+
+async def write_attempt(identity: str, attempt: Attempt) -> None:
+    """Remember what came of a way. Where nothing can be written, the next start finds out anew."""
+    place = anyio.Path(_file(identity))
+    with suppress(OSError):
+        await place.parent.mkdir(parents=True, exist_ok=True)
+        part = place.with_suffix(".part")
+        await part.write_text(attempt.model_dump_json(), encoding="utf-8")
+        await part.replace(place)
+
+
+async def forget_attempt(identity: str) -> None:
+    """Forget what came of a way."""
+    with suppress(OSError):
+        await anyio.Path(_file(identity)).unlink(missing_ok=True)

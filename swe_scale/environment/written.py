@@ -1,0 +1,90 @@
+"""Writes a recipe as `[environment]` into a TOML file, of which all else stays as it is."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from swe_scale.errors import UsageError
+from swe_scale.sandbox import Recipe
+
+_HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]*?)\s*\]\]?\s*(#.*)?")
+_TABLE = "environment"
+
+
+def table_for(recipe: Recipe) -> dict[str, Any]:
+    """Return the `[environment]` table that leads to a recipe."""
+    given: dict[str, Any] = {
+        "image": recipe.image,
+        "dockerfile": recipe.build.dockerfile if recipe.build else None,
+        "subdir": recipe.subdir or None,
+        "language": recipe.profile,
+        "python": recipe.python_version or None,
+        "workdir": recipe.workdir,
+        "setup": list(recipe.setup),
+        "test": recipe.test,
+        "needs": [need.name for need in recipe.needs] or None,
+        "variables": dict(recipe.variables) or None,
+        "services": [one.model_dump(mode="json", exclude_defaults=True) for one in recipe.services] or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def pinned(recipe: Recipe, text: str, place: Path) -> str:
+    """Return a TOML text whose `[environment]` is a recipe's; everything else is kept to the byte.
+
+    Args:
+        recipe: to be written.
+        text: of the file as it is; empty where there is none.
+        place: of the file, for errors.
+
+    Raises:
+        UsageError: the file isn't TOML, or holds the table in a way that can't be replaced.
+    """
+    try:
+        before = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{place} is not valid TOML ({error}); mend it first.") from error
+    table = table_for(recipe)
+    if before.get(_TABLE) == table:
+        return text
+    written = tomli_w.dumps({_TABLE: table}, multiline_strings=True)
+    head, tail = _around(text)
+    parts = (head.rstrip("\n"), written.rstrip("\n"), tail.strip("\n"))
+    made = "\n\n".join(part for part in parts if part) + "\n"
+    _check(made, {**before, _TABLE: table}, place)
+    return made
+
+
+def _around(text: str) -> tuple[str, str]:
+    """Return what is before the table and what is after it."""
+    head: list[str] = []
+    tail: list[str] = []
+    inside, seen = False, False
+    for line in text.splitlines(keepends=True):
+        if found := _HEADER.fullmatch(line.rstrip("\n")):
+            inside = next(_parts(found["name"]), "") == _TABLE
+            seen = seen or inside
+        if not inside:
+            (tail if seen else head).append(line)
+    return "".join(head), "".join(tail)
+
+
+def _parts(name: str) -> Iterator[str]:
+    for part in name.split("."):
+        yield part.strip().strip("\"'")
+
+
+def _check(made: str, wanted: dict[str, Any], place: Path) -> None:
+    try:
+        same = tomllib.loads(made) == wanted
+    except tomllib.TOMLDecodeError:
+        same = False
+    if not same:
+        raise UsageError(
+            f"{place} holds `environment` in a form that can't be replaced; write it as a table "
+            "[environment], or use --out FILE."
+        )

@@ -1,0 +1,139 @@
+"""What lies in a checkout beside its tracked files: dependencies, build products, virtual environments."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from swe_scale.errors import SandboxError
+from swe_scale.sandbox.in_place.secrets import is_secret
+from swe_scale.sandbox.tree import ignored
+
+_OURS = ".swe-scale"
+_CLONE = 0x40049409
+"""FICLONE: share a file's blocks, where the file system can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, folder or symbolic link."""
+
+    path: str
+    """Relative to the root."""
+    status: os.stat_result
+    secret: bool = False
+
+    @property
+    def folder(self) -> bool:
+        """Whether it is one."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Products:
+    """The entries of a checkout; of git's own, of other work trees and of our runs there are none."""
+
+    root: Path
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all, a folder before what is in it; of a secret folder nothing that is in it.
+
+        Raises:
+            SandboxError: a folder can't be read.
+        """
+        folders = [""]
+        while folders:
+            below = folders.pop()
+            try:
+                with os.scandir(self.root / below) as found:
+                    entries = sorted(found, key=lambda entry: entry.name)
+                for entry in entries:
+                    if entry.name in (".git", _OURS) or self._other(entry):
+                        continue
+                    known = Entry(f"{below}{entry.name}", entry.stat(follow_symlinks=False), _secret(entry))
+                    yield known
+                    if known.folder and not known.secret:
+                        folders.append(f"{known.path}/")
+            except OSError as error:
+                raise SandboxError(f"{error.filename} can't be read: {error.strerror}") from error
+
+    def _other(self, entry: "os.DirEntry[str]") -> bool:
+        """Return whether it is another work tree of the same repository: it shows other commits."""
+        with suppress(OSError, UnicodeDecodeError):
+            mark = Path(entry.path, ".git")
+            return entry.is_dir(follow_symlinks=False) and (
+                "/worktrees/" in mark.read_text(encoding="utf-8")[:4096]
+            )
+        return False
+
+    def state(self, tracked: Collection[str]) -> str:
+        """Return what changes when anything does that isn't tracked; caches and secrets don't count.
+
+        Args:
+            tracked: paths of the tracked files.
+
+        Raises:
+            SandboxError: a folder can't be read.
+        """
+        total = hashlib.sha256()
+        for entry in self.entries():
+            name = entry.path.rpartition("/")[2]
+            if entry.folder or entry.secret or entry.path in tracked:
+                continue
+            if ignored(name) or "/__pycache__/" in f"/{entry.path}" or "/.pytest_cache/" in f"/{entry.path}":
+                continue
+            status = entry.status
+            line = f"{status.st_mode:o} {status.st_size} {status.st_mtime_ns} {entry.path}\n"
+            total.update(line.encode("utf-8", "surrogateescape"))
+        return total.hexdigest()[:16]
+
+    def copy(self, tree: Path) -> tuple[str, ...]:
+        """Copy what isn't there yet into an exported tree, whose files get the times of those that are.
+
+        Returns:
+            What was left out as secret.
+
+        Raises:
+            SandboxError: something can't be copied.
+        """
+        left = []
+        for entry in self.entries():
+            target = tree / entry.path
+            if entry.secret and not target.exists():
+                left.append(entry.path)
+                continue
+            try:
+                _copied(self.root / entry.path, target, entry.status)
+            except OSError as error:
+                raise SandboxError(f"{entry.path} of {self.root} can't be copied: {error}") from error
+        return tuple(left)
+
+
+def _secret(entry: "os.DirEntry[str]") -> bool:
+    return is_secret(entry.name, folder=entry.is_dir(follow_symlinks=False))
+
+
+def _copied(source: Path, target: Path, status: os.stat_result) -> None:
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFDIR:
+        target.mkdir(exist_ok=True)
+        target.chmod(status.st_mode & 0o777 | 0o700)
+    elif target.is_symlink() or target.exists():
+        # Whoever builds compares the times of sources with those of products.
+        if kind == stat.S_IFREG and target.is_file() and not target.is_symlink():
+            os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns))
+    elif kind == stat.S_IFLNK:
+        target.symlink_to(source.readlink())
+    elif kind == stat.S_IFREG:
+        with source.open("rb") as old, target.open("wb") as new:
+            try:
+                fcntl.ioctl(new, _CLONE, old.fileno())
+            except OSError:
+                shutil.copyfileobj(old, new, 1 << 20)
+        target.chmod(status.st_mode & 0o777 | 0o600)
+        os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns))

