@@ -95,7 +95,8 @@ shift
 kill "$watcher"
 note up
 watch "$seconds" late
-"$@"
+# Otherwise a command could be taken for one of the functions here.
+sh -c 'exec "$@"' sh "$@"
 code=$?
 kill "$watcher" 2>/dev/null
 note ended

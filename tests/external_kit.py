@@ -1,17 +1,20 @@
 """Agents that aren't ours, in small, and what is needed to run them: a desk, a sandbox, a server."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+import docker
 from scripted_server import ScriptedServer
-from solving_kit import LIMITS, LOCAL, UNBOUND, Desk, open_desk, spoken
+from solving_kit import FILES, LIMITS, LOCAL, UNBOUND, Desk, open_desk, spoken
 
 from swe_scale.config import Budget, Exec, Limits, OpenAIEndpoint, SandboxConfig
 from swe_scale.models import open_model
-from swe_scale.records import Sampling, Trajectory
+from swe_scale.records import Environment, Sampling, Trajectory
+from swe_scale.sandbox.boxes import BOX
 from swe_scale.trajectory import Assignment
 from swe_scale.trajectory.making import make
 
@@ -59,11 +62,29 @@ async def open_served(
 ) -> AsyncIterator[Desk]:
     """Open a desk whose model is at a server."""
     config = OpenAIEndpoint(base_url=server.base_url, model=server.model, retries=0, **fields)
-    async with (
-        open_model(config) as model,
-        open_desk(folder, spoken(()), sandbox=sandbox, budget=budget, limits=limits) as desk,
-    ):
-        yield replace(desk, setting=replace(desk.setting, model=model))
+    # So that nobody else uses the image that is removed.
+    files = {**FILES, "own.txt": token_hex().encode()}
+    built: list[Environment] = []
+    try:
+        async with (
+            open_model(config) as model,
+            open_desk(folder, spoken(()), files=files, sandbox=sandbox, budget=budget, limits=limits) as desk,
+        ):
+            built.append(desk.setting.cells.environment)
+            yield replace(desk, setting=replace(desk.setting, model=model))
+    finally:
+        for environment in built:
+            forget(environment)
+
+
+def forget(environment: Environment) -> None:
+    """Remove the images of an environment, if it has any."""
+    if environment.image is None:
+        return
+    with closing(docker.from_env()) as client:
+        for image in client.images.list(filters={"label": f"{BOX}={environment.digest}"}):
+            client.images.remove(image.id, force=True)
+        client.images.remove(environment.image, force=True)
 
 
 async def run(desk: Desk, command: Sequence[str], **fields: Any) -> Trajectory:

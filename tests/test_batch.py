@@ -26,7 +26,7 @@ from swe_scale.batch import (
     solve_task,
     write_predictions,
 )
-from swe_scale.config import Budget, Local, RunConfig, ScriptedReplies, Stage
+from swe_scale.config import Budget, Local, RunConfig, ScriptedReplies
 from swe_scale.environment import Options
 from swe_scale.errors import ModelError, StoreError, UsageError
 from swe_scale.events import Event, Events

@@ -14,7 +14,8 @@ from solving_kit import open_desk, spoken
 
 from swe_scale.config import Budget, Limits
 from swe_scale.errors import EndpointRefused, UsageError
-from swe_scale.records import Trajectory, TrajectoryOutcome
+from swe_scale.records import Account, Trajectory, TrajectoryOutcome
+from swe_scale.store import Key
 
 pytestmark = pytest.mark.anyio
 KEY = "sk-canary-of-an-agent-1"
@@ -266,7 +267,10 @@ async def test_an_endpoint_that_fails_is_named_in_the_record(tmp_path: Path) -> 
     with answering(faults={ANY: [error(500, "out of memory"), error(500, "out of memory")]}) as server:
         async with open_served(tmp_path, server) as desk:
             made = await run(desk, agent("import sys", "ask()", "sys.exit(1)"))
-    assert made.outcome == "failed" and "out of memory" in made.error
+            assert made.outcome == "failed" and "out of memory" in made.error
+            # The trajectory isn't, so that a later run may make it anew.
+            kept = desk.steps.recorded(Key("pkg-1/trajectory/01/account", "1"), Account)
+    assert kept is not None and kept == made.account
 
 
 async def test_a_model_in_files_is_none_for_it(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def summary(results: Sequence[Result]) -> Iterator[str]:
     good = sum(one.passed > 0 for one in results)
     naive = sum(bool(one.naive_passed) for one in results)
     seconds = sorted(one.second for one in results if one.second)
-    yield f"build and run some of their own tests: {good} of {len(results)} (goal: {GOAL:.0%}); naive: {naive}"
+    yield f"build, and tests of their own pass: {good} of {len(results)} (goal: {GOAL:.0%}); naive: {naive}"
     if seconds:
         middle = seconds[len(seconds) // 2]
         yield f"second start: median {middle:.1f} s, most {seconds[-1]:.1f} s (goal: {SECOND:g} s)"
@@ -149,8 +149,8 @@ def main() -> None:
         python, without = draw(python_closure(), given.count - of_npm, repositories)
         npm, without_too = draw(npm_closure(), of_npm, repositories)
         print(
-            f"drawn: {len(python)} of the Python index, {len(npm)} of npm; {without + without_too} passed over: "
-            "no source distribution, or no tests in it",
+            f"drawn: {len(python)} of the Python index, {len(npm)} of npm; {without + without_too} passed "
+            "over: no source distribution, or no tests in it",
             flush=True,
         )
         results: list[Result] = []

@@ -9,12 +9,25 @@ from swe_scale.sandbox import Recipe
 
 _ABSENT = re.compile(r"No module named ['\"]?(?P<name>[A-Za-z_]\w*)")
 _PACKAGES: Mapping[str, str] = {
-    "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python-headless",
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
     "dateutil": "python-dateutil",
-    "docx": "python-docx", "dotenv": "python-dotenv", "git": "GitPython", "jose": "python-jose", "jwt": "PyJWT",
-    "magic": "python-magic", "PIL": "Pillow", "pkg_resources": "setuptools<81", "serial": "pyserial",
-    "sklearn": "scikit-learn", "skimage": "scikit-image", "usb": "pyusb", "yaml": "PyYAML", "zmq": "pyzmq",
-}  # fmt: skip
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "git": "GitPython",
+    "jose": "python-jose",
+    "jwt": "PyJWT",
+    "magic": "python-magic",
+    "PIL": "Pillow",
+    "pkg_resources": "setuptools<81",
+    "serial": "pyserial",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "usb": "pyusb",
+    "yaml": "PyYAML",
+    "zmq": "pyzmq",
+}
 """Of modules whose package has another name."""
 _MOST = 20
 ORIGIN = "the python profile, completed by what its tests looked for"

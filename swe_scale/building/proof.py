@@ -2,8 +2,8 @@
 
 import random
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,23 @@ from swe_scale.sandbox import Backend, Template
 
 _FIRST = 8
 """Test files of the first run; each further one has twice as many, until the time is up."""
+_LEAST = 20.0
+"""Seconds that a group may have in any case, if there are so many."""
+_BESIDE = {
+    "bench",
+    "benchmark",
+    "benchmarks",
+    "doc",
+    "docs",
+    "example",
+    "examples",
+    "fixtures",
+    "node_modules",
+    "samples",
+    "third_party",
+    "vendor",
+}
+"""Folders whose tests are run only where there are no others."""
 _FAILING = 200
 """Ids that are kept."""
 _SHOWN = 40
@@ -98,7 +115,9 @@ def own_tests(environment: Environment, paths: Sequence[str]) -> tuple[str, ...]
     inside = f"{environment.subdir}/" if environment.subdir else ""
     own = next((one for one in profiles() if one.name == environment.profile), None)
     files = [path for path in find_tests(paths) if path.startswith(inside)]
-    return tuple(path for path in files if own is None or own.is_test_file(path))
+    found = tuple(path for path in files if own is None or own.is_test_file(path))
+    of_product = tuple(path for path in found if not _BESIDE & set(path.removeprefix(inside).split("/")))
+    return of_product or found
 
 
 async def prove(
@@ -127,6 +146,13 @@ async def prove(
     return proof
 
 
+def _ever_larger(tests: Sequence[str]) -> Iterator[Sequence[str]]:
+    start, size = 0, _FIRST
+    while start < len(tests):
+        yield tests[start : start + size]
+        start, size = start + size, size * 2
+
+
 class _Trial:
     """Runs test files in ever larger groups until the time is up."""
 
@@ -147,28 +173,32 @@ class _Trial:
         """Return what became of them."""
         # Drawn, so that a sample holds of everything; by the digest, so that it is the same each time.
         drawn = random.Random(self._environment.digest).sample(tests, len(tests))  # noqa: S311
-        done, size = 0, _FIRST
-        while done < len(drawn) and time.monotonic() < self._until:
-            group = drawn[done : done + size]
-            if not await self._run(group):
-                break
-            done, size = done + len(group), size * 2
+        groups = deque(_ever_larger(drawn))
+        done = 0
+        while groups and time.monotonic() < self._until:
+            group = groups.popleft()
+            if await self._run(group) or len(group) == 1:
+                done += len(group)
+            else:
+                # One of them hangs, or breaks the runner for all.
+                middle = len(group) // 2
+                groups.extendleft((group[middle:], group[:middle]))
         return self._proof(done, len(tests))
 
     async def _run(self, group: Sequence[str]) -> bool:
-        """Run a group; return whether it came to an end in time."""
-        left = max(1.0, self._until - time.monotonic())
-        limits = Limits(seconds=left)
+        """Run a group; return whether the runner came to its end, or told of every file."""
+        left = self._until - time.monotonic()
+        limits = Limits(seconds=max(1.0, left if len(group) == 1 else min(left, max(_LEAST, left / 2))))
         async with self._template.fork(limits) as sandbox:
             report = await run_tests(sandbox, self._command, group, limits, subdir=self._environment.subdir)
         self._outcomes.update(report.outcomes)
         self._output = printable(report.execution.output)
         self._absent |= set(absent(self._output))
         counts = Counter(self._outcomes.values())
-        self._events.emit(
-            "note", f"tests so far: {', '.join(f'{n} {name}' for name, n in counts.items()) or 'none ran'}"
-        )
-        return not report.execution.timed_out
+        said = ", ".join(f"{number} {name}" for name, number in counts.items()) or "none ran"
+        self._events.emit("note", f"tests so far: {said}")
+        told = {test.partition("::")[0] for test in report.outcomes}
+        return report.complete or told.issuperset(group)
 
     def _proof(self, files: int, of: int) -> Proof:
         counts: Mapping[TestOutcome, int] = Counter(self._outcomes.values())

@@ -125,5 +125,5 @@ def asked_models(
     staged: Mapping[Stage, tuple[ModelConfig, ...]], own: Mapping[str, ModelConfig]
 ) -> dict[str, tuple[ModelConfig, ...]]:
     """Return every model that is asked, by the name under which it is: see `RunConfig.asked`."""
-    found: dict[str, tuple[ModelConfig, ...]] = {stage: several for stage, several in staged.items()}
+    found: dict[str, tuple[ModelConfig, ...]] = dict(staged.items())
     return found | {own_model(name): (model,) for name, model in own.items()}

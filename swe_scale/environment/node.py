@@ -4,7 +4,7 @@ import re
 import shlex
 
 from swe_scale.environment.node_package import FILE, Package, read_package
-from swe_scale.environment.node_tests import testing
+from swe_scale.environment.node_tests import needed, testing
 from swe_scale.environment.node_versions import MAJORS, majors_for, preferred
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
@@ -62,15 +62,22 @@ def _install(project: Project, package: Package) -> tuple[str, ...]:
         return _pnpm(project, package, exact)
     if name == "yarn" or (not name and {"yarn.lock", ".yarnrc.yml"} & {*project.paths}):
         return _yarn(project, exact)
-    return (_npm(project),)
+    return (_npm(project, package),)
 
 
-def _npm(project: Project) -> str:
+def _npm(project: Project, package: Package) -> str:
     loose = "npm install --no-save"
     locked = any(path in project.paths for path in ("package-lock.json", "npm-shrinkwrap.json"))
     ways = ("npm ci", loose) if locked else (f"{loose} --no-package-lock",)
     # Peers that contradict one another were no fault before npm 7, nor is a lock file that lags behind.
-    return f"{_CACHE}\n{' || '.join((*ways, f'{loose} --no-package-lock --legacy-peer-deps'))}"
+    unlocked = f"{loose} --no-package-lock --legacy-peer-deps"
+    wanted = shlex.join(needed(project, package))
+    # Of what is there for development, one package that can't be had would keep all others away.
+    least = (
+        "{ cp package.json package.json.own && trap 'mv package.json.own package.json' EXIT "
+        f"&& npm pkg delete devDependencies && {unlocked} {wanted}; }}"
+    )
+    return f"{_CACHE}\n{' || '.join((*ways, unlocked, least))}"
 
 
 def _program(package: str) -> str:

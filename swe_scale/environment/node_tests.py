@@ -30,6 +30,7 @@ _DROPPED = re.compile(
 _DROPPED_VALUE = re.compile(
     r"--?(reporter|reporters|R|reporter-option|O|spec|outputFile|test-reporter|grep|g|testNamePattern)"
 )
+_MAKING = {"build", "compile", "prepare"}
 _NODE_TEST = re.compile(r"""(?:from|require\()\s*['"]node:test['"]""")
 _IMPORT = re.compile(r"""(?:from|require\(|import\(|import)\s*['"]([^'"\n]{1,200})['"]""")
 
@@ -175,3 +176,21 @@ def _first_folder(folder: PurePosixPath, name: str) -> str:
 
 def _test_texts(project: Project) -> Iterator[str]:
     return (project.texts[path] for path in find_tests(project.paths) if path in project.texts)
+
+
+def needed(project: Project, package: Package) -> tuple[str, ...]:
+    """Return those dependencies, as `name@version`, that tests import or the scripts around them start."""
+    imported = {_package_of(name) for text in _test_texts(project) for name in _IMPORT.findall(text)}
+    scripts = (text for name, text in package.scripts.items() if "test" in name or name in _MAKING)
+    words = {word for text in scripts for word in re.split(r"[^\w@/.-]+", text)}
+    used = imported | words | {*RUNNERS}
+    return tuple(
+        f"{name}@{version}"
+        for name, version in package.dependencies.items()
+        if name in used and not re.search(r"[:/]", version)
+    )
+
+
+def _package_of(name: str) -> str:
+    parts = name.split("/")
+    return "/".join(parts[:2]) if name.startswith("@") else parts[0]

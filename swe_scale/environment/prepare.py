@@ -13,6 +13,7 @@ from swe_scale.environment.project import Project, read_project
 from swe_scale.environment.proposals import Proposal, proposals
 from swe_scale.errors import EnvironmentFailure
 from swe_scale.events import Events
+from swe_scale.house import TOLD_BY as HOUSE
 from swe_scale.records import Environment, digest
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend, Recipe
@@ -75,7 +76,7 @@ async def look(repository: Repository, commit: str, options: Options, sandbox: s
     own = (await repository.read(tree, [FILE], 1 << 20)).get(FILE)
     table = table_of(options, own.decode("utf-8", "replace") if own is not None else None, events)
     folder = options.subdir or (table.subdir if table else "")
-    project = await read_project(repository, tree, (FILE, *PLACES, *TOLD_BY, *DOCKERFILES), folder)
+    project = await read_project(repository, tree, (FILE, *PLACES, *TOLD_BY, *HOUSE, *DOCKERFILES), folder)
     ways = proposals(options, table, project, sandbox)
     if options.here:
         ways = (in_place(ways[0], await here_of(repository, commit, sandbox)),)

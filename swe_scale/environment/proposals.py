@@ -9,6 +9,7 @@ from swe_scale.environment.options import FILE, Options, Table
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
 from swe_scale.errors import UsageError
+from swe_scale.house import formatters_wanted
 from swe_scale.profiles import profiles
 from swe_scale.sandbox import Build, Need, Recipe
 
@@ -74,7 +75,8 @@ def proposals(options: Options, table: Table | None, project: Project, sandbox: 
         raise UsageError(f"there is no folder {subdir!r} in the repository at this commit.")
     source = f"{options.environment_file or f'the repository’s {FILE}'}".replace("’", "'")
     plan = plan_of(project.below(subdir), said.language)
-    found = _Sayings(options, said, plan, subdir, source)
+    house = formatters_wanted(project.paths, project.texts) if plan is not None and plan.python else ()
+    found = _Sayings(options, said, plan, subdir, source, house)
     plain = found.proposal()
     if options.image is not None or said.image is not None or said.dockerfile is False:
         return (plain,)
@@ -154,6 +156,8 @@ class _Sayings:
     subdir: str
     source: str
     """Of the table."""
+    house: tuple[str, ...] = ()
+    """Set-up lines that bring the project's own formatters."""
 
     def proposal(self, start: _Start | None = None) -> Proposal:
         """Return the recipe that starts as the repository wants, or from what the backend has."""
@@ -189,7 +193,7 @@ class _Sayings:
             return ()
         if self.table.setup is not None:
             return self.table.setup
-        known = self.plan.setup if self.plan is not None and self.table.image is None else ()
+        known = (*self.plan.setup, *self.house) if self.plan is not None and self.table.image is None else ()
         if start is None or not start.setup:
             return known
         # In a Python project's virtual environment, what is there already costs nothing.

@@ -2,9 +2,10 @@
 
 import stat
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import anyio
 
@@ -94,6 +95,32 @@ class BoxSandbox:
         return File(mode="100755" if entry.mode & 0o100 else "100644", data=data or b"")
 
 
+class Started(Protocol):
+    """Services that one cell reaches, in places of their own."""
+
+    @property
+    def shown(self) -> Mapping[str, str]:
+        """Path inside to name of the volume that is to be shown there."""
+        ...
+
+    @property
+    def before(self) -> tuple[str, ...]:
+        """What comes before each command."""
+        ...
+
+
+class Services(Protocol):
+    """Starts them."""
+
+    def lease(self) -> AbstractAsyncContextManager[Started]:
+        """Return services that nobody else reaches.
+
+        Raises:
+            SandboxError: one doesn't come up.
+        """
+        ...
+
+
 @dataclass(slots=True)
 class BoxTemplate:
     """A prepared tree that boxes show to their cells."""
@@ -104,6 +131,8 @@ class BoxTemplate:
     settings: Mapping[str, str]
     """Environment variables of every command, but for those of the environment."""
     events: Events
+    services: Services | None = None
+    """Of images."""
     _listing: Mapping[str, Entry] | None = None
 
     @property
@@ -133,16 +162,24 @@ class BoxTemplate:
 
     @asynccontextmanager
     async def _box(self, size: Size, socket: Path | None) -> AsyncIterator[tuple[Box, Reach]]:
-        if socket is None:
+        if socket is None and self.services is None:
             async with self.pool.lease(size) as box:
                 yield box, Reach()
             return
-        way = way_to(socket)
-        box = await self.pool.make(size, way.shown)
-        try:
-            yield box, Reach(f"http://127.0.0.1:{PORT}", way.by_program(HELPER, "relay"))
-        finally:
-            await end_box(box)
+        shown: dict[str, Path | str] = {}
+        reach = Reach()
+        async with AsyncExitStack() as held:
+            if socket is not None:
+                way = way_to(socket)
+                shown |= way.shown
+                reach = Reach(f"http://127.0.0.1:{PORT}", way.by_program(HELPER, "relay"))
+            if self.services is not None:
+                started = await held.enter_async_context(self.services.lease())
+                shown |= started.shown
+                reach = replace(reach, before=(*reach.before, *started.before))
+            box = await self.pool.make(size, shown)
+            held.push_async_callback(end_box, box)
+            yield box, reach
 
     @asynccontextmanager
     async def fork(

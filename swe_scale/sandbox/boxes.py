@@ -106,7 +106,7 @@ class Boxes:
                 cell = Cell(self.engine, container, "/", {"PATH": PATH})
                 for index, folder in enumerate(self._folders()):
                     await self._copy(cell, folder, f"{_COPIES}/{index}")
-            await self.engine.put(container, _packed(await anyio.Path(program).read_bytes()))
+            await self.engine.put(container, packed(await anyio.Path(program).read_bytes()))
             await self.engine.commit(container, REPOSITORY, tag, labels)
 
     async def _copy(self, cell: Cell, folder: str, to: str) -> None:
@@ -115,17 +115,17 @@ class Boxes:
         if ran.exit_code != 0:
             raise SandboxError(f"{folder} can't be copied in the image: {ran.output.strip()[-300:]}")
 
-    async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+    async def make(self, size: Size, shown: Mapping[str, Path | str] | None = None) -> Box:
         """Return a new box.
 
         Args:
             size: what it is held to.
-            shown: path inside to folder of this host, to be seen read-only.
+            shown: path inside to folder of this host, or name of a volume, to be seen read-only.
 
         Raises:
             SandboxError: the service failed, can't be attached to, or doesn't see this host's folders.
         """
-        if shown and not self.engine.local:
+        if not self.engine.local and any(isinstance(place, Path) for place in (shown or {}).values()):
             raise SandboxError(
                 "the container service is remote: a sandbox of it can't reach one address alone"
             )
@@ -160,10 +160,13 @@ class Boxes:
             raise
 
     def _start(
-        self, image: str, options: Mapping[str, Any], size: Size, shown: Mapping[str, Path]
+        self, image: str, options: Mapping[str, Any], size: Size, shown: Mapping[str, Path | str]
     ) -> Attached:
         api = self.engine.api
-        mounts = [Mount(inside, str(outside), "bind", read_only=True) for inside, outside in shown.items()]
+        mounts = [
+            Mount(inside, str(place), "bind" if isinstance(place, Path) else "volume", read_only=True)
+            for inside, place in shown.items()
+        ]
         runtime = self.engine.config.runtime
         host = api.create_host_config(runtime=runtime, mounts=mounts, **self._bounds(size))
         command = [HELPER, "serve"]
@@ -197,7 +200,7 @@ class Boxes:
         return options
 
 
-def _packed(program: bytes) -> bytes:
+def packed(program: bytes) -> bytes:
     """Return an archive of what a box needs, to be unpacked at its root."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:

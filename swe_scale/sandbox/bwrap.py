@@ -54,7 +54,7 @@ class Rooms:
         """
         return {place: f"{_PREPARED}/{number}" for number, place in enumerate(sorted(self.changed))}
 
-    async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+    async def make(self, size: Size, shown: Mapping[str, Path | str] | None = None) -> Box:
         """Return a new box.
 
         Args:
@@ -100,7 +100,7 @@ class Rooms:
 
         return Box(StapledByteStream(process.stdin, process.stdout), close, why)
 
-    def _command(self, limits: Limits, group: Group | None, shown: Mapping[str, Path]) -> Iterator[str]:
+    def _command(self, limits: Limits, group: Group | None, shown: Mapping[str, Path | str]) -> Iterator[str]:
         yield from ("sh", str(assets.folder("sandboxes") / "enter.sh"), "/dev/null")
         yield from map(str, group.entrances if group else ())
         yield from ("--", "bwrap", "--as-pid-1", *apart())

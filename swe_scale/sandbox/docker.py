@@ -45,7 +45,8 @@ from swe_scale.sandbox.preparation import (
     set_up,
     set_up_variables,
 )
-from swe_scale.sandbox.services import require_sound, served
+from swe_scale.sandbox.services import served
+from swe_scale.sandbox.services.company import Company, image_ids, open_company
 from swe_scale.sandbox.starting import Origins, python_of, volume_over, workdir_of
 from swe_scale.sandbox.usage import used
 
@@ -77,9 +78,10 @@ class DockerBackend:
             EnvironmentFailure: there is no such image, or a service can't be run as it is declared.
             SandboxError: the service failed.
         """
-        require_sound(recipe.services, None)
+        others = await image_ids(self._engine, recipe.services, self._events)
         start = await self._origins.identity(recipe)
-        return " ".join((start, self._network.mode, *(("root",) if self._engine.config.as_root else ())))
+        rights = ("root",) if self._engine.config.as_root else ()
+        return " ".join((start, self._network.mode, *rights, *others))
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""
@@ -103,9 +105,7 @@ class DockerBackend:
         name, base = next(iter(start.tags), start.id), start.attrs["Config"]
         workdir = recipe.workdir or (workdir_of(base) if recipe.build else WORK)
         if volume := volume_over(base, workdir):
-            raise EnvironmentFailure(
-                f"the image {name} keeps {volume} in a volume; choose a `workdir` outside it"
-            )
+            raise EnvironmentFailure(f"the image {name} keeps {volume} in a volume; choose another `workdir`")
         settings = dict(setting.partition("=")[::2] for setting in base.get("Env") or ())
         own = own_variables(recipe, settings.get("PATH") or PATH)
         local = self._engine.local
@@ -182,18 +182,18 @@ class DockerBackend:
 
         Raises:
             EnvironmentFailure: a service of it doesn't come up.
-            SandboxError: the service no longer has its image, or a limit can't be held and the user
-                doesn't allow that.
+            SandboxError: its image is gone, or a limit can't be held and the user doesn't allow that.
         """
         async with (
             used(self.name, environment.digest),
-            self._opened(environment) as template,
+            open_company(self._engine, environment, self._events) as company,
+            self._opened(environment, company) as template,
             served(template, environment) as whole,
         ):
             yield whole
 
     @asynccontextmanager
-    async def _opened(self, environment: Environment) -> AsyncIterator[Template]:
+    async def _opened(self, environment: Environment, company: Company | None) -> AsyncIterator[Template]:
         image = await self._engine.image(environment.image) if environment.image else None
         if image is None:
             raise SandboxError(f"the image of environment {environment.digest} is gone; build it again")
@@ -205,12 +205,14 @@ class DockerBackend:
         for boxes in (Boxes(self._engine, environment, home, plain) for plain in (False, True)):
             ahead = self._engine.config.warm if strict or boxes.plain else 0
             async with pooled(boxes.make, ahead=ahead) as pool:
-                template = BoxTemplate(environment, pool, boxes.plan(), settings, self._events)
+                template = BoxTemplate(environment, pool, boxes.plan(), settings, self._events, company)
                 reason = await template.why_not()
                 if reason is None:
                     yield template
                     return
                 self._say(reason, "by the service's own commands" if boxes.plain else "a container each")
+        if company is not None:
+            raise SandboxError(f"services of images can't be reached here: {reason}")
         require_bounds([TOGETHER], str(reason), self._events, allowed=self._engine.config.allow_unbounded)
         yield ContainerTemplate(self._engine, environment, settings | dict(environment.variables))
 

@@ -123,7 +123,7 @@ class HostSandbox(ABC):
     def _difference(self) -> Changes:
         tree = self.box.tree
         try:
-            # Where nothing isolates, a command can remove the work tree itself, or put something in its place.
+            # Where nothing isolates, a command can remove the work tree itself, or put something there.
             if tree.is_symlink() or not tree.is_dir():
                 tree.unlink(missing_ok=True)
                 tree.mkdir()

@@ -17,12 +17,12 @@ from swe_scale.sandbox.box import Box, Size
 class Make(Protocol):
     """Makes boxes of one kind."""
 
-    async def __call__(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+    async def __call__(self, size: Size, shown: Mapping[str, Path | str] | None = None) -> Box:
         """Return a new box.
 
         Args:
             size: what it is held to.
-            shown: path inside to folder of this host, to be seen read-only.
+            shown: path inside to folder of this host, or name of a volume, to be seen read-only.
 
         Raises:
             SandboxError: it can't be made.

@@ -42,11 +42,11 @@ def find_python(name: str | None) -> Interpreter:
     chosen = name or sys.executable
     try:
         asked = subprocess.run([chosen, "-I", "-c", _ASK], capture_output=True, check=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as error:
+        executable, prefix, version = asked.stdout.decode().splitlines()[:3]
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise EnvironmentFailure(
             f"the Python interpreter {chosen} can't be run: {error}; name another as `python` of the sandbox"
         ) from error
-    executable, prefix, version = asked.stdout.decode().splitlines()[:3]
     return Interpreter(executable, Path(prefix), version)
 
 

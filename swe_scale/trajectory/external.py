@@ -12,9 +12,10 @@ from swe_scale.config import Exec
 from swe_scale.errors import SandboxError, UsageError
 from swe_scale.models.gateway import Allowance, Gateway, cut, open_gateway
 from swe_scale.prompts import render
-from swe_scale.records import Account, Check, Execution, File, Trajectory
+from swe_scale.records import Account, Check, Execution, File, Trajectory, Usage
 from swe_scale.sandbox import Sandbox
 from swe_scale.sandbox.network import open_server
+from swe_scale.store import Key
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trajectory.ending import End, end_of
 from swe_scale.trajectory.shortened import fitted
@@ -57,9 +58,10 @@ async def run_command(setting: Setting, assignment: Assignment, settings: Exec) 
     allowance = Allowance(settings.requests, assignment.sampling.max_tokens, settings.usd)
     async with open_gateway(setting.model, setting.ledger, agent.path, allowance) as gateway:
         left, end = await agent.led(gateway)
+        account = await agent.account(gateway, left)
         if gateway.refused is not None:
             raise gateway.refused
-        return await agent.trajectory(gateway, left, end)
+        return await agent.trajectory(gateway.spending.usage, account, left, end)
 
 
 class _Agent:
@@ -173,17 +175,24 @@ class _Agent:
             return End("failed", "it deleted the repository")
         return end_of(ran, gateway, changed=ran.tree != self._start, own=own)
 
-    async def trajectory(self, gateway: Gateway, left: _Left | None, end: End) -> Trajectory:
+    async def account(self, gateway: Gateway, left: _Left | None) -> Account:
+        """Return what it did, after that was recorded: of a failed one, the trajectory itself isn't."""
+        made = Account(
+            execution=left.ran.execution if left else Execution(exit_code=None, output=""),
+            exchanges=tuple(gateway.transcript.exchanges),
+            own=left.own if left else "",
+        )
+        store = self._setting.cells.steps.store
+        await store.put(Key(f"{self.path}/account", "1"), made.model_dump(mode="json"))
+        return made
+
+    async def trajectory(self, usage: Usage, account: Account, left: _Left | None, end: End) -> Trajectory:
         """Return the record."""
         given, trees = self._assignment, self._setting.trees
-        ran = (
-            left.ran
-            if left
-            else Ran(execution=Execution(exit_code=None, output=""), tree=self._start, script=None)
-        )
-        tree = ran.tree if await trees.repository.files(ran.tree) else self._start
+        ran = left.ran if left else None
+        tree = ran.tree if ran and await trees.repository.files(ran.tree) else self._start
         check = given.check
-        if ran.script is not None:
+        if ran and ran.script is not None:
             check = Check.of(ran.script, "reproduction", author=given.index, language=ran.language)
         said = end.outcome + (f": {end.error}" if end.error else "")
         self._setting.events.emit("trajectory", said, self.path)
@@ -199,12 +208,8 @@ class _Agent:
             check=check,
             outcome=end.outcome,
             error=end.error,
-            usage=gateway.spending.usage,
-            account=Account(
-                execution=ran.execution,
-                exchanges=tuple(gateway.transcript.exchanges),
-                own=left.own if left else "",
-            ),
+            usage=usage,
+            account=account,
         )
 
 

@@ -81,3 +81,22 @@ async def test_which_files_a_command_is_given() -> None:
 def test_a_proof_of_another_version_is_none() -> None:
     assert Proof(environment="d", command="x", of=3, files=3).suspicious
     assert not Proof(environment="d", command="x", of=3, files=3, skipped=2).suspicious
+
+
+async def test_one_file_that_breaks_the_runner_does_not_hide_the_others(tmp_path: Path) -> None:
+    files = {f"test_{number}.py": SOME for number in range(5)}
+    files["test_ends.py"] = "import os\nos._exit(7)\n"
+    files["examples/test_beside.py"] = "import no_such_module_at_all\n"
+    async with work(tmp_path, {**SETTINGS, **files}) as one:
+        proof = (await one.builder.build_proved(one.site, 60)).proof
+    assert proof is not None and (proof.passed, proof.of, proof.files) == (5, 6, 6)
+
+
+async def test_tests_that_stand_beside_the_product_are_run_where_there_are_no_others() -> None:
+    python = environment("python -m pytest {tests}", profile="python")
+    assert own_tests(python, ("examples/test_a.py", "docs/test_b.py")) == (
+        "docs/test_b.py",
+        "examples/test_a.py",
+    )
+    below = environment("python -m pytest {tests}", profile="python", subdir="examples")
+    assert own_tests(below, ("examples/test_a.py", "examples/docs/test_b.py")) == ("examples/test_a.py",)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from building_kit import block
-from main_job import TEST, Desk, assert_clean, complaint, git, make_repository
+from main_job import RIGHT, TEST, Desk, assert_clean, complaint, git, make_repository, replies
 
 LOCAL = ("--sandbox", "local")
 
@@ -61,9 +61,9 @@ def test_a_model_repairs(desk: Desk) -> None:
         desk.folder / "other",
         {"swe-scale.toml": own, "stats.py": "def mean(v): return 1.5\n", "tests/test_stats.py": TEST},
     )
-    replies = desk.folder / "replies" / "environment" / "turn"
-    replies.mkdir(parents=True)
-    (replies / "01.md").write_text(block("true"))
+    turns = desk.folder / "replies" / "environment" / "turn"
+    turns.mkdir(parents=True)
+    (turns / "01.md").write_text(block("true"))
     ran = environment(desk, "build", "--replies", str(desk.folder / "replies"), "--json", repo=repo)
     assert_clean(ran, 0)
     told = json.loads(ran.stdout)
@@ -137,3 +137,21 @@ def test_a_link_is_not_written_through(desk: Desk) -> None:
     ran = environment(desk, "pin")
     assert_clean(ran, 2, "no plain file")
     assert target.read_text() == ""
+
+
+def test_a_run_has_its_environment_repaired_and_pays_for_it(desk: Desk) -> None:
+    place = desk.repository / "swe-scale.toml"
+    place.write_text('[environment]\nsetup = "exit 3"\ntest = "python3 -m unittest {tests}"\n')
+    git(desk.repository, "commit", "-qam", "broken")
+    for step, text in {**replies([RIGHT]), "environment/turn/01": block("true")}.items():
+        file = desk.folder / "replies" / f"{step}.md"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    given = ("--replies", str(desk.folder / "replies"), "--samples", "1", "--json")
+    abstained = 3
+    ran = desk.solve(*given, "--name", "mended")
+    assert_clean(ran, abstained)
+    assert json.loads(ran.stdout)["stages"]["environment"]["calls"] == 1
+    other = desk.solve(*given, "--name", "again")
+    assert_clean(other, abstained)
+    assert "environment" not in json.loads(other.stdout)["stages"]

@@ -234,7 +234,7 @@ def test_an_environment_that_cannot_be_built_shows_command_and_output(desk: Desk
     broken = '[environment]\nsetup = ["echo preparing", "echo no such library >&2; exit 7"]\n'
     repository = make_repository(desk.folder / "broken", {"stats.py": SOURCE, "swe-scale.toml": broken})
     with serve() as server:
-        ran = desk.solve(*endpoint(server.base_url), repo=repository)
+        ran = desk.solve(*endpoint(server.base_url), "--repair-rounds", "0", repo=repository)
         assert_clean(ran, 1, "exit 7", "no such library")
         assert not server.calls
 

@@ -11,7 +11,7 @@ from swe_scale.errors import SandboxError
 from swe_scale.records import Record
 from swe_scale.sandbox import Here
 from swe_scale.sandbox.in_place.products import Products
-from swe_scale.sandbox.in_place.secrets import is_secret
+from swe_scale.sandbox.in_place.secrets import is_secret, is_unpacked
 
 _RECORD = "in-place.json"
 _FILE, _FOLDER = "nothing", "hollow"
@@ -94,4 +94,4 @@ def _secrets(here: Here) -> Iterator[Path]:
             closed = {name for name in folders if is_secret(name, folder=True)}
             for name in (*closed, *(name for name in files if is_secret(name, folder=False))):
                 yield Path(place, name)
-            folders[:] = [name for name in folders if name not in closed]
+            folders[:] = [name for name in folders if name not in closed and not is_unpacked(name)]

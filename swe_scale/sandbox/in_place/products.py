@@ -15,6 +15,8 @@ from swe_scale.sandbox.in_place.secrets import is_secret
 from swe_scale.sandbox.tree import ignored
 
 _OURS = ".swe-scale"
+_RUN = "run.sqlite"
+"""In the folder of each run of ours, whose records tell of patches."""
 _CLONE = 0x40049409
 """FICLONE: share a file's blocks, where the file system can."""
 
@@ -63,12 +65,13 @@ class Products:
                 raise SandboxError(f"{error.filename} can't be read: {error.strerror}") from error
 
     def _other(self, entry: "os.DirEntry[str]") -> bool:
-        """Return whether it is another work tree of the same repository: it shows other commits."""
+        """Return whether it shows other commits, or patches: another work tree of a repository, or a run."""
+        if not entry.is_dir(follow_symlinks=False):
+            return False
+        if Path(entry.path, _RUN).exists():
+            return True
         with suppress(OSError, UnicodeDecodeError):
-            mark = Path(entry.path, ".git")
-            return entry.is_dir(follow_symlinks=False) and (
-                "/worktrees/" in mark.read_text(encoding="utf-8")[:4096]
-            )
+            return "/worktrees/" in Path(entry.path, ".git").read_text(encoding="utf-8")[:4096]
         return False
 
     def state(self, tracked: Collection[str]) -> str:

@@ -1,6 +1,7 @@
 """Finds what of this host a prepared checkout is run with: interpreters, compilers, package folders."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ _PLACES = (
 _LISTS = ("LD_LIBRARY_PATH", "NODE_PATH", "PKG_CONFIG_PATH", "PYTHONPATH")
 """Variables that name several."""
 _PREFIXED = ("bin", "sbin", "shims", "condabin")
+_INTERPRETER = re.compile(r"(python|pypy)[0-9.]*")
 _VENVS = (".venv", "venv")
 
 
@@ -154,16 +156,23 @@ class Wanted:
         """Want a folder of programs with what they need, which lies beside it or where its links lead."""
         self.named.add(folder)
         self.folder(self._prefix(folder))
-        if self.covers(folder) and folder.is_relative_to("/usr"):
+        if folder.is_relative_to("/usr") or folder.is_relative_to(self._checkout):
+            # Where links in the checkout lead is for the repository to say, and not what is shown.
             return
         for entry in os.scandir(folder):
             if entry.is_symlink() and (target := Path(entry.path).resolve()).is_file():
                 self.folder(self._prefix(target.parent))
 
     def interpreter(self, python: Path) -> str:
-        """Want a Python's standard library; return its version."""
+        """Want a Python's standard library; return its version.
+
+        Nothing that lies in the checkout is run, nor what only a link there calls a Python.
+        """
+        real = python.resolve()
+        if real.is_relative_to(self._checkout) or not _INTERPRETER.fullmatch(real.name):
+            return str(real)
         try:
-            found = find_python(str(python))
+            found = find_python(str(real))
         except EnvironmentFailure:
             # A shim of a version manager stands for versions that aren't chosen, too.
             return str(python)

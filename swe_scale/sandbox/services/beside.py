@@ -175,10 +175,11 @@ async def served(
         EnvironmentFailure: one doesn't come up on the untouched tree; says why, with the end of its output.
         SandboxError: the backend failed.
     """
-    if not environment.services:
+    services = tuple(service for service in environment.services if service.command)
+    if not services:
         yield template
         return
-    whole = ServedTemplate(template, environment.services, environment.subdir, shared)
+    whole = ServedTemplate(template, services, environment.subdir, shared)
     async with whole.fork() as sandbox:
         if (reason := await sandbox.trouble()) is not None:
             raise EnvironmentFailure(reason)

@@ -1,0 +1,146 @@
+"""A container that runs one service of an image, without network, reached through a socket in a volume."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import anyio
+from docker.types import DriverConfig, Mount
+
+from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
+from swe_scale.records import Service
+from swe_scale.sandbox.box import HELPER, Size
+from swe_scale.sandbox.boxes import packed
+from swe_scale.sandbox.container import bounds
+from swe_scale.sandbox.engine import Engine
+from swe_scale.sandbox.services.notes import failure
+
+PATIENCE = 120.0
+"""Seconds that a service may take to come up."""
+_RESET = 60.0
+"""Seconds that it may take to be brought back to its first state."""
+_WAY = "/.swe-scale/way"
+_SOCKET = f"{_WAY}/socket"
+_POWERS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
+"""What images need to give their files to a user, and to go on as that user."""
+_OWN = 8
+"""Processes of our own: those that carry bytes."""
+_PAUSE = 0.05
+_LOG = {"type": "json-file", "config": {"max-size": "1m", "max-file": "1"}}
+_VOLUME = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=0755"}
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A running service."""
+
+    engine: Engine
+    service: Service
+    container: str
+    """Its id."""
+    volume: str
+    """Name of the volume that holds the socket."""
+
+    async def run(self, line: str, seconds: float) -> tuple[int | None, str]:
+        """Run a shell line in the service's container; return its exit code, None if it takes too long.
+
+        Raises:
+            SandboxError: the container service failed.
+        """
+        code, said = None, ""
+        with anyio.move_on_after(seconds):
+            code, said = await self.engine.call(self._run, line)
+        return code, said
+
+    def _run(self, line: str) -> tuple[int | None, str]:
+        api = self.engine.api
+        made = api.exec_create(self.container, ["sh", "-c", line])["Id"]
+        said = api.exec_start(made)
+        return api.exec_inspect(made)["ExitCode"], (said or b"").decode("utf-8", "replace")
+
+    async def reset(self) -> str | None:
+        """Bring it back to its first state; return why that failed, if it did.
+
+        Raises:
+            SandboxError: the container service failed.
+        """
+        code, said = await self.run(self.service.reset, _RESET)
+        if code == 0:
+            return None
+        ended = f"ends with exit code {code}" if code is not None else f"doesn't end within {_RESET:g} s"
+        return f"the reset of the service {self.service.name}, `{self.service.reset}`, {ended}: {said[-500:]}"
+
+    async def wait(self) -> None:
+        """Return as soon as it can be used.
+
+        Raises:
+            SandboxError: it ended or takes too long; says why, with the end of its output.
+        """
+        until, state = anyio.current_time() + PATIENCE, await self._state()
+        while state is None and anyio.current_time() < until:
+            await anyio.sleep(_PAUSE)
+            state = await self._state()
+        if state == "":
+            return
+        reason = state or f"isn't ready after {PATIENCE:g} s"
+        said = await self.engine.call(partial(self.engine.api.logs, self.container, tail=50))
+        raise SandboxError(failure(self.service, reason, said.decode("utf-8", "replace")))
+
+    async def _state(self) -> str | None:
+        """Return nothing as long as it may yet come up, an empty text if it has, otherwise what it did."""
+        state = (await self.engine.call(self.engine.api.inspect_container, self.container))["State"]
+        if not state["Running"]:
+            return f"ended with exit code {state['ExitCode']}"
+        # The bridge makes the socket as soon as the port is open.
+        code, _ = await self.run(f"[ -S {_SOCKET} ]", PATIENCE)
+        if code == 0 and self.service.ready:
+            code, _ = await self.run(self.service.ready, PATIENCE)
+        return "" if code == 0 else None
+
+
+@asynccontextmanager
+async def companion(engine: Engine, service: Service, image: Any, program: bytes) -> AsyncIterator[Companion]:
+    """Return a service of an image, up; it is gone when the context ends, with all that it wrote.
+
+    Raises:
+        SandboxError: it doesn't come up, or the container service failed.
+    """
+    fixed = {name: value for name, value in engine.identity().items() if name != "entrypoint"}
+    try:
+        found = await engine.call(partial(_start, engine, service, image, fixed, program))
+        await found.wait()
+        yield found
+    finally:
+        with anyio.CancelScope(shield=True):
+            await engine.remove(fixed["name"])
+
+
+def _start(
+    engine: Engine, service: Service, image: Any, fixed: Mapping[str, Any], program: bytes
+) -> Companion:
+    api = engine.api
+    size = Size.of(Limits())
+    volumes = image.attrs["Config"].get("Volumes") or {}
+    host = api.create_host_config(
+        **bounds(size, _OWN),
+        cap_add=_POWERS,
+        security_opt=["no-new-privileges"],
+        runtime=engine.config.runtime,
+        log_config=_LOG,
+        mounts=[Mount(_WAY, None, "volume", driver_config=DriverConfig("local", _VOLUME))],
+        # What the image keeps apart from its own files is bounded so.
+        tmpfs=dict.fromkeys(volumes, f"rw,nosuid,nodev,size={size.room},mode=1777"),
+    )
+    made = api.create_container(image.id, environment=dict(service.variables), host_config=host, **fixed)[
+        "Id"
+    ]
+    api.put_archive(made, "/", packed(program))
+    api.start(made)
+    bridge = [HELPER, "bridge", _SOCKET, str(service.port)]
+    api.exec_start(api.exec_create(made, bridge, user="0:0")["Id"], detach=True)
+    mounted = api.inspect_container(made)["Mounts"]
+    volume = next(mount["Name"] for mount in mounted if mount["Destination"] == _WAY)
+    return Companion(engine, service, made, volume)

@@ -1,0 +1,133 @@
+"""What of a host is shown for `--here`: programs and what they need, never a home, never a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from swe_scale.sandbox import Here
+from swe_scale.sandbox.in_place import Toolchains, find_toolchains, shown
+from swe_scale.sandbox.in_place.secrets import is_secret
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # Below /tmp nothing is shown, as the sandbox has its own; tests keep their folders there.
+    monkeypatch.setattr("swe_scale.sandbox.in_place.toolchains._NEVER", ())
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def found(checkout: Path, *path: Path, **given: str) -> Toolchains:
+    checkout.mkdir(exist_ok=True)
+    return find_toolchains(checkout, {"PATH": ":".join(map(str, path)), **given})
+
+
+def test_a_folder_of_programs_is_shown_with_what_lies_beside_it(home: Path, tmp_path: Path) -> None:
+    node = program(home / ".nvm/versions/node/v20/bin/node")
+    rust = program(home / ".cargo/bin/cargo")
+    (home / ".rustup").mkdir()
+    chains = found(tmp_path / "checkout", node.parent, rust.parent, Path("/usr/bin"))
+    assert chains.shown == tuple(
+        sorted(str(home / name) for name in (".nvm/versions/node/v20", ".cargo", ".rustup"))
+    )
+    assert chains.variables["PATH"] == f"{node.parent}:{rust.parent}:/usr/bin"
+    assert chains.variables["CARGO_HOME"] == str(home / ".cargo")
+    assert chains.variables["RUSTUP_HOME"] == str(home / ".rustup")
+
+
+def test_a_home_is_never_shown_nor_what_may_hold_secrets(home: Path, tmp_path: Path) -> None:
+    own = program(home / ".local/bin/own").parent
+    program(home / "bin/mine")
+    tool = program(home / ".local/share/tools/poetry/bin/poetry")
+    (own / "poetry").symlink_to(tool)
+    key = program(home / ".ssh/bin/key").parent
+    settings = program(home / ".config/tool/bin/tool").parent
+    chains = found(tmp_path / "checkout", home, own, home / "bin", key, settings, LD_LIBRARY_PATH=str(home))
+    assert set(chains.shown) == {str(own), str(home / "bin"), str(home / ".local/share/tools/poetry")}
+    assert chains.variables["PATH"] == f"{own}:{home}/bin"
+    assert "LD_LIBRARY_PATH" not in chains.variables
+
+
+def test_only_named_variables_are_passed_on(home: Path, tmp_path: Path) -> None:
+    java = program(tmp_path / "jdk/bin/java").parent.parent
+    given = {
+        "JAVA_HOME": str(java), "LANG": "de_DE.UTF-8", "GITHUB_TOKEN": "x", "DATABASE_URL": "x", "HOME": "/x",
+        "RUSTFLAGS": "-C debuginfo=0", "GOPATH": "/nonexistent", "PYTHONPATH": f"relative:{java}",
+    }  # fmt: skip
+    chains = found(tmp_path / "checkout", **given)
+    assert dict(chains.variables) == {
+        "JAVA_HOME": str(java), "LANG": "de_DE.UTF-8", "RUSTFLAGS": "-C debuginfo=0", "PATH": "",
+        "PYTHONPATH": str(java),
+    }  # fmt: skip
+    assert chains.shown == (str(java),)
+
+
+def test_a_checkout_s_own_environment_is_used_where_none_is_active(home: Path, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    program(checkout / ".venv/bin/python")
+    (checkout / ".venv/pyvenv.cfg").touch()
+    chains = found(checkout, Path("/usr/bin"))
+    assert chains.variables["VIRTUAL_ENV"] == str(checkout / ".venv")
+    assert chains.variables["PATH"] == f"{checkout}/.venv/bin:/usr/bin"
+    other = program(home / ".virtualenvs/other/bin/python").parent.parent
+    active = found(checkout, other / "bin", VIRTUAL_ENV=str(other))
+    assert active.variables["VIRTUAL_ENV"] == str(other)
+    assert active.shown == (str(other),)
+
+
+def test_a_repository_does_not_say_what_is_run_or_shown(home: Path, tmp_path: Path) -> None:
+    """It may hold a virtual environment of its own making."""
+    checkout, told = tmp_path / "checkout", tmp_path / "told"
+    private = program(home / "private/bin/tool")
+    for name in ("python", "python3"):
+        program(checkout / ".venv/bin" / name).write_text(f"#!/bin/sh\ntouch {told}\n")
+    (checkout / ".venv/pyvenv.cfg").touch()
+    (checkout / ".venv/bin/tool").symlink_to(private)
+    assert found(checkout).shown == ()
+    (checkout / ".venv/bin/python").unlink()
+    (checkout / ".venv/bin/python").symlink_to("/usr/bin/touch")
+    assert found(checkout).shown == ()
+    assert not told.exists()
+
+
+def test_another_package_in_an_environment_elsewhere_is_another_state(home: Path, tmp_path: Path) -> None:
+    venv = program(home / ".virtualenvs/one/bin/python").parent.parent
+    site = venv / "lib/python3.11/site-packages"
+    site.mkdir(parents=True)
+    before = found(tmp_path / "checkout", venv / "bin", VIRTUAL_ENV=str(venv)).state
+    assert found(tmp_path / "checkout", venv / "bin", VIRTUAL_ENV=str(venv)).state == before
+    (site / "new-1.0.dist-info").mkdir()
+    assert found(tmp_path / "checkout", venv / "bin", VIRTUAL_ENV=str(venv)).state != before
+
+
+def test_of_what_is_shown_the_secrets_of_now_are_covered(tmp_path: Path) -> None:
+    folder, root = tmp_path / ".cargo", tmp_path / "root"
+    program(folder / "bin/cargo")
+    here = Here(checkout="/checkout", shown=(str(folder), "/nonexistent"))
+    assert shown(root, here) == {str(folder): folder}
+    (folder / "credentials.toml").touch()
+    (folder / ".aws").mkdir()
+    covered = shown(root, here)
+    assert covered.keys() == {str(folder), str(folder / "credentials.toml"), str(folder / ".aws")}
+    assert all(path.is_relative_to(root) for name, path in covered.items() if name != str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "secret"),
+    [
+        (".env", False, True), (".env.local", False, True), (".env.example", False, False),
+        ("id_ed25519", False, True), ("id_ed25519.pub", False, True), ("credentials", False, True),
+        ("credentials", True, False), (".ssh", True, True), ("terraform.tfstate", False, True),
+        ("secrets.py", False, False), ("cacert.pem", False, False), ("environment.yml", False, False),
+    ],
+)  # fmt: skip
+def test_secrets_are_told_by_their_names(name: str, folder: bool, secret: bool) -> None:
+    assert is_secret(name, folder=folder) == secret
