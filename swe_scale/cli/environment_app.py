@@ -23,6 +23,9 @@ File = Annotated[
     typer.Option("--environment", metavar="FILE", help="A swe-scale.toml whose [environment] is used."),
 ]
 Image = Annotated[str | None, typer.Option(help="A container image that is ready to use.")]
+Here = Annotated[
+    bool, typer.Option("--here", help="Use the checkout as it is, with what was installed in it.")
+]
 Sandbox = Annotated[
     str | None,
     typer.Option(metavar="docker|bubblewrap|local", help="Where code runs. [default: the first that works]"),
@@ -62,6 +65,7 @@ def build(
     subdir: Subdir = None,
     file: File = None,
     image: Image = None,
+    here: Here = False,
     sandbox: Sandbox = None,
     network: Network = None,
     allow_unbounded: Unbounded = False,
@@ -82,7 +86,7 @@ def build(
     options = SolveOptions(
         base_url=base_url, model=model, key_variable=key_variable, replies=replies, config=config,
         sandbox=sandbox, network=network, allow_unbounded=allow_unbounded, environment=file, image=image,
-        subdir=subdir,
+        subdir=subdir, here=here,
     )  # fmt: skip
     effort = Effort(proof_seconds=proof_seconds, rounds=repair_rounds, fresh=fresh)
     finish(lambda: build_environment(repo, base, options, effort, json=json))
@@ -95,6 +99,7 @@ def show(
     subdir: Subdir = None,
     file: File = None,
     image: Image = None,
+    here: Here = False,
     sandbox: Sandbox = None,
     config: Config = None,
     json: Json = False,
@@ -103,7 +108,9 @@ def show(
     from swe_scale.cli.environment import show_environment
     from swe_scale.cli.options import SolveOptions
 
-    options = SolveOptions(config=config, sandbox=sandbox, environment=file, image=image, subdir=subdir)
+    options = SolveOptions(
+        config=config, sandbox=sandbox, environment=file, image=image, subdir=subdir, here=here
+    )
     finish(lambda: show_environment(repo, base, options, json=json))
 
 

@@ -81,6 +81,17 @@ def test_what_can_not_be_used_is_said_in_two_lines(desk: Desk) -> None:
     assert len(complaint(ran)) == 2
 
 
+@pytest.mark.bubblewrap
+def test_an_environment_in_place_is_shown_and_proved(desk: Desk) -> None:
+    place = str(desk.repository)
+    shown = desk.run("environment", "show", "--repo", place, "--here")
+    assert_clean(shown, 0)
+    assert f"{place}  (--here)" in shown.stdout and "set-up        nothing" in shown.stdout
+    built = desk.run("environment", "build", "--repo", place, "--here", "--json")
+    assert_clean(built, 0)
+    assert json.loads(built.stdout)["proof"]["works"]
+
+
 def test_here_chooses_a_sandbox_of_this_host() -> None:
     here = SolveOptions(here=True)
     assert sandbox_of(here, UserConfig()) == Bubblewrap()

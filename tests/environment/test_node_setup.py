@@ -7,6 +7,7 @@ import pytest
 
 from swe_scale.environment.node import plan
 from swe_scale.environment.node_package import Package, read_package
+from swe_scale.environment.node_tests import needed
 from swe_scale.environment.node_versions import MAJORS, majors_for, preferred
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
@@ -175,3 +176,21 @@ def test_a_package_of_an_odd_form_says_nothing(text: str) -> None:
 
 def test_another_project_is_none_of_it() -> None:
     assert plan(Project(("setup.py",), {})) is None
+
+
+def test_of_what_cannot_all_be_had_the_least_is_what_tests_use() -> None:
+    told = {
+        "scripts": {"test": "nyc tape 'test/*.js'", "lint": "eslint ."},
+        "dependencies": {"left": "^1.0.0"},
+        "devDependencies": {
+            "tape": "^5.9.0", "nyc": "^10", "eslint": "=8.8.0", "typescript": "next", "@a/b": "1",
+            "far": "github:x/y",
+        },
+    }  # fmt: skip
+    test = "var test = require('tape');\nimport x from '@a/b/deep';\nrequire('left'); require('far')\n"
+    texts = {"package.json": json.dumps(told), "test/index.test.js": test}
+    project = Project(tuple(texts), texts)
+    package = read_package(texts["package.json"])
+    assert set(needed(project, package)) == {"tape@^5.9.0", "nyc@^10", "@a/b@1", "left@^1.0.0"}
+    made = plan(project)
+    assert made is not None and "npm pkg delete devDependencies" in made.setup[1]

@@ -215,9 +215,7 @@ async def test_one_that_is_killed_in_the_middle_loses_no_trajectory(servers: lis
     with ScriptedServer(lambda step, body: step) as mortal:
         port = mortal._http.server_port
         async with opened(pool(mortal, servers[0])) as at:
-            issue = next(
-                one for one in ISSUES if at.model._order(f"{one}/0")[0].address == mortal.base_url
-            )
+            issue = next(one for one in ISSUES if at.model._order(f"{one}/0")[0].address == mortal.base_url)
             mortal.faults[ANY] = [Fault(hang=True, always=True)]
             broken: list[Interrupted] = []
 

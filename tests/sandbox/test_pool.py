@@ -28,7 +28,7 @@ class Maker:
         self.made: list[Box] = []
         self.wrong = False
 
-    async def make(self, size: Size, shown: Mapping[str, Path] | None = None) -> Box:
+    async def make(self, size: Size, shown: Mapping[str, Path | str] | None = None) -> Box:
         if self.wrong:
             raise SandboxError("no box can be made")
         self.made.append(await self.rooms.make(size, shown))

@@ -149,7 +149,7 @@ async def test_a_service_that_is_reset_serves_one_cell_after_another(
 ) -> None:
     service = keeper(image, reset="rm -f /data/values", ready="test -d /data")
     async with opened(config, environment, service) as template:
-        seen = set()
+        seen: set[str] = set()
         for _ in range(3):
             await given_back(template)
             async with template.fork() as sandbox:

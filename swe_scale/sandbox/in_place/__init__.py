@@ -4,13 +4,4 @@ from swe_scale.sandbox.in_place.furnished import TEMPORARY, furnish, furnished, 
 from swe_scale.sandbox.in_place.products import Products
 from swe_scale.sandbox.in_place.toolchains import Toolchains, find_toolchains
 
-__all__ = [
-    "TEMPORARY",
-    "Furnished",
-    "Products",
-    "Toolchains",
-    "find_toolchains",
-    "furnish",
-    "furnished",
-    "shown",
-]
+__all__ = ["TEMPORARY", "Products", "Toolchains", "find_toolchains", "furnish", "furnished", "shown"]
