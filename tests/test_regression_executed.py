@@ -1,14 +1,15 @@
 """Which functions a program executes, written down from inside real interpreters, and what that says."""
 
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from swe_scale.errors import EnvironmentFailure
 from swe_scale.regression.executed import (
     Executed,
     changed_functions,
@@ -17,9 +18,16 @@ from swe_scale.regression.executed import (
     read_trace,
 )
 from swe_scale.regression.tracing import tracer
+from swe_scale.sandbox.python import find_version
 
-OLDER = [f"python3.{minor}" for minor in range(6, 14)]
-PYTHONS = [sys.executable, *filter(None, map(shutil.which, OLDER))]
+
+def _installed() -> Iterator[str]:
+    for minor in range(6, 15):
+        with suppress(EnvironmentFailure):
+            yield find_version(f"3.{minor}", None).executable
+
+
+PYTHONS = list(dict.fromkeys([sys.executable, *_installed()]))
 
 MODULE = """\
 class Calc:

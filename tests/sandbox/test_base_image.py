@@ -11,7 +11,7 @@ from swe_scale.config import Docker
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.events import Event, Events
 from swe_scale.sandbox.engine import Engine
-from swe_scale.sandbox.images import REPOSITORY, Starts
+from swe_scale.sandbox.images import REPOSITORY, Starts, Wanted
 from swe_scale.sandbox.installer import host_installer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.docker]
@@ -88,6 +88,25 @@ async def test_what_a_base_lacks_is_added_once(bare: str, said: list[str]) -> No
         assert "git version" in shown and "GNU Make" in shown and "swe-scale" not in shown
     finally:
         remove_images(*{one[2] for one in found})
+
+
+async def test_a_toolchain_is_added_in_a_layer_of_its_own(docker_config: Docker, said: list[str]) -> None:
+    base = docker_config.base_image
+    async with starts(said, base) as own:
+        plain = await own.find(None)
+        assert (await own.find(None, Wanted(("sh", "cat"), ("dash",)))).id == plain.id
+        made = await own.find(None, Wanted(("hello",), ("hello",)))
+        try:
+            assert made.tags[0].startswith(f"{REPOSITORY}:") and made.id != plain.id
+            assert (await own.find(None, Wanted(("hello",), ("hello",)))).id == made.id
+            assert sum("which adds hello to" in text and text.endswith("started") for text in said) == 1
+            line = ["docker", "run", "--rm", "--network", "none", made.id, "hello"]
+            assert b"Hello" in (await anyio.run_process(line)).stdout
+        finally:
+            remove_images(*made.tags)
+        absent = await own.find(None, Wanted(("no-such-program",), ("no-such-package-at-all",)))
+        assert absent.id == plain.id
+    assert any(text.startswith("going on without no-such-package-at-all:") for text in said)
 
 
 async def test_a_base_that_has_it_all_is_the_start(bare: str, said: list[str]) -> None:
