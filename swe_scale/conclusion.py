@@ -15,7 +15,7 @@ _ENDS: dict[TrajectoryOutcome, str] = {
     "context": "ran out of context",
     "budget": "ran out of budget",
     "malformed": "never kept the format",
-    "failed": "lost the endpoint or the sandbox",
+    "failed": "failed, or lost the endpoint or the sandbox",
 }
 
 _UNSUPPORTED = (

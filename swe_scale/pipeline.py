@@ -10,7 +10,7 @@ from swe_scale.checks import Cells
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.clock import Clock
 from swe_scale.conclusion import Made, conclude, without_candidates
-from swe_scale.config import Prompted, RunConfig, Stage, StageSampling, own_model
+from swe_scale.config import Prompted, RunConfig, Stage, StageSampling
 from swe_scale.context import find
 from swe_scale.environment import Options
 from swe_scale.errors import BudgetExceeded, unwrapped
@@ -26,7 +26,7 @@ from swe_scale.records import Context, Issue, Sampling, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend
-from swe_scale.search import Search, Writer
+from swe_scale.search import Search
 from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps
 from swe_scale.trajectory import Assignment, Setting
@@ -129,7 +129,7 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     planned = [one for one in assigned if one.start == "plan"]
     return Search(
         setting,
-        writers(means.models, config),
+        means.models,
         Fixed(),
         assigned,
         judging,
@@ -139,23 +139,18 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     )
 
 
-def writers(models: Mapping[str, tuple[Model, ...]], config: RunConfig) -> dict[str, list[Writer]]:
-    """Return the models that trajectories use, each with where it is served."""
-    asked = config.asked
-    names = ("trajectory", *map(own_model, config.strategy_models))
-    return {
-        name: [Writer(model, where) for model, where in zip(models[name], asked[name], strict=True)]
-        for name in names
-    }
-
-
 def plan(config: RunConfig) -> tuple[Assignment, ...]:
     """Return the trajectories that a configuration asks for, numbered from 1, each with its own seed."""
     names = [name for name, count in config.strategies.items() for _ in range(count)]
     drawn = config.sampling_of("trajectory")
     return tuple(
         Assignment(
-            index, name, sampling(drawn, index), config.named.get(name), guidance=_variant(name, config)
+            index,
+            name,
+            sampling(drawn, index),
+            config.named.get(name),
+            guidance=_variant(name, config),
+            turns=config.turns_of(name),
         )
         for index, name in enumerate(names, start=1)
     )

@@ -6,6 +6,7 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from swe_scale import assets
+from swe_scale.readable import readable
 from swe_scale.records import digest
 
 
@@ -21,6 +22,7 @@ def _templates() -> Environment:
         auto_reload=False,
     )
     made.filters["fenced"] = fenced
+    made.filters["readable"] = readable
     return made
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 import anyio
 from anyio.abc import TaskGroup
 
-from swe_scale.config import ModelConfig
 from swe_scale.judging import Judging
 from swe_scale.models import Model
 from swe_scale.notes import Earlier, best, noted
@@ -26,21 +25,12 @@ _FIRST_ROUND = 0.5
 """Share of the trajectories' time for those that others wait for, where there are such."""
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """A model that trajectories use."""
-
-    model: Model
-    endpoint: ModelConfig | None = None
-    """Where it is served."""
-
-
 @dataclass(slots=True)
 class Search:
     """The search for one issue: what was started, what came of it, what was decided."""
 
     setting: Setting
-    models: Mapping[str, Sequence[Writer]]
+    models: Mapping[str, Sequence[Model]]
     """By stage, and by `strategies.NAME` those that are a strategy's own."""
     policy: Policy
     plan: Sequence[Assignment]
@@ -178,8 +168,9 @@ class Search:
 
     async def _made(self, setting: Setting, assignment: Assignment) -> Trajectory:
         """Return a trajectory, recorded or made now; one that lacked budget or endpoint can go on later."""
-        writer = taken_by(assignment, self.models)
-        setting = replace(setting, model=writer.model, endpoint=writer.endpoint)
+        model = taken_by(assignment, self.models)
+        turns = assignment.turns or setting.turns
+        setting = replace(setting, model=model, turns=turns)
         steps = setting.cells.steps
         inputs = (
             *(message.content for message in setting.opening("")),

@@ -38,7 +38,7 @@ from swe_scale.records import (
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import open_backend
-from swe_scale.search import Search, Writer
+from swe_scale.search import Search
 from swe_scale.store import Key, Steps
 from swe_scale.store.sqlite import open_store
 from swe_scale.trajectory import Assignment, Setting
@@ -146,7 +146,7 @@ class Desk:
         plan = [Assignment(i, name, Sampling(seed=i)) for i, name in enumerate(strategies, start=1)]
         neighbours = Neighbours(self.setting.cells, self.trees, 0.0)
         judging = Judging(self.setting.cells, self.trees, neighbours)
-        models = {"trajectory": [Writer(self.model)]}
+        models = {"trajectory": [self.model]}
         return Search(self.setting, models, Fixed(), plan, judging, deadline)
 
 

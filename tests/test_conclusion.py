@@ -72,7 +72,7 @@ def test_where_nothing_was_found_it_says_how_each_ended() -> None:
     assert solution.reason == (
         "no trajectory brought a candidate: 1 ran out of budget, "
         "1 ended without a change to more than tests, "
-        "1 lost the endpoint or the sandbox, 2 never kept the format"
+        "1 failed, or lost the endpoint or the sandbox, 2 never kept the format"
     )
 
 

@@ -11,10 +11,12 @@ from swe_scale.config import (
     AnthropicEndpoint,
     Budget,
     Docker,
+    Exec,
     Limits,
     Local,
     OpenAIEndpoint,
     Price,
+    Prompted,
     RunConfig,
     ScriptedReplies,
     UserConfig,
@@ -168,6 +170,18 @@ def test_the_settings_of_a_run_come_back_from_their_file() -> None:
 def test_settings_that_make_no_sense_are_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         run_config(**changes)
+
+
+def test_replies_go_by_how_a_strategy_works() -> None:
+    named = {
+        "patient": Prompted(kind="agent", turns=70),
+        "theirs": Exec(kind="exec", command=("it",), requests=30),
+        "plan": Prompted(kind="revise", start="plan"),
+    }
+    config = run_config(named=named, turns=8, agent_turns=40)
+    turns = {name: config.turns_of(name) for name in ("revise", "agent", *named, "from another package")}
+    assert list(turns.values()) == [8, 40, 70, 30, 8, 40]
+    assert run_config(turns=8).turns_of("agent") == 8
 
 
 def test_configuration_is_frozen() -> None:

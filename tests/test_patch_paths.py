@@ -132,6 +132,8 @@ TESTS = [
     "pkg/a_test.py",
     "app/tests.py",
     "pkg/a_test.go",
+    "lib/a_test.mjs",
+    "lib/a_spec.ts",
     "src/a.spec.ts",
     "src/a.test.tsx",
     "src/a.test.mjs",

@@ -20,7 +20,8 @@ NOT_YET = Execution(exit_code=42, output="not resolved\n")
 FINE = Execution(exit_code=0, output="fine")
 KILLED = Execution(exit_code=None, output="", timed_out=True, seconds=3.2, limit="wall")
 CUT = Execution(exit_code=1, output="a\n[… 9 bytes left out …]\nb\n", truncated=9)
-RUNS = (NOT_YET, FINE, KILLED, CUT)
+LOUD = Execution(exit_code=1, output="\x1b[31mred\x1b[0m\n10 %\r90 %\n")
+RUNS = (NOT_YET, FINE, KILLED, CUT, LOUD)
 FINALISTS = [{"label": label, "patch": "diff --git a/a b/a\n+x\n"} for label in "AB"]
 CHECKS = [".swe-scale/check.py", ".swe-scale/check.sh"]
 AGENT: dict[str, Any] = {
@@ -130,6 +131,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ),
 ]
 NAMES = sorted(path.stem for path in assets.folder("prompts").glob("*.md"))
+
+
+def test_output_is_shown_as_a_terminal_would_show_it() -> None:
+    seen = render("select_observed", results=[{"untouched": LOUD, "on": []}], left=1)
+    assert "red\n90 %\n" in seen and "\x1b" not in seen and "10 %" not in seen
 
 
 def test_every_template_is_tried() -> None:

@@ -98,6 +98,11 @@ def _sandboxes(made: Estimate, config: RunConfig, assumed: Assumptions) -> Itera
     tests = "the tests near the change: on the untouched code and on every candidate"
     none = "none are known, or they are left out"
     yield _number("test_runs", "runs of its tests", ran.tests, tests if ran.tests.high else none)
+    if ran.trials.high:
+        trials = "to choose the tests near the change; by files, on the untouched code, half of their time"
+        yield _number("test_trials", "test files tried", ran.trials, trials)
+    if ran.styled.high:
+        yield _number("styled", "formatted", ran.styled, "candidates, by the project's own formatters")
     seconds = assumed.check_seconds.up_to(config.limits.seconds)
     longest = duration(made.longest_sandbox_seconds)
     busy = f"a check {_three(seconds)} s; at most {longest}, where all are killed at their limits"

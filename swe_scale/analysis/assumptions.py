@@ -26,7 +26,7 @@ class Assumptions(Record):
     revise_turns: Typical = _typical(2, 5)
     """Replies of a `revise` trajectory, up to its turns: a check and the change; two checks, two changes and
     the end."""
-    agent_turns: Typical = _typical(2, 8)
+    agent_turns: Typical = _typical(2, 15)
     """Replies of any other trajectory, likewise; agents look around first."""
     exec_turns: Typical = _typical(0, 20)
     """Requests of a command-line agent, up to those that it may make."""
@@ -73,6 +73,10 @@ class Assumptions(Record):
     """Of one reply's commands, likewise."""
     tests_seconds: Typical = _typical(1, 20)
     """Of one run of the repository's tests near the change, up to `--regression-seconds`."""
+    trial_seconds: Typical = _typical(0.5, 4)
+    """Of one test file tried by itself, up to half of that."""
+    style_seconds: Typical = _typical(0.3, 4)
+    """Of the project's formatters on one candidate, up to their limit."""
     setup_seconds: Range = _range(0, 60, 900)
     """Of set-up; nothing where the environment has been built before."""
 

@@ -10,7 +10,7 @@ from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
-from swe_scale.config import OWN_STRATEGIES, Exec, Limits, Prompted, RunConfig, Stage, Start
+from swe_scale.config import Limits, Prompted, RunConfig, Stage, Start, standing_for
 from swe_scale.pipeline import note_tokens, plan, sampling
 from swe_scale.planning import PER_REPLY, PLAN_BYTES, most_replies
 from swe_scale.ranking.rule import FINALISTS
@@ -46,23 +46,20 @@ Kind = Literal["revise", "agent", "exec"]
 
 def kind_of(strategy: str, config: RunConfig) -> Kind:
     """Return what a strategy's conversations are like; another package's are taken for an agent's."""
-    named = config.named.get(strategy) or OWN_STRATEGIES.get(strategy)
+    named = standing_for(strategy, config.named)
     return "agent" if named is None else named.kind
 
 
 def start_of(strategy: str, config: RunConfig) -> Start:
     """Return what its trajectories are given to begin with."""
-    named = config.named.get(strategy) or OWN_STRATEGIES.get(strategy)
+    named = standing_for(strategy, config.named)
     return named.start if isinstance(named, Prompted) else "scratch"
 
 
 def turns_of(strategy: str, config: RunConfig, assumed: Assumptions) -> Range:
     """Return how many replies a trajectory takes."""
-    named = config.named.get(strategy)
-    if isinstance(named, Exec):
-        return assumed.exec_turns.up_to(named.requests)
-    typical = assumed.revise_turns if kind_of(strategy, config) == "revise" else assumed.agent_turns
-    return typical.up_to(config.turns)
+    typical = {"revise": assumed.revise_turns, "agent": assumed.agent_turns, "exec": assumed.exec_turns}
+    return typical[kind_of(strategy, config)].up_to(config.turns_of(strategy))
 
 
 def planned(config: RunConfig) -> int:

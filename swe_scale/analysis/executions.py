@@ -15,13 +15,18 @@ from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.config import Exec, RunConfig
 from swe_scale.crosscheck import REPEATS_ON_BASE
+from swe_scale.formatting import STYLE_SECONDS
 from swe_scale.ranking.rule import FINALISTS
 from swe_scale.records import Record
+from swe_scale.regression import FILES
+from swe_scale.regression.survey import POOL, TRIALS_SHARE
 from swe_scale.trajectory import LATE
 
-_RUNS_BEFORE = 3
+_RUNS_BEFORE = 2
 """Runs of the repository's tests on the untouched code, at most, and on a candidate, below."""
 _RUNS_AFTER = 2
+_TRIALS = FILES * POOL
+"""Test files that are tried by themselves on the untouched code, at most, each of them once or twice."""
 _RUNS_PER_REPLY = 4
 """Of a check: on the untouched code, on the tree begun with, on the changed one, and its control."""
 
@@ -37,11 +42,15 @@ class Executions(Record):
     """Runs of command-line agents."""
     tests: Range = NOTHING
     """Runs of the repository's tests near the change."""
+    trials: Range = NOTHING
+    """Runs of one test file on the untouched code, to choose those that are near."""
+    styled: Range = NOTHING
+    """Candidates over which the project's own formatters are run."""
 
     @property
     def all(self) -> Range:
         """All of them together."""
-        return self.checks + self.commands + self.agents + self.tests
+        return self.checks + self.commands + self.agents + self.tests + self.trials + self.styled
 
     def __add__(self, other: "Executions") -> "Executions":
         """Return the sum, kind by kind."""
@@ -50,6 +59,8 @@ class Executions(Record):
             commands=self.commands + other.commands,
             agents=self.agents + other.agents,
             tests=self.tests + other.tests,
+            trials=self.trials + other.trials,
+            styled=self.styled + other.styled,
         )
 
 
@@ -66,6 +77,8 @@ def executions(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Executi
         commands=_commands(config, assumed),
         agents=_agents(config),
         tests=_tests(sizes, config, assumed),
+        trials=_trials(sizes, config),
+        styled=_styled(sizes, config, assumed),
     )
 
 
@@ -79,7 +92,8 @@ def _candidates(config: RunConfig, assumed: Assumptions) -> int:
 
 def _checks(config: RunConfig, assumed: Assumptions) -> Range:
     total = sum(config.strategies.values())
-    looking = sum(_of_kind(config, "revise", "agent").values())
+    own = _of_kind(config, "revise", "agent")
+    looking, replies = sum(own.values()), sum(count * config.turns_of(name) for name, count in own.items())
     selecting, judges = selection_turns(config, assumed), len(config.models["selection"])
     candidates = _candidates(config, assumed)
     voting: float = total if config.record_all else ceil(total * assumed.voting_checks)
@@ -87,7 +101,7 @@ def _checks(config: RunConfig, assumed: Assumptions) -> Range:
     # What a trajectory ran of its own check and change isn't run again.
     crossed = total + (total - looking) + max(0, voting * candidates - looking)
     likely = _on_the_way(config, assumed) + crossed + candidates + chosen
-    every = total * (REPEATS_ON_BASE + total) + looking * _RUNS_PER_REPLY * config.turns
+    every = total * (REPEATS_ON_BASE + total) + _RUNS_PER_REPLY * replies
     controls = total * (1 + total)
     compared = judges * selecting.high * CHECKS_PER_REPLY * (1 + 2 * FINALISTS)
     return Range(low=0, likely=likely, high=every + controls + compared).whole()
@@ -126,12 +140,24 @@ def _agent_seconds(config: RunConfig) -> float:
 def _tests(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Range:
     if not sizes.tests:
         return NOTHING
-    # Those that come later may change other places, so that other tests are near.
-    rounds = 1 + any(start_of(name, config) in LATE for name in config.strategies)
-    likely = 2 + _candidates(config, assumed)
-    return Range(
-        low=0, likely=likely, high=rounds * (_RUNS_BEFORE + _RUNS_AFTER * sum(config.strategies.values()))
-    )
+    high = _RUNS_BEFORE + _RUNS_AFTER * sum(config.strategies.values())
+    return Range(low=0, likely=1 + _candidates(config, assumed), high=_rounds(config) * high)
+
+
+def _trials(sizes: Sizes, config: RunConfig) -> Range:
+    most = min(sizes.tests, _TRIALS)
+    return Range(low=0, likely=min(most, FILES), high=2 * most * _rounds(config))
+
+
+def _rounds(config: RunConfig) -> int:
+    """Return how often candidates are judged: those that come later may change other places."""
+    return 1 + any(start_of(name, config) in LATE for name in config.strategies)
+
+
+def _styled(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Range:
+    if not sizes.formatted:
+        return NOTHING
+    return Range(low=0, likely=_candidates(config, assumed), high=sum(config.strategies.values()))
 
 
 def sandbox_seconds(counted: Executions, config: RunConfig, assumed: Assumptions) -> Range:
@@ -142,6 +168,8 @@ def sandbox_seconds(counted: Executions, config: RunConfig, assumed: Assumptions
         + counted.commands.times(assumed.command_seconds.up_to(seconds))
         + counted.agents.times(assumed.exec_seconds.up_to(_agent_seconds(config)))
         + counted.tests.times(assumed.tests_seconds.up_to(config.regression_seconds))
+        + counted.trials.times(assumed.trial_seconds.up_to(config.regression_seconds * TRIALS_SHARE))
+        + counted.styled.times(assumed.style_seconds.up_to(STYLE_SECONDS))
     )
 
 
@@ -149,4 +177,6 @@ def longest_seconds(counted: Executions, config: RunConfig) -> float:
     """Return the seconds that sandboxes can be busy where everything is killed at its deadline."""
     commands = counted.checks.high + counted.commands.high
     agents = counted.agents.high * _agent_seconds(config)
-    return agents + commands * config.limits.seconds + counted.tests.high * config.regression_seconds
+    trials = _rounds(config) * config.cells * config.regression_seconds * TRIALS_SHARE
+    tests = counted.tests.high * config.regression_seconds + (trials if counted.trials.high else 0)
+    return agents + commands * config.limits.seconds + tests + counted.styled.high * STYLE_SECONDS

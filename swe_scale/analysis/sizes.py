@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from swe_scale.checks import spoken
-from swe_scale.config import OWN_STRATEGIES, Prompted, RunConfig
+from swe_scale.config import Prompted, RunConfig, standing_for
 from swe_scale.environment import Options, look
 from swe_scale.events import Events
+from swe_scale.house import formatters_of
+from swe_scale.patch import is_test
 from swe_scale.pipeline import choose_context, plan
 from swe_scale.planning import OBSERVATIONS
 from swe_scale.prompts import render
@@ -38,8 +40,10 @@ class Sizes(Record):
     """The work tree at the base commit."""
     setup: bool
     """Whether set-up installs anything."""
-    tests: bool
-    """Whether the repository has tests that can be run."""
+    tests: int
+    """Its test files, not in bytes: at least one where it has tests that can be run, 0 where none are run."""
+    formatted: bool = False
+    """Whether the project names a formatter that is run over candidates."""
 
     def opening(self, strategy: str, tools: bool = False) -> int:
         """Return the size of the first two messages of a conversation."""
@@ -59,6 +63,7 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
     site = await look(repository, issue.base_commit, options, config.sandbox.kind, Events())
     recipe = site.ways[0].recipe
     context = await choose_context(issue, repository, tree, config.context_tokens)
+    paths = frozenset(entry.path for entry in entries)
     shared = shared_part(issue, context, config.issue_tokens)
     return Sizes(
         system=size_of(render("system")),
@@ -71,13 +76,14 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
         schemas=sum(size_of(offered.tool.model_dump_json()) for offered in BASH_AND_SUBMIT),
         tree=sum(entry.size for entry in entries),
         setup=bool(recipe.setup or recipe.build),
-        tests=recipe.test is not None and config.regression_seconds > 0,
+        tests=max(1, sum(map(is_test, paths))) if recipe.test and config.regression_seconds else 0,
+        formatted=config.format and bool(formatters_of(paths, site.project.texts)),
     )
 
 
 def _instructions(config: RunConfig, profile: str | None) -> dict[str, int]:
     # What another package's strategy says isn't known before it runs.
-    named = {name: config.named.get(name) or OWN_STRATEGIES.get(name) for name in config.strategies}
+    named = {name: standing_for(name, config.named) for name in config.strategies}
     revise = size_of(render("revise", turns=config.turns))
     found = {
         name: revise
@@ -98,7 +104,7 @@ def _agent(config: RunConfig, profile: str | None, *, tools: bool = False, begun
     checks = [f"{FOLDER}/{name}" for name in check_files(languages)]
     return render(
         "agent",
-        turns=config.turns,
+        turns=max(map(config.turns_of, config.strategies)),
         tools=tools,
         seconds=config.limits.seconds,
         checks=checks,

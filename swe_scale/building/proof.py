@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from swe_scale.building.completion import absent
 from swe_scale.config import Limits, cache_folder
 from swe_scale.events import Events, printable
-from swe_scale.profiles import WHOLE, TestOutcome, find_tests, profiles, runner_of
+from swe_scale.profiles import WHOLE, TestOutcome, find_tests, runner_of
 from swe_scale.records import Environment, Record
 from swe_scale.regression.running import run_tests
 from swe_scale.sandbox import Backend, Template
@@ -113,9 +113,7 @@ def own_tests(environment: Environment, paths: Sequence[str]) -> tuple[str, ...]
     if runner is not None and runner.selects == "suite":
         return (WHOLE,)
     inside = f"{environment.subdir}/" if environment.subdir else ""
-    own = next((one for one in profiles() if one.name == environment.profile), None)
-    files = [path for path in find_tests(paths) if path.startswith(inside)]
-    found = tuple(path for path in files if own is None or own.is_test_file(path))
+    found = find_tests(paths, environment.profile, environment.subdir)
     of_product = tuple(path for path in found if not _BESIDE & set(path.removeprefix(inside).split("/")))
     return of_product or found
 

@@ -66,12 +66,15 @@ class Repairer:
     rounds_taken: int = field(default=0, init=False)
 
     async def mend(self, backend: Backend, site: Site, error: EnvironmentFailure) -> Prepared:
-        """Return an environment of a site whose set-up failed.
+        """Return an environment of a site that can't be built.
 
         Raises:
-            EnvironmentFailure: none of the proposals works, or the model can't be asked; the first failure.
+            EnvironmentFailure: none of the proposals works, the model can't be asked, or what failed isn't a
+                command of the set-up, which is all that it could change; the first failure.
             RepositoryError, SandboxError, StoreError: as the steps do.
         """
+        if not isinstance(error, SetUpFailed):
+            raise error
         way = site.ways[-1]
         fault = Fault(text=_first_lines(error), output=_output_of(error))
         found = await self._repaired(backend, site, way, fault)

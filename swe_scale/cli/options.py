@@ -63,7 +63,9 @@ class SolveOptions:
     ] = None
     turns: Annotated[
         int | None,
-        typer.Option(min=1, help="Replies per trajectory. [default: up to 8]", rich_help_panel=_COMPUTE),
+        typer.Option(
+            min=1, help="Replies per trajectory. [default: up to 8; of agents 40]", rich_help_panel=_COMPUTE
+        ),
     ] = None
     context_tokens: Annotated[
         int | None,

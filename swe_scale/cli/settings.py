@@ -30,6 +30,8 @@ from swe_scale.errors import UsageError
 
 _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
+_AGENT_TURNS = 40
+"""An agent looks around step by step; what it saw long ago gives way, so its context doesn't bound them."""
 _BUDGET = re.compile(r"\$?([\d.]+)\s*(usd|tokens?|min|minutes?)?", re.IGNORECASE)
 
 
@@ -147,6 +149,7 @@ def run_config(
         strategy_models=own_models(options, user),
         variants=variants_of(options, user),
         turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
+        agent_turns=options.turns or max(3, min(_AGENT_TURNS, context_length // 1024)),
         context_tokens=files,
         issue_tokens=context_length // 6,
         record_all=options.record_all,
@@ -181,9 +184,14 @@ def _limits(limits: Limits, shown: int) -> Limits:
 
 def describe(config: RunConfig, context_length: int) -> str:
     """Return what a run is about to do, in one line."""
-    kinds = " + ".join(f"{count} × {name}" for name, count in config.strategies.items())
+    kinds = {f"{count} × {name}": config.turns_of(name) for name, count in config.strategies.items()}
+    several = len({*kinds.values()}) > 1
+    told = " + ".join(
+        f"{kind} of up to {turns} replies" if several else kind for kind, turns in kinds.items()
+    )
+    each = "" if several else f", up to {max(kinds.values())} replies each"
     return (
-        f"{kinds}, up to {config.turns} replies each; model {' + '.join(writing(config))}, context "
+        f"{told}{each}; model {' + '.join(writing(config))}, context "
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
         f"{config.sampling_of('trajectory').reply_tokens:,}; sandbox {config.sandbox.kind}"
     )

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from swe_scale.cli.options import SolveOptions
 from swe_scale.config import (
-    OWN_STRATEGIES,
     Exec,
     ModelConfig,
     Prompted,
     RunConfig,
     StrategyConfig,
     UserConfig,
+    standing_for,
     user_folder,
 )
 from swe_scale.errors import UsageError
@@ -50,7 +50,7 @@ def named_strategy(name: str, user: UserConfig) -> StrategyConfig | None:
     Raises:
         UsageError: nobody knows the name.
     """
-    found = user.strategies.get(name) or OWN_STRATEGIES.get(name)
+    found = standing_for(name, user.strategies)
     if found is None:
         offered(name, user.strategies)
     return found

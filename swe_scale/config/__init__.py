@@ -15,7 +15,15 @@ from swe_scale.config.models import (
 )
 from swe_scale.config.run import Budget, GitHubConfig, RunConfig, Stage, UserConfig, asked_models
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
-from swe_scale.config.strategies import OWN_STRATEGIES, Exec, Prompted, Start, StrategyConfig, own_model
+from swe_scale.config.strategies import (
+    OWN_STRATEGIES,
+    Exec,
+    Prompted,
+    Start,
+    StrategyConfig,
+    own_model,
+    standing_for,
+)
 
 __all__ = [
     "OWN_STRATEGIES",
@@ -51,5 +59,6 @@ __all__ = [
     "load_user_config",
     "own_model",
     "read_toml",
+    "standing_for",
     "user_folder",
 ]

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
-from swe_scale.config.strategies import StrategyConfig, own_model
+from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
 
 
 class GitHubConfig(Config):
@@ -76,7 +76,9 @@ class RunConfig(Config):
     variants: Mapping[str, str] = {}
     """Texts of the prompt variants that the strategies name, as they were when the run was made."""
     turns: int = Field(ge=1)
-    """Replies per trajectory."""
+    """Replies per trajectory of those that check and revise, which show whole changes in one reply."""
+    agent_turns: int | None = Field(default=None, ge=1)
+    """Of all others, which take a step per reply. None: as many."""
     context_tokens: int = Field(ge=0)
     """Budget of the files shown."""
     issue_tokens: int | None = Field(default=None, ge=0)
@@ -97,6 +99,18 @@ class RunConfig(Config):
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}
     budget: Budget = Budget()
+
+    def turns_of(self, strategy: str) -> int:
+        """Return how many replies a trajectory may have; of a command-line agent, requests."""
+        match standing_for(strategy, self.named):
+            case Exec(requests=requests):
+                return requests
+            case Prompted(turns=int(turns)):
+                return turns
+            case Prompted(kind="revise"):
+                return self.turns
+            case _:
+                return self.agent_turns or self.turns
 
     def sampling_of(self, stage: Stage) -> StageSampling:
         """Return how the replies of a stage are drawn."""

@@ -19,6 +19,8 @@ class Prompted(Config):
     """Name of an endpoint of the configuration. None: those of the stage."""
     variant: str | None = Field(default=None, min_length=1)
     """Name of a prompt variant, or a file of the user's. None: none."""
+    turns: int | None = Field(default=None, ge=1)
+    """Replies per trajectory. None: those of the run."""
     start: Start = "scratch"
     """`plan`: a plan of its own, from observations combined (PlanSearch, arXiv 2409.03733). `notes`: what
     earlier trajectories tried and what failed. `best`: the tree and check of the best of them as well."""
@@ -61,6 +63,11 @@ OWN_STRATEGIES: Mapping[str, Prompted] = {
     "fork": Prompted(kind="agent", start="best"),
 }
 """Those that are there without any configuration."""
+
+
+def standing_for(strategy: str, named: Mapping[str, StrategyConfig]) -> StrategyConfig | None:
+    """Return what a strategy's name stands for; None where only another package may know it."""
+    return named.get(strategy) or OWN_STRATEGIES.get(strategy)
 
 
 def own_model(strategy: str) -> str:

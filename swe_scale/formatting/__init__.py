@@ -1,5 +1,5 @@
 """The style of the house: a project's own formatters, run over candidates before they are judged."""
 
-from swe_scale.formatting.style import Style, Styled
+from swe_scale.formatting.style import STYLE_SECONDS, Style, Styled
 
-__all__ = ["Style", "Styled"]
+__all__ = ["STYLE_SECONDS", "Style", "Styled"]

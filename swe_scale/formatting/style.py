@@ -20,6 +20,7 @@ from swe_scale.store import Key
 from swe_scale.trees import Trees
 
 _VERSION = "1"
+STYLE_SECONDS = 120.0
 _LARGEST = 1 << 20
 """Bytes of a file that is formatted."""
 _SIBLINGS = 5
@@ -44,7 +45,7 @@ class Style:
 
     cells: Cells
     trees: Trees
-    seconds: float = 120.0
+    seconds: float = STYLE_SECONDS
     """Wall clock for one candidate."""
     _house: tuple[Formatter, ...] | None = None
     _noted: set[str] = field(default_factory=set)

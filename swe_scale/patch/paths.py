@@ -25,7 +25,7 @@ _TEST_FILE = re.compile(
       conftest\.py | tests\.py | test_[^/]*\.(?:py|pyi|c|cc|cpp|rb|lua|jl)
     | [^/]*_test\.(?:py|go|c|cc|cpp|rs|rb|dart|exs|ml)
     | [^/]*_spec\.(?:rb|lua)
-    | [^/]*[.-](?:test|spec)\.[cm]?[jt]sx?
+    | [^/]*[._-](?:test|spec)\.[cm]?[jt]sx?
     | [^/]*[^/A-Z]Tests?\.(?:java|kt|kts|scala|groovy|cs|php|swift)
     """,
     re.VERBOSE,

@@ -192,9 +192,19 @@ def recognise(paths: Iterable[str]) -> Profile | None:
     return next(iter(recognised(paths)), None)
 
 
-def find_tests(paths: Iterable[str]) -> tuple[str, ...]:
-    """Return the paths that a test runner of any known language can be given, sorted."""
-    return tuple(sorted(path for path in paths if any(p.is_test_file(path) for p in profiles())))
+def find_tests(paths: Iterable[str], profile: str | None = None, subdir: str = "") -> tuple[str, ...]:
+    """Return the paths that a test runner can be given, sorted.
+
+    Args:
+        paths: relative to the root.
+        profile: name of the runner's language. None, or one that is unknown: any that is known.
+        subdir: folder below which they lie; empty: anywhere.
+    """
+    inside = f"{subdir}/" if subdir else ""
+    own = [one for one in profiles() if one.name == profile] or profiles()
+    return tuple(
+        sorted(path for path in paths if path.startswith(inside) and any(p.is_test_file(path) for p in own))
+    )
 
 
 def _any(name: str, patterns: Sequence[str]) -> bool:

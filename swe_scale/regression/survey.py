@@ -8,7 +8,7 @@ import anyio
 from swe_scale.checks import Cells
 from swe_scale.errors import SandboxError, unwrapped
 from swe_scale.patch import is_test, touched
-from swe_scale.profiles import WHOLE, runner_of
+from swe_scale.profiles import WHOLE, find_tests, runner_of
 from swe_scale.records import Candidate, digest
 from swe_scale.regression.comparing import joined
 from swe_scale.regression.executed import changed_functions, changed_lines, executes
@@ -21,9 +21,9 @@ from swe_scale.regression.tracing import Traced, tracer
 from swe_scale.store import Key
 from swe_scale.trees import Trees
 
-_POOL = 4
+POOL = 4
 """So many times the files that are run are tried, where it can be known what they execute."""
-_SHARE = 0.5
+TRIALS_SHARE = 0.5
 """Of a candidate's time for its tests, what trying may take, all in all, and any one file of it."""
 _HOPELESS = 6
 """So many files of which the runner tells nothing show that it doesn't run here."""
@@ -55,9 +55,12 @@ class Survey:
             SandboxError: the backend failed again and again.
         """
         changed = sorted({path for one in candidates for path in touched(one.patch)})
-        texts = await read_texts(self.trees.repository, self.trees.base, changed)
+        read = await read_texts(self.trees.repository, self.trees.base, changed)
+        environment = self.cells.environment
+        foreign = {*find_tests(read)} - {*find_tests(read, environment.profile, environment.subdir)}
+        texts = {path: text for path, text in read.items() if path not in foreign}
         functions = await self._functions(changed, texts, candidates)
-        pool = self.files * (_POOL if functions else 1)
+        pool = self.files * (POOL if functions else 1)
         order = await anyio.to_thread.run_sync(near, changed, texts, pool)
         runner = runner_of(self.command)
         if runner is not None and runner.selects == "suite":
@@ -100,7 +103,7 @@ class Survey:
                 if probe.useful and probe.executed is not None and probe.executed.whole:
                     self._scores[path] = executes(probe.executed, functions)
 
-        with unwrapped(), anyio.move_on_after(self.seconds * _SHARE):
+        with unwrapped(), anyio.move_on_after(self.seconds * TRIALS_SHARE):
             async with anyio.create_task_group() as group:
                 for _ in range(max(1, int(self.cells.slots.total_tokens))):
                     group.start_soon(work)
@@ -153,7 +156,7 @@ class Survey:
         )
 
     async def _ran(self, path: str, traced: bool, watched: bool) -> Probe:
-        limits = self.cells.limits.model_copy(update={"seconds": self.seconds * _SHARE})
+        limits = self.cells.limits.model_copy(update={"seconds": self.seconds * TRIALS_SHARE})
         subdir = self.cells.environment.subdir
         async with self.cells.slots, self.cells.template.fork(limits) as sandbox:
             if not traced:

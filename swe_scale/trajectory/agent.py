@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 
 from swe_scale.errors import SandboxError
 from swe_scale.prompts import render
-from swe_scale.records import BASE, Check, Execution, Record, Verdict, digest
+from swe_scale.readable import readable
+from swe_scale.records import BASE, Check, Record, Verdict, digest
 from swe_scale.store import Key
 from swe_scale.trajectory import Act, Assignment, Setting, Strategy
 from swe_scale.trajectory.grammar import command_of
 from swe_scale.trajectory.progress import Progress
-from swe_scale.trajectory.readable import readable
 from swe_scale.trajectory.shortened import shortened
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT, Offered
 from swe_scale.trajectory.workplace import FOLDER, UNDONE, Ran, Workplace, file_of
@@ -78,7 +78,7 @@ class Agent:
         note = "\n".join(filter(None, (ran.note, back)))
         observation = render(
             "agent_observed",
-            execution=_shown(ran.execution),
+            execution=ran.execution,
             untouched=_seen(judged.untouched),
             edited=_seen(judged.edited),
             note=note,
@@ -134,15 +134,11 @@ class Agent:
         return _BACK.format(tree=left[:8])
 
 
-def _shown(execution: Execution, most: int | None = None) -> Execution:
-    text = readable(execution.output)
-    return execution.model_copy(update={"output": text if most is None else shortened(text, most)})
-
-
 def _seen(verdict: Verdict | None) -> Verdict | None:
     if verdict is None:
         return None
-    return verdict.model_copy(update={"execution": _shown(verdict.execution, _SHOWN)})
+    brief = shortened(readable(verdict.execution.output), _SHOWN)
+    return verdict.model_copy(update={"execution": verdict.execution.model_copy(update={"output": brief})})
 
 
 _BACK = (

@@ -4,6 +4,7 @@ Tags and not Markdown fences, because source code holds fences of its own.
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ _ANY = re.compile(r"</?(check|edit|create|delete|rename|done|reset|submit|choose
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _SEARCH, _DIVIDE, _REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
 _FENCE = "```"
-_COMMANDS = re.compile(r"(`{3,})(?:bash|sh|shell)\s*$")
+_COMMANDS = re.compile(r" {0,3}(`{3,})(?:bash|sh|shell)\s*$", re.IGNORECASE)
+_HERE = re.compile(r"(?<!<)<<(?!<)(-?)\s*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([A-Za-z_]\w*))")
+"""The beginning of a here-document, with the line that ends it."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """No file or command can hold one."""
 
@@ -192,14 +195,16 @@ def command_of(reply: str) -> str | None:
     lines = reply.replace("\r\n", "\n").split("\n")
     opened = [(i, found[1]) for i, line in enumerate(lines) if (found := _COMMANDS.match(line))]
     start, fence = opened[0] if opened else (len(lines), _FENCE)
-    # A here-document may hold fences of its own: the last one closes the block.
-    end = max((i for i, line in enumerate(lines) if line.rstrip() == fence and i > start), default=len(lines))
+    fences = [i for i, line in enumerate(lines) if line.strip() == fence and i > start]
+    # A command may hold fences of its own: the first one at which it is complete closes the block.
+    complete = (i for i in fences if _is_complete(lines[start + 1 : i]))
+    end = next(complete, fences[-1] if fences else len(lines))
     submits = any(line.strip() == "<submit/>" for line in (*lines[:start], *lines[end + 1 :]))
     if submits and not opened:
         return None
     if submits:
         raise Malformed("a reply either runs a command or submits, not both")
-    blocks = [i for i, ticks in opened if ticks == fence or i > end]
+    blocks = [i for i, ticks in opened if i == start or i > end]
     if len(blocks) != 1:
         raise Malformed(f"expected exactly one ```bash block, found {len(blocks)}")
     if end == len(lines):
@@ -210,3 +215,22 @@ def command_of(reply: str) -> str | None:
     if "\0" in command:
         raise Malformed("the command holds a NUL character, which bash can't be given")
     return command
+
+
+def _is_complete(command: Sequence[str]) -> bool:
+    """Return whether no quotation and no here-document of a command is still open."""
+    outside: list[str] = []
+    waiting: list[tuple[str, bool]] = []
+    for line in command:
+        if waiting:
+            word, indented = waiting[0]
+            if (line.lstrip("\t") if indented else line) == word:
+                waiting.pop(0)
+            continue
+        outside.append(line)
+        waiting += [(found[2] or found[3] or found[4], bool(found[1])) for found in _HERE.finditer(line)]
+    try:
+        shlex.split("\n".join(outside), comments=True)
+    except ValueError:
+        return False
+    return not waiting

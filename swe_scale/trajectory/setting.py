@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from swe_scale.checks import Cells
-from swe_scale.config import OWN_STRATEGIES, ModelConfig, Prompted, Start, StrategyConfig, own_model
+from swe_scale.config import Prompted, Start, StrategyConfig, own_model, standing_for
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
@@ -43,8 +43,6 @@ class Setting:
     """When trajectories end with what they have, on the event loop's clock."""
     issue_tokens: int | None = None
     """Estimated tokens of the issue's text beyond which it is cut. None: it never is."""
-    endpoint: ModelConfig | None = None
-    """Where the model is served, for agents that ask it by themselves."""
     backtrack: bool = True
     """Whether an agent is put back to its best state after its check's result got worse twice."""
 
@@ -77,11 +75,13 @@ class Assignment:
     """Check with which it begins."""
     shown: tuple[str, ...] = ()
     """Candidates that it is told of."""
+    turns: int | None = None
+    """Replies that it may have. None: as many as the setting has."""
 
     @property
     def start(self) -> Start:
         """What it is given to begin with."""
-        settings = self.settings or OWN_STRATEGIES.get(self.strategy)
+        settings = self.settings or standing_for(self.strategy, {})
         return settings.start if isinstance(settings, Prompted) else "scratch"
 
 

@@ -12,6 +12,7 @@ from swe_scale.records import Completion, Request
 pytestmark = pytest.mark.anyio
 BROKEN = {"swe-scale.toml": RUNNER + "setup = 'echo something is amiss; exit 3'\n", "test_a.py": PASSES}
 UNMADE = {"swe-scale.toml": RUNNER + "setup = []\n", "test_a.py": f"import made\n{PASSES}"}
+ABSENT = "[environment]\nlanguage = 'python'\npython = '3.99'\n"
 MAKE = "echo x = 1 >made.py"
 
 
@@ -52,6 +53,16 @@ async def test_the_model_sees_the_recipe_and_what_it_said(tmp_path: Path) -> Non
         await one.builder.build(one.site)
     (text,) = listening.asked
     assert "something is amiss" in text and "exit 3" in text and "test_a.py" in text and "{tests}" in text
+
+
+async def test_what_no_command_can_mend_is_told_at_once(tmp_path: Path) -> None:
+    async with work(tmp_path, {"swe-scale.toml": ABSENT, "test_a.py": PASSES}, [block(MAKE)]) as one:
+        repairer = one.builder.repairer
+        assert repairer is not None
+        repairer.model = listening = Listening(repairer.model)
+        with pytest.raises(EnvironmentFailure, match=r"Python 3\.99"):
+            await one.builder.build(one.site)
+    assert listening.asked == []
 
 
 async def test_a_set_up_in_which_no_test_runs_is_mended(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ def solution(ran: subprocess.CompletedProcess[str], *codes: int) -> dict[str, An
     return found
 
 
+def test_who_takes_a_step_per_reply_has_more_of_them(desk: Desk) -> None:
+    steps = {f"trajectory/02/turn/{number:02}": bash(f"ls {number}") for number in range(1, 12)}
+    written = replies((RIGHT,)) | steps | {"trajectory/02/turn/12": "<submit/>"}
+    with serve(written) as server:
+        ran = desk.solve(
+            "--strategy", "revise=1", "--strategy", "agent=1", "--json", *endpoint(server.base_url)
+        )
+    assert "1 × revise of up to 8 replies + 1 × agent of up to 40 replies; model" in ran.stderr
+    assert [one["outcome"] for one in solution(ran)["trajectories"]] == ["done", "done"]
+
+
 def test_plans_then_rounds_in_one_command(desk: Desk) -> None:
     with serve(script()) as server:
         found = solution(desk.solve(*ROUNDS, "--json", "--name", "whole", *endpoint(server.base_url)))

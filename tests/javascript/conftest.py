@@ -1,4 +1,4 @@
-"""A JavaScript project with a fault, prepared once per kind of sandbox; nothing is collected without Node."""
+"""A JavaScript project with a fault, prepared once per kind of sandbox; skipped without Node."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -8,8 +8,6 @@ import pytest
 from sandbox_kit import configured
 from solving_kit import Desk, Spoken, open_desk
 
-collect_ignore_glob = [] if shutil.which("node") else ["test_*.py"]
-
 SOURCE = "export function mean(values) {\n  return values.reduce((a, b) => a + b, 0) / values.length;\n}\n"
 FILES = {
     "stats.mjs": SOURCE,
@@ -17,6 +15,12 @@ FILES = {
     "package.json": '{"name": "stats", "exports": "./stats.mjs"}\n',
     "swe-scale.toml": "[environment]\nsetup = []\n",
 }
+
+
+@pytest.fixture(autouse=True)
+def _needs_node() -> None:
+    if shutil.which("node") is None:
+        pytest.skip("Node isn't installed")
 
 
 @pytest.fixture(scope="session", params=[pytest.param("bubblewrap", marks=pytest.mark.bubblewrap), "local"])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swe_scale.trajectory.readable import readable
+from swe_scale.readable import readable
 
 
 @pytest.mark.parametrize(
