@@ -98,7 +98,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *observed(),
     *(
         ("exec", {"issue": ISSUE, "checks": CHECKS, "languages": languages, "guidance": guidance})
-        for languages in (("python", "sh"), ("node", "sh"))
+        for languages in (("python", "sh"), ("node", "sh"), ("native", "sh"), ("go", "sh"))
         for guidance in ("", "Look here first.")
     ),
     ("plan", {"most": 8}),

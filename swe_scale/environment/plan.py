@@ -15,7 +15,7 @@ class Plan:
     """Shell line that runs test files; `{tests}` stands for their paths. None: there are no tests."""
     python: bool = False
     """Whether a virtual environment comes first: also what toolchains from the Python index go into."""
-    python_version: str = ""
-    """Such as `3.9`. Empty: any."""
+    python_versions: tuple[str, ...] = ()
+    """Versions of Python that it allows, such as `3.9`, the best first. Empty: any."""
     needs: tuple[str, ...] = ()
     """Toolchains that must be there: `node`, `native`, `go`, `rust`, `java`, `ruby`."""

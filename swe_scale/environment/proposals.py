@@ -8,6 +8,7 @@ from swe_scale.environment.languages import plan_of
 from swe_scale.environment.options import FILE, Options, Table
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
+from swe_scale.environment.python_chosen import python_for
 from swe_scale.errors import UsageError
 from swe_scale.house import formatters_wanted
 from swe_scale.profiles import profiles
@@ -76,7 +77,7 @@ def proposals(options: Options, table: Table | None, project: Project, sandbox: 
     source = f"{options.environment_file or f'the repository’s {FILE}'}".replace("’", "'")
     plan = plan_of(project.below(subdir), said.language)
     house = formatters_wanted(project.paths, project.texts) if plan is not None and plan.python else ()
-    found = _Sayings(options, said, plan, subdir, source, house)
+    found = _Sayings(options, said, plan, subdir, source, sandbox, house)
     plain = found.proposal()
     if options.image is not None or said.image is not None or said.dockerfile is False:
         return (plain,)
@@ -156,6 +157,7 @@ class _Sayings:
     subdir: str
     source: str
     """Of the table."""
+    sandbox: str
     house: tuple[str, ...] = ()
     """Set-up lines that bring the project's own formatters."""
 
@@ -210,8 +212,9 @@ class _Sayings:
         return start is None or self.plan.profile == "python"
 
     def _version(self, start: _Start | None) -> str:
-        known = self.plan.python_version if self.plan is not None and start is None else ""
-        return self.table.python or known
+        if self.table.python or self.plan is None or start is not None:
+            return self.table.python or ""
+        return python_for(self.plan.python_versions, self.sandbox, self.options.basis)
 
     def _needs(self, *, own: bool) -> tuple[Need, ...]:
         if not own:

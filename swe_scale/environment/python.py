@@ -20,8 +20,6 @@ TOLD_BY = (
     "requirements/*.txt", "conftest.py", "*/conftest.py", "uv.lock", "poetry.lock", "pdm.lock",
 )  # fmt: skip
 """Patterns of the paths, relative to the project, of the files that are read beside its tests."""
-DEFAULT = "3.11"
-"""Version of Python that a place is taken to have."""
 
 _TEST_NAMES = ("test", "tests", "testing")
 _DEV_NAMES = ("dev", "develop", "development")
@@ -63,23 +61,17 @@ _OLD_BUILD = "'setuptools<58' wheel"
 """For what setuptools no longer does, such as `use_2to3`."""
 
 
-def plan(project: Project, default: str = DEFAULT) -> Plan | None:
-    """Return how the project is installed and tested; None where it is no Python project.
-
-    Args:
-        project: of the folder in question.
-        default: version of Python that is used where the project allows it.
-    """
+def plan(project: Project) -> Plan | None:
+    """Return how the project is installed and tested; None where it is no Python project."""
     declared = Declared(project)
     if not _is_python(project, declared):
         return None
-    versions = python_versions(project)
     return Plan(
         profile="python",
         setup=setup_lines(project),
         test=_test_line(project),
         python=True,
-        python_version="" if default in versions or not versions else versions[0],
+        python_versions=python_versions(project),
         needs=_needs(project, declared),
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from swe_scale.environment.project import Project
 from swe_scale.environment.python import plan, setup_lines
+from swe_scale.environment.python_chosen import python_for
 from swe_scale.environment.python_declared import specifier
 from swe_scale.environment.python_sessions import session_of
 from swe_scale.environment.python_testing import packages_of_tests
@@ -189,7 +190,7 @@ PYTHON = '[project]\nname = "x"\nrequires-python = "{}"\n'
 )
 def test_another_python_is_wanted_only_where_the_usual_one_is_not_allowed(requires: str, wanted: str) -> None:
     found = plan(project({"pyproject.toml": PYTHON.format(requires)}))
-    assert found and found.python_version == wanted
+    assert found and python_for(found.python_versions, "docker", "python:3.11-slim") == wanted
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_another_python_is_wanted_only_where_the_usual_one_is_not_allowed(requir
 )
 def test_of_the_allowed_versions_the_one_that_the_project_names_comes_first(texts: dict[str, str]) -> None:
     found = plan(project(texts))
-    assert found and found.python_version == "3.8" == python_versions(project(texts))[0]
+    assert found and found.python_versions[0] == "3.8" == python_versions(project(texts))[0]
 
 
 @pytest.mark.parametrize(
