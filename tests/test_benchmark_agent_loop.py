@@ -4,8 +4,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-import anyio
 import pytest
+from own_loop import run_async
 from sandbox_kit import configured
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "evaluation" / "benchmarks"
@@ -70,7 +70,7 @@ def test_trajectories_of_ours_are_measured(tmp_path: Path, monkeypatch: pytest.M
 
     config = configured("docker")
     monkeypatch.setenv("SWE_SCALE_TEST_IMAGE", config.base_image)  # type: ignore[union-attr]
-    environment = anyio.run(agent_loop.built, tmp_path)
+    environment = run_async(agent_loop.built, tmp_path)
     try:
         agent_loop.commit(tmp_path)
         for kind in ("look", "change"):

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import anyio
 import pytest
+from own_loop import run_async
 from sandbox_kit import configured
 from vllm_kit import SETTING
 
@@ -237,7 +237,7 @@ def test_requests_take_turns_between_replicas() -> None:
 
     one, other = Noting(), Noting()
     both = RoundRobin((one, other))
-    anyio.run(act)
+    run_async(act)
     assert [step[-10:-8] for step in one.steps + other.steps] == ["00", "02", "01", "03"]
     asked = Request(step=one.steps[1], model="m", messages=(), sampling=Sampling())
     assert own_first(asked).messages[0].content == "This is attempt 02."

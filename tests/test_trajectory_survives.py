@@ -205,7 +205,7 @@ async def test_a_flood_of_processes_or_files_is_held(tmp_path: Path, kind: str) 
     limits = Limits(seconds=10, pids=64, disk=32 * 1024**2, memory=256 * 1024**2)
     made = await converse(
         tmp_path, kind, CHANGE,
-        bash("# seconds: 3", ":(){ :|:& };:"),
+        bash("# seconds: 3", ":(){ :|:& };:; sleep 2"),
         bash("cat /dev/zero >flood; ls -l flood; rm -f flood; df . | tail -1"),
         bash("# seconds: 3", "python3 -c 'x = bytearray(1 << 30)'; echo $?"),
         bash("tail -1 stats.py; rm -f flood"),

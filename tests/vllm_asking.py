@@ -7,6 +7,7 @@ from vllm_kit import MODEL
 from vllm_served import Served
 
 from swe_scale.config import OpenAIEndpoint
+from swe_scale.errors import Interrupted
 from swe_scale.models import Model, open_model
 from swe_scale.records import Completion, Message, Request, Sampling
 
@@ -35,7 +36,11 @@ async def replies(model: Model, requests: list[Request]) -> list[Completion]:
     found: dict[int, Completion] = {}
 
     async def one(number: int, request: Request) -> None:
-        found[number] = await model.complete(request)
+        try:
+            found[number] = await model.complete(request)
+        except Interrupted:
+            # A busy server may close a connection just as it is used again; the ledger asks once more, too.
+            found[number] = await model.complete(request)
 
     async with anyio.create_task_group() as tasks:
         for number, request in enumerate(requests):

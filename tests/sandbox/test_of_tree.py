@@ -33,10 +33,12 @@ def digest() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def backend(config: Docker, mode: str = "setup-only") -> AsyncIterator[tuple[Backend, list[Event]]]:
+async def backend(
+    config: Docker, mode: str = "setup-only", run: str = "tests"
+) -> AsyncIterator[tuple[Backend, list[Event]]]:
     events, seen = recording()
     network = Network.model_validate({"mode": mode})
-    async with open_backend(config, "tests", events, network) as opened:
+    async with open_backend(config, run, events, network) as opened:
         yield opened, seen
 
 
@@ -131,7 +133,7 @@ async def test_a_step_that_fails_is_named(docker_config: Docker, tree: Path, dig
     text = str(failure.value)
     assert "the step that failed is `RUN echo 'a.c" in text and "returned a non-zero code: 7" in text
     assert "Debian's package libpq-dev" in text and "fine" not in text and "--->" not in text
-    left = ["docker", "ps", "-aq", "--filter", "label=swe-scale.run=tests"]
+    left = ["docker", "ps", "-aq", "--filter", f"label=swe-scale.run={digest}"]
     assert (await anyio.run_process(left)).stdout == b""
 
 

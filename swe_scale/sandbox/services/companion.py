@@ -1,12 +1,13 @@
 """A container that runs one service of an image, without network, reached through a socket in a volume."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import anyio
+from docker.errors import APIError
 from docker.types import DriverConfig, Mount
 
 from swe_scale.config import Limits
@@ -29,6 +30,7 @@ _POWERS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 _OWN = 8
 """Processes of our own: those that carry bytes."""
 _PAUSE = 0.05
+_NOTICED = 1.0
 _LOG = {"type": "json-file", "config": {"max-size": "1m", "max-file": "1"}}
 _VOLUME = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=0755"}
 
@@ -91,14 +93,27 @@ class Companion:
 
     async def _state(self) -> str | None:
         """Return nothing as long as it may yet come up, an empty text if it has, otherwise what it did."""
+        if ended := await self._end():
+            return ended
+        try:
+            return "" if await self._is_ready() else None
+        except SandboxError:
+            # Nothing runs in one that has ended, which the container service notices a little later.
+            await anyio.sleep(_NOTICED)
+            if ended := await self._end():
+                return ended
+            raise
+
+    async def _end(self) -> str:
         state = (await self.engine.call(self.engine.api.inspect_container, self.container))["State"]
-        if not state["Running"]:
-            return f"ended with exit code {state['ExitCode']}"
+        return "" if state["Running"] else f"ended with exit code {state['ExitCode']}"
+
+    async def _is_ready(self) -> bool:
         # The bridge makes the socket as soon as the port is open.
         code, _ = await self.run(f"[ -S {_SOCKET} ]", PATIENCE)
         if code == 0 and self.service.ready:
             code, _ = await self.run(self.service.ready, PATIENCE)
-        return "" if code == 0 else None
+        return code == 0
 
 
 @asynccontextmanager
@@ -140,7 +155,9 @@ def _start(
     api.put_archive(made, "/", packed(program))
     api.start(made)
     bridge = [HELPER, "bridge", _SOCKET, str(service.port)]
-    api.exec_start(api.exec_create(made, bridge, user="0:0")["Id"], detach=True)
+    with suppress(APIError):
+        # One that has ended by now is told by its state, with what it said.
+        api.exec_start(api.exec_create(made, bridge, user="0:0")["Id"], detach=True)
     mounted = api.inspect_container(made)["Mounts"]
     volume = next(mount["Name"] for mount in mounted if mount["Destination"] == _WAY)
     return Companion(engine, service, made, volume)
