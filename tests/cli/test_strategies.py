@@ -67,7 +67,7 @@ def test_who_takes_a_step_per_reply_has_more_of_them(desk: Desk) -> None:
             "--strategy", "revise=1", "--strategy", "agent=1", "--json", *endpoint(server.base_url)
         )
     assert "1 × revise of up to 8 replies + 1 × agent of up to 40 replies; model" in ran.stderr
-    assert [one["outcome"] for one in solution(ran)["trajectories"]] == ["done", "done"]
+    assert [one["outcome"] for one in solution(ran, 3)["trajectories"]] == ["done", "done"]
 
 
 def test_plans_then_rounds_in_one_command(desk: Desk) -> None:

@@ -127,7 +127,7 @@ async def test_a_step_that_fails_is_named(docker_config: Docker, tree: Path, dig
         "RUN echo 'a.c:1:2: fatal error: libpq-fe.h: No such file' && exit 7",
         "RUN echo never",
     )
-    async with backend(docker_config) as (opened, _):
+    async with backend(docker_config, run=digest) as (opened, _):
         with pytest.raises(EnvironmentFailure) as failure:
             await opened.build(recipe(docker_config, *lines), tree, digest)
     text = str(failure.value)
