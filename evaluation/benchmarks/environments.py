@@ -11,7 +11,7 @@ without any configuration of ours, and `swe-scale environment build` runs on it 
 The baseline is `pip install -e .` and pytest in a plain virtual environment, or `npm install` and `npm test`,
 in the same sandbox and counted alike.
 
-    python evaluation/benchmarks/environments.py [--count 20] [--sandbox docker] [--config FILE] [--out FILE]
+    scripts/bench environments [--count 20] [--sandbox docker] [--config FILE] [--out FILE] [--json]
 """
 
 import argparse
@@ -23,6 +23,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from harness import Figure, Goal, arguments, compare, report
+
+sys.path.insert(0, str(Path(__file__).parent / "packages"))
 
 from drawn import Package, carried_out, draw, npm_closure, python_closure
 
@@ -111,57 +115,72 @@ def rows(results: Sequence[Result]) -> Iterator[str]:
         )
 
 
-def summary(results: Sequence[Result]) -> Iterator[str]:
-    """Yield what it all comes to."""
-    good = sum(one.passed > 0 for one in results)
-    naive = sum(bool(one.naive_passed) for one in results)
-    seconds = sorted(one.second for one in results if one.second)
-    yield f"build, and tests of their own pass: {good} of {len(results)} (goal: {GOAL:.0%}); naive: {naive}"
-    if seconds:
-        middle = seconds[len(seconds) // 2]
-        yield f"second start: median {middle:.1f} s, most {seconds[-1]:.1f} s (goal: {SECOND:g} s)"
+def figures(results: Sequence[Result]) -> tuple[Figure, ...]:
+    """Return what it all comes to."""
+    good = sum(one.passed > 0 for one in results) / len(results)
+    naive = [bool(one.naive_passed) for one in results if one.naive_passed is not None]
+    plain = sum(naive) / len(naive) if naive else None
+    first = [one.seconds for one in results if one.second]
+    second = [one.second for one in results if one.second] or [float("inf")]
+    name = f"share of {len(results)} drawn packages that are built and pass tests of their own"
+    ratio = good / plain if plain else None
+    goal, quick = Goal(least=GOAL, of_ours=True), Goal(most=SECOND, of_ours=True)
+    return (
+        Figure(name, good, plain, "of all", ratio, None, 1, str(goal), goal.met(good, ratio)),
+        compare(
+            "second start at the same commit, whole command, beside the first", "s", second, first, quick
+        ),
+        compare("slowest second start", "s", [max(second)], None),
+    )
 
 
-def arguments() -> argparse.Namespace:
+def options() -> argparse.Namespace:
     """Return what was given on the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--count", type=int, default=20)
-    parser.add_argument("--folder", type=Path, help="where the repositories are kept, if they are")
-    parser.add_argument("--only", nargs="*", default=(), help="names of drawn packages")
-    parser.add_argument("--no-naive", action="store_true", help="without the baseline")
-    parser.add_argument("--out", type=Path, help="results as JSON")
-    parser.add_argument("--sandbox")
-    parser.add_argument("--config")
-    parser.add_argument("--proof-seconds", default="300")
-    return parser.parse_args()
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--count", type=int, default=20)
+        parser.add_argument("--folder", type=Path, help="where the repositories are kept, if they are")
+        parser.add_argument("--only", nargs="*", default=(), help="names of drawn packages")
+        parser.add_argument("--no-naive", action="store_true", help="without the baseline")
+        parser.add_argument("--out", type=Path, help="results as JSON, package by package")
+        parser.add_argument("--sandbox")
+        parser.add_argument("--config")
+        parser.add_argument("--proof-seconds", default="300")
+
+    return arguments((__doc__ or "").splitlines()[0], 1, add)
 
 
 def main() -> None:
     """Draw, build, print."""
-    given = arguments()
-    options = ["--repair-rounds", "0", "--proof-seconds", given.proof_seconds, "--allow-unbounded"]
+    given = options()
+    build_options = ["--repair-rounds", "0", "--proof-seconds", given.proof_seconds, "--allow-unbounded"]
     for name in ("sandbox", "config"):
-        options += [f"--{name}", getattr(given, name)] if getattr(given, name) else []
+        build_options += [f"--{name}", getattr(given, name)] if getattr(given, name) else []
     with tempfile.TemporaryDirectory() as temporary:
         repositories = (given.folder or Path(temporary)).absolute()
         repositories.mkdir(parents=True, exist_ok=True)
         of_npm = round(given.count * NPM_SHARE)
         python, without = draw(python_closure(), given.count - of_npm, repositories)
         npm, without_too = draw(npm_closure(), of_npm, repositories)
-        print(
+        tell(
             f"drawn: {len(python)} of the Python index, {len(npm)} of npm; {without + without_too} passed "
-            "over: no source distribution, or no tests in it",
-            flush=True,
+            "over: no source distribution, or no tests in it"
         )
         results: list[Result] = []
         for package in (*python, *npm):
             if given.only and package.name not in given.only:
                 continue
-            results.append(judge(package, repositories, options, naive=not given.no_naive))
-            print(list(rows(results))[-1], flush=True)
-    print("\n".join(("", *rows(results), "", *summary(results))))
+            results.append(judge(package, repositories, build_options, naive=not given.no_naive))
+            tell(list(rows(results))[-1])
+    tell("\n".join(("", *rows(results), "")))
     if given.out:
         given.out.write_text(json.dumps([asdict(one) for one in results], indent=1))
+    report(figures(results), as_json=given.json)
+
+
+def tell(text: str) -> None:
+    """Say how far it is, apart from the result."""
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

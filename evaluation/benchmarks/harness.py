@@ -58,12 +58,15 @@ class Figure:
     met: bool | None
 
 
-def arguments(description: str, repeats: int) -> argparse.Namespace:
-    """Return the options that every benchmark takes."""
+def arguments(
+    description: str, repeats: int, add: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+) -> argparse.Namespace:
+    """Return the options that every benchmark takes, and those that `add` adds."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, help="folder with data sets, for the benchmarks that need any")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.add_argument("--repeats", type=int, default=repeats, help=f"by default {repeats}")
+    add(parser)
     return parser.parse_args()
 
 
