@@ -59,14 +59,15 @@ class Figure:
 
 
 def arguments(
-    description: str, repeats: int, add: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    description: str, repeats: int, add: Callable[[argparse.ArgumentParser], None] | None = None
 ) -> argparse.Namespace:
     """Return the options that every benchmark takes, and those that `add` adds."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, help="folder with data sets, for the benchmarks that need any")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of a table")
     parser.add_argument("--repeats", type=int, default=repeats, help=f"by default {repeats}")
-    add(parser)
+    if add is not None:
+        add(parser)
     return parser.parse_args()
 
 
