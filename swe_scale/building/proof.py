@@ -4,13 +4,10 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-import anyio
-from pydantic import ValidationError
-
 from swe_scale.building.completion import absent
+from swe_scale.cached import read_cached, write_cached
 from swe_scale.config import Limits, cache_folder
 from swe_scale.events import Events, printable
 from swe_scale.profiles import WHOLE, TestOutcome, find_tests, runner_of
@@ -225,16 +222,9 @@ def _file(digest: str) -> Path:
 
 async def _write(proof: Proof) -> None:
     """Keep a proof beside the environments. Where nothing can be written, the next build proves anew."""
-    place = anyio.Path(_file(proof.environment))
-    with suppress(OSError):
-        await place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(".part")
-        await part.write_text(proof.model_dump_json(), encoding="utf-8")
-        await part.replace(place)
+    await write_cached(_file(proof.environment), proof)
 
 
 async def read_proof(digest: str) -> Proof | None:
     """Return the proof of an environment; None where there is none yet."""
-    with suppress(OSError, ValidationError):
-        return Proof.model_validate_json(await anyio.Path(_file(digest)).read_bytes())
-    return None
+    return await read_cached(_file(digest), Proof)

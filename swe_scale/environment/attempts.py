@@ -4,8 +4,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import anyio
-from pydantic import ValidationError
 
+from swe_scale.cached import read_cached, write_cached
 from swe_scale.config import cache_folder
 from swe_scale.records import Record
 from swe_scale.sandbox import Recipe
@@ -28,19 +28,12 @@ def _file(identity: str) -> Path:
 
 async def read_attempt(identity: str) -> Attempt | None:
     """Return what is known of a way; None where nothing is, or of another version."""
-    with suppress(OSError, ValidationError):
-        return Attempt.model_validate_json(await anyio.Path(_file(identity)).read_bytes())
-    return None
+    return await read_cached(_file(identity), Attempt)
 
 
 async def write_attempt(identity: str, attempt: Attempt) -> None:
     """Remember what came of a way. Where nothing can be written, the next start finds out anew."""
-    place = anyio.Path(_file(identity))
-    with suppress(OSError):
-        await place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(".part")
-        await part.write_text(attempt.model_dump_json(), encoding="utf-8")
-        await part.replace(place)
+    await write_cached(_file(identity), attempt)
 
 
 async def forget_attempt(identity: str) -> None:

@@ -1,11 +1,8 @@
 """Remembers which environment a site came to, so that it can be shown without any sandbox."""
 
-from contextlib import suppress
 from pathlib import Path
 
-import anyio
-from pydantic import ValidationError
-
+from swe_scale.cached import read_cached, write_cached
 from swe_scale.config import cache_folder
 from swe_scale.environment.prepare import Prepared, Site
 from swe_scale.environment.proposals import Proposal
@@ -35,16 +32,9 @@ async def remember(site: Site, prepared: Prepared) -> None:
     """Note what a site came to. Where nothing can be written, it isn't shown later."""
     way = prepared.way
     latest = Latest(environment=prepared.environment.digest, recipe=way.recipe, origins=dict(way.origins))
-    place = anyio.Path(_file(site.key))
-    with suppress(OSError):
-        await place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(".part")
-        await part.write_text(latest.model_dump_json(), encoding="utf-8")
-        await part.replace(place)
+    await write_cached(_file(site.key), latest)
 
 
 async def recall(site: Site) -> Latest | None:
     """Return what a site came to; None where it wasn't built here, or by another version."""
-    with suppress(OSError, ValidationError):
-        return Latest.model_validate_json(await anyio.Path(_file(site.key)).read_bytes())
-    return None
+    return await read_cached(_file(site.key), Latest)

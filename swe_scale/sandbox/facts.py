@@ -3,13 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
 
-from swe_scale.config import Limits
+from swe_scale.cached import read_cached, write_cached
+from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.events import Events, printable
+from swe_scale.records import Record, digest
 from swe_scale.sandbox.cell import Cell
 from swe_scale.sandbox.engine import Engine, script
 from swe_scale.sandbox.preparation import PATH
@@ -23,8 +26,7 @@ _WITHOUT_SHELL = re.compile(
 _LACKING = 'for name; do command -v "$name" >/dev/null 2>&1 || echo "$name"; done'
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Record):
     """What a look into an image told."""
 
     missing: tuple[str, ...]
@@ -35,16 +37,23 @@ class Facts:
     """Distribution and release."""
 
 
+class Lacking(Record):
+    """Programs that an image hasn't got, of those that were asked for."""
+
+    programs: tuple[str, ...]
+
+
 def _facts(said: str) -> Facts:
     words = [line.split(" ", 1) for line in said.splitlines() if " " in line]
     told = {key: value for key, value in words if key != "missing"}
     missing = sorted({value for key, value in words if key == "missing"} & _NEEDS)
-    return Facts(tuple(missing), "installer" in told, (told.get("distribution", ""), told.get("release", "")))
+    system = (told.get("distribution", ""), told.get("release", ""))
+    return Facts(missing=tuple(missing), installer="installer" in told, system=system)
 
 
 @dataclass(slots=True)
 class Looks:
-    """Looks into the images of one service, into each once."""
+    """Looks into the images of one service, into each once; what was seen is kept for later runs."""
 
     engine: Engine
     events: Events
@@ -66,6 +75,9 @@ class Looks:
     async def _look(self, image: Any) -> Facts:
         name = next(iter(image.tags), image.id)
         foreign = await self._foreign(image)
+        place = _file(image, script("images/probe"))
+        if foreign is None and (known := await read_cached(place, Facts)) is not None:
+            return known
         try:
             async with self.engine.container(str(image.id), network_mode="none") as container:
                 ran = await self._cell(container, image).run(("sh", "-c", script("images/probe")), _PROBE)
@@ -88,7 +100,9 @@ class Looks:
             )
         if foreign:
             self.events.emit("note", f"the image {name} is made for {foreign[0]}: it runs emulated, slowly")
-        return _facts(ran.output)
+        found = _facts(ran.output)
+        await write_cached(place, found)
+        return found
 
     async def _foreign(self, image: Any) -> tuple[str, str] | None:
         """Return the image's platform and the service's, where they differ."""
@@ -105,13 +119,24 @@ class Looks:
         """
         if not programs:
             return ()
+        place = _file(image, _LACKING, *programs)
+        if (known := await read_cached(place, Lacking)) is not None:
+            return known.programs
         async with self.engine.container(str(image.id), network_mode="none") as container:
             ran = await self._cell(container, image).run(("sh", "-c", _LACKING, "sh", *programs), _PROBE)
-        return tuple(name for name in programs if name in ran.output.split())
+        found = Lacking(programs=tuple(name for name in programs if name in ran.output.split()))
+        if ran.exit_code == 0:
+            await write_cached(place, found)
+        return found.programs
 
     def _cell(self, container: Any, image: Any) -> Cell:
         settings = dict(one.partition("=")[::2] for one in image.attrs["Config"].get("Env") or ())
         return Cell(self.engine, container, "/", {"PATH": settings.get("PATH") or PATH})
+
+
+def _file(image: Any, *asked: str) -> Path:
+    """Return where it is kept what an image, known by its content, answered."""
+    return cache_folder() / "environments" / "images" / f"{digest(str(image.id), *asked)}.json"
 
 
 def _end(text: str) -> str:
