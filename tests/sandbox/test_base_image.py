@@ -7,10 +7,11 @@ import anyio
 import pytest
 from service_kit import http, import_image, load_image, remove_images, service_relay
 
-from swe_scale.config import Docker
+from swe_scale.config import Docker, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.events import Event, Events
 from swe_scale.sandbox.engine import Engine
+from swe_scale.sandbox.facts import Facts, Looks
 from swe_scale.sandbox.images import REPOSITORY, Starts, Wanted
 from swe_scale.sandbox.installer import host_installer
 
@@ -58,6 +59,26 @@ def bare(docker_config: Docker) -> Iterator[str]:
     )
     yield name
     remove_images(name)
+
+
+async def test_what_was_seen_of_an_image_is_kept_for_other_runs(
+    docker_config: Docker, said: list[str]
+) -> None:
+    async def look() -> tuple[Facts, tuple[str, ...]]:
+        async with starts(said, docker_config.base_image) as own:
+            image = await own.engine.image(docker_config.base_image)
+            looks = Looks(own.engine, Events())
+            return await looks.examine(image), await looks.lacking(image, ("sh", "no-such-program"))
+
+    seen = await look()
+    assert seen == await look() and seen[1] == ("no-such-program",)
+    kept = sorted((cache_folder() / "environments" / "images").iterdir())
+    for file in kept:
+        file.write_text(file.read_text().replace("no-such-program", "another"))
+    assert len(kept) == 2 and (await look())[1] == ("another",)
+    for file in kept:
+        file.write_text("[")
+    assert await look() == seen
 
 
 async def test_what_a_base_lacks_is_added_once(bare: str, said: list[str]) -> None:
