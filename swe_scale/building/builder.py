@@ -72,13 +72,16 @@ class Builder:
 
         Args:
             site: which.
-            seconds: that the proof may take, each time. What was proved before isn't proved again.
+            seconds: that the proof may take, each time; 0: none is made. What was proved before isn't proved
+                again.
 
         Raises:
             EnvironmentFailure: it can't be built.
             RepositoryError, SandboxError, BudgetExceeded, EndpointRefused: as the steps do.
         """
         prepared = await self.build(site)
+        if seconds <= 0:
+            return Built(prepared, await read_proof(prepared.environment.digest), self._rounds_taken)
         proof = await self.proof(prepared, site, seconds)
         if proof.absent and (completed := await self._completed(prepared, site, proof, seconds)) is not None:
             prepared, proof = completed
@@ -86,7 +89,11 @@ class Builder:
             mended = await self.repairer.improve(self.backend, site, prepared, proof)
             prepared = mended or prepared
             proof = await self.proof(prepared, site, seconds)
-        return Built(prepared, proof, self.repairer.rounds_taken if self.repairer else 0)
+        return Built(prepared, proof, self._rounds_taken)
+
+    @property
+    def _rounds_taken(self) -> int:
+        return self.repairer.rounds_taken if self.repairer else 0
 
     async def _completed(
         self, prepared: Prepared, site: Site, proof: Proof, seconds: float

@@ -50,7 +50,7 @@ def completed(way: Proposal, modules: Sequence[str], texts: Mapping[str, str]) -
         texts: of the files that tell of the project.
     """
     recipe = way.recipe
-    if not recipe.python or recipe.profile != "python" or not way.origins.get("setup", "").startswith("the "):
+    if not recipe.python or recipe.profile != "python" or way.origins.get("setup") != "the python profile":
         return None
     declared = "\n".join(text for path, text in texts.items() if _declares(path)).replace("_", "-")
     wanted = [_PACKAGES.get(module, module) for module in modules]

@@ -78,8 +78,10 @@ class Proof(Record):
 
     @property
     def suspicious(self) -> bool:
-        """Whether there are tests and not one of them ran."""
-        return self.command is not None and self.of > 0 and self.ran == 0 and not self.skipped
+        """Whether there are tests and not one of them ran, or all that is known is that none passed."""
+        # An exit code tells of a file, or of everything, and may as well say that the runner can't start.
+        told = self.passed or self.skipped or any("::" in test for test in self.failing if self.failed)
+        return self.command is not None and self.of > 0 and not told
 
     @property
     def in_words(self) -> str:
@@ -124,7 +126,7 @@ async def prove(
         backend: that built it.
         environment: which.
         paths: of the tree.
-        seconds: for all of it.
+        seconds: for all of it, more than 0.
         events: where progress is reported.
 
     Raises:
@@ -133,7 +135,7 @@ async def prove(
     tests = own_tests(environment, paths)
     command = environment.test_command
     proof = Proof(environment=environment.digest, command=command, of=len(tests))
-    if command is not None and tests and seconds > 0:
+    if command is not None and tests:
         events.emit("stage", "proof")
         async with backend.open(environment) as template:
             proof = await _Trial(template, environment, command, seconds, events).of(tests)

@@ -80,7 +80,8 @@ class Repairer:
         found = await self._repaired(backend, site, way, fault)
         if found is None:
             taken = self.rounds_taken
-            said = f"A model proposed other commands {taken} times, and none works." if taken else ""
+            times = "once" if taken == 1 else f"{taken} times"
+            said = f"A model proposed other commands {times}, and none works." if taken else ""
             raise EnvironmentFailure(f"{error}\n{said}".rstrip()) from error
         return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from swe_scale.building import Builder, Built, Proof, read_proof
 from swe_scale.cli import settings
+from swe_scale.cli.environment_effort import Effort
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
 from swe_scale.config import UserConfig, load_user_config
@@ -28,20 +29,13 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """What may be spent on an environment."""
-
-    proof_seconds: float
-    rounds: int
-    fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Found:
     """A repository and what its commit says of the environment."""
 
     repository: Repository
     site: Site
+    sandbox: str
+    """Name of the backend."""
 
 
 async def find(repo: str, base: str | None, options: SolveOptions, user: UserConfig, events: Events) -> Found:
@@ -56,7 +50,7 @@ async def find(repo: str, base: str | None, options: SolveOptions, user: UserCon
     commit = await repository.resolve(base)
     sandbox = settings.sandbox_of(options, user)
     given = settings.options_of(options, sandbox)
-    return Found(repository, await look(repository, commit, given, sandbox.kind, events))
+    return Found(repository, await look(repository, commit, given, sandbox.kind, events), sandbox.kind)
 
 
 def build_environment(
@@ -95,7 +89,7 @@ async def _builder(
         if effort.rounds and (options.base_url or options.replies or user.models):
             from swe_scale.cli.environment_repair import open_repairer
 
-            opened = open_repairer(found.site, options, user, effort.rounds, events)
+            opened = open_repairer(found.site, options, user, effort, events)
             repairer = await stack.enter_async_context(opened)
         yield Builder(backend, events, repairer)
 

@@ -80,7 +80,8 @@ def build(
     json: Json = False,
 ) -> None:
     """Build the environment of a commit, and run the repository's own tests in it to show that it works."""
-    from swe_scale.cli.environment import Effort, build_environment
+    from swe_scale.cli.environment import build_environment
+    from swe_scale.cli.environment_effort import Effort
     from swe_scale.cli.options import SolveOptions
 
     options = SolveOptions(

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from swe_scale.cli.environment import find
+from swe_scale.cli.environment import Found, find
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.config import load_user_config
 from swe_scale.environment.latest import recall
-from swe_scale.environment.options import FILE
+from swe_scale.environment.options import FILE, Options, table_of
+from swe_scale.environment.proposals import proposals
 from swe_scale.environment.written import pinned
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
+from swe_scale.sandbox import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ def pin_environment(repo: str, base: str | None, options: SolveOptions, goal: Go
         committed = found.site.project.texts.get(FILE, "")
         old = _content(place)
         text = pinned(recipe, old, place)
+        _check(recipe, text, found, place)
         if goal.out is None and old not in (committed, text) and not goal.force:
             raise UsageError(
                 f"{place} has uncommitted changes; commit them, or add --force to replace its [environment]."
@@ -62,11 +65,24 @@ def pin_environment(repo: str, base: str | None, options: SolveOptions, goal: Go
     return interruptible(act, Naming())
 
 
+def _check(recipe: Recipe, text: str, found: Found, place: Path) -> None:
+    """Refuse a text that would lead to another environment than the one that it was made of."""
+    options = Options(basis=found.site.options.basis)
+    again = proposals(options, table_of(options, text, Events()), found.site.project, found.sandbox)[0].recipe
+    parts = [name for name in Recipe.model_fields if getattr(again, name) != getattr(recipe, name)]
+    if parts:
+        raise UsageError(
+            f"{place} is not written: [environment] can't say all of this environment ({', '.join(parts)}); "
+            "it is found again without it."
+        )
+
+
 def _content(place: Path) -> str:
     if place.is_symlink() or (place.exists() and not place.is_file()):
         raise UsageError(f"{place} is no plain file: it is not written to.")
     try:
-        return place.read_text(encoding="utf-8") if place.exists() else ""
+        # Byte by byte: ends of lines stay as they are.
+        return place.read_bytes().decode() if place.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{place} can't be read: {error}") from error
 
@@ -74,7 +90,7 @@ def _content(place: Path) -> str:
 def _write(place: Path, text: str) -> None:
     try:
         part = place.with_name(f".{place.name}.part")
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(text.encode())
         part.replace(place)
     except OSError as error:
         raise StoreError(f"{place} can't be written: {error.strerror}.") from error

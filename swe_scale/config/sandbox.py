@@ -64,6 +64,11 @@ class Network(Config):
     setup_hosts: tuple[str, ...] = ()
     """Further public hosts for set-up: `host` (ports 80 and 443), `host:port`, or `*.domain`."""
 
+    @property
+    def reach(self) -> str:
+        """What set-up may reach, in words that tell it from anything else."""
+        return " ".join((self.mode, *sorted(self.setup_hosts)))
+
     @field_validator("setup_hosts")
     @classmethod
     def _plain_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:

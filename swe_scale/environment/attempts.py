@@ -1,5 +1,6 @@
 """Remembers what came of a way to build an environment, so that no start pays twice for finding out."""
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from swe_scale.cached import read_cached, write_cached
 from swe_scale.config import cache_folder
 from swe_scale.records import Record
 from swe_scale.sandbox import Recipe
+
+_LASTS = 24 * 3600.0
+"""Seconds for which a failure is believed."""
 
 
 class Attempt(Record):
@@ -27,8 +31,15 @@ def _file(identity: str) -> Path:
 
 
 async def read_attempt(identity: str) -> Attempt | None:
-    """Return what is known of a way; None where nothing is, or of another version."""
-    return await read_cached(_file(identity), Attempt)
+    """Return what is known of a way; None where nothing is, or of another version, or a failure long ago."""
+    place = _file(identity)
+    known = await read_cached(place, Attempt)
+    if known is not None and known.recipe is None:
+        with suppress(OSError):
+            # It may have been a registry's bad day.
+            if time.time() - (await anyio.Path(place).stat()).st_mtime > _LASTS:
+                return None
+    return known
 
 
 async def write_attempt(identity: str, attempt: Attempt) -> None:

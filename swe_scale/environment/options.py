@@ -1,5 +1,6 @@
 """The `[environment]` table: the one thing that a repository may say of how it is run."""
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -59,6 +60,21 @@ Language = Annotated[str, AfterValidator(_language)]
 _OWN = {"PATH", "HOME", "VIRTUAL_ENV"}
 
 
+class Dockerfile(Config):
+    """How an image is built of the tree."""
+
+    path: Below
+    context: Below = ""
+    """Folder of the tree whose files it may take. Empty: the root."""
+    target: str = ""
+    """Stage at which it ends. Empty: the last."""
+    arguments: Mapping[str, str] = {}
+
+
+def _dockerfile(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
 class Table(Config):
     """What `[environment]` may hold."""
 
@@ -70,15 +86,16 @@ class Table(Config):
     """Shell line that runs test files; `{tests}` stands for their paths, which otherwise come last."""
     workdir: Annotated[str | None, BeforeValidator(_absolute)] = None
     """Absolute path of the work tree inside the image."""
-    dockerfile: Literal[False] | Below | None = None
-    """Path of the Dockerfile that builds what set-up starts from. None: the repository's devcontainer.json
-    or Dockerfile where there is one. false: neither."""
+    dockerfile: Annotated[Literal[False] | Dockerfile | None, BeforeValidator(_dockerfile)] = None
+    """The Dockerfile that builds what set-up starts from; its path alone will do. None: the repository's
+    devcontainer.json or Dockerfile where there is one. false: neither."""
     subdir: Below = ""
     """Folder of the project in question, where a repository holds several."""
     language: Language | None = None
     """Name of its profile. None: as recognised."""
-    python: str | None = Field(default=None, pattern=r"^3(\.[0-9]{1,3}){1,2}$")
-    """Version of the interpreter, such as `3.9`."""
+    python: str | None = Field(default=None, pattern=r"^3(\.[0-9]{1,3}){0,2}$")
+    """Version of the interpreter, such as `3.9`; `3` is the one that is there. With it, a virtual environment
+    is made of an image, too."""
     needs: tuple[Language, ...] | None = None
     """Profiles whose toolchains must be there. None: as recognised."""
     variables: Annotated[Mapping[str, str], AfterValidator(_variables)] = {}
@@ -130,7 +147,8 @@ def table_of(options: Options, own: str | None, events: Events) -> Table | None:
         return None
     try:
         return _validated(tomllib.loads(own), f"the repository's {FILE}", events)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits is a plain ValueError.
         raise UsageError(f"the repository's {FILE} is not valid TOML: {error}") from error
 
 
@@ -144,6 +162,8 @@ def _validated(content: Mapping[str, Any], origin: str, events: Events) -> Table
         return None
     if not isinstance(table, dict):
         raise UsageError(f"{origin}: environment must be a table, written [environment].")
+    if "\\u0000" in json.dumps(table, default=str):
+        raise UsageError(f"{origin}: a NUL character in [environment] can't be given to any command.")
     try:
         return Table.model_validate(table)
     except ValidationError as error:

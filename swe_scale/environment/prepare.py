@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 from swe_scale.environment.attempts import Attempt, read_attempt, write_attempt
@@ -76,7 +77,9 @@ async def look(repository: Repository, commit: str, options: Options, sandbox: s
     own = (await repository.read(tree, [FILE], 1 << 20)).get(FILE)
     table = table_of(options, own.decode("utf-8", "replace") if own is not None else None, events)
     folder = options.subdir or (table.subdir if table else "")
-    project = await read_project(repository, tree, (FILE, *PLACES, *TOLD_BY, *HOUSE, *DOCKERFILES), folder)
+    named = (escape(table.dockerfile.path),) if table and table.dockerfile else ()
+    told_by = (FILE, *named, *PLACES, *TOLD_BY, *HOUSE, *DOCKERFILES)
+    project = await read_project(repository, tree, told_by, folder)
     ways = proposals(options, table, project, sandbox)
     if options.here:
         ways = (in_place(ways[0], await here_of(repository, commit, sandbox)),)
@@ -129,7 +132,9 @@ async def _prepared(backend: Backend, site: Site, way: Proposal, events: Events)
         environment, fresh = await build(backend, site, known.recipe)
         return Prepared(environment, repaired, identity, fresh)
     if known is not None and way is not site.ways[-1]:
-        raise EnvironmentFailure(f"{known.failure}\n(so it was when it was tried last; --fresh tries again)")
+        raise EnvironmentFailure(
+            f"{known.failure}\n(so it was when it was tried last; `environment build --fresh` tries again)"
+        )
     events.emit("note", f"environment: {way.in_words}")
     try:
         environment, fresh = await build(backend, site, way.recipe)

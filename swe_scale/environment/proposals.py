@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from swe_scale.environment.devcontainer import Devcontainer, read_devcontainer
 from swe_scale.environment.languages import plan_of
-from swe_scale.environment.options import FILE, Options, Table
+from swe_scale.environment.options import FILE, Dockerfile, Options, Table
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
 from swe_scale.environment.python_chosen import python_for
@@ -16,6 +16,8 @@ from swe_scale.sandbox import Build, Need, Recipe
 
 _DOCKERFILES = ("Dockerfile.test", "Dockerfile.dev", "Dockerfile")
 _CONTAINERS = "docker"
+_ANY = "3"
+"""The version that asks for a virtual environment only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def proposals(options: Options, table: Table | None, project: Project, sandbox: 
     plain = found.proposal()
     if options.image is not None or said.image is not None or said.dockerfile is False:
         return (plain,)
-    if isinstance(said.dockerfile, str):
+    if said.dockerfile is not None:
         return (_wanted(found, said.dockerfile, project, sandbox),)
     if said.setup is not None:
         return (plain,)
@@ -96,16 +98,17 @@ def proposals(options: Options, table: Table | None, project: Project, sandbox: 
     return (*usable, replace(plain, notes=notes if not usable else ()))
 
 
-def _wanted(found: "_Sayings", dockerfile: str, project: Project, sandbox: str) -> Proposal:
-    if dockerfile not in project.paths:
-        raise UsageError(
-            f"{found.source} names the Dockerfile {dockerfile!r}, which isn't in the repository."
-        )
+def _wanted(found: "_Sayings", wanted: Dockerfile, project: Project, sandbox: str) -> Proposal:
+    path = wanted.path
+    if path not in project.paths:
+        raise UsageError(f"{found.source} names the Dockerfile {path!r}, which isn't in the repository.")
     if sandbox != _CONTAINERS:
         raise UsageError(f"{found.source} names a Dockerfile: that needs the docker sandbox, not {sandbox}.")
-    if dockerfile not in project.texts:
-        raise UsageError(f"{found.source} names the Dockerfile {dockerfile!r}, which is too large.")
-    return found.proposal(start=_Start(found.source, build=_build_of(dockerfile, project)))
+    if path not in project.texts:
+        raise UsageError(f"{found.source} names the Dockerfile {path!r}, which is too large, or no file.")
+    given = wanted.model_dump(exclude={"path"})
+    build = Build(dockerfile=path, text=project.texts[path], **given)
+    return found.proposal(start=_Start(found.source, build=build))
 
 
 def _of_the_repository(found: "_Sayings", project: Project) -> Iterator[Proposal]:
@@ -172,10 +175,10 @@ class _Sayings:
             "build": start.build if start else None,
             "workdir": said.workdir or (start.workdir if start else None),
             "setup": self._setup(start),
-            "test": said.test or (plan.test if plan else None),
+            "test": said.test or (plan.test if plan and _is_text(plan.test or "") else None),
             "profile": plan.profile if plan else said.language,
             "python": self._python(start, own=own),
-            "python_version": self._version(start) if own else "",
+            "python_version": self._version(start, own=own),
             "needs": self._needs(own=own),
             "variables": {**(start.variables if start else {}), **said.variables},
             "subdir": self.subdir,
@@ -196,24 +199,27 @@ class _Sayings:
         if self.table.setup is not None:
             return self.table.setup
         known = (*self.plan.setup, *self.house) if self.plan is not None and self.table.image is None else ()
+        known = tuple(filter(_is_text, known))
         if start is None or not start.setup:
             return known
         # In a Python project's virtual environment, what is there already costs nothing.
         python = self.plan is not None and self.plan.profile == "python"
-        return (*start.setup, *known) if python else start.setup
+        return tuple(filter(_is_text, (*start.setup, *known) if python else start.setup))
 
     def _python(self, start: _Start | None, *, own: bool) -> bool:
-        if not own:
+        if self.options.image is not None:
             return False
         if self.table.python:
             return True
-        if self.plan is None or not self.plan.python:
+        if not own or self.plan is None or not self.plan.python:
             return False
         return start is None or self.plan.profile == "python"
 
-    def _version(self, start: _Start | None) -> str:
-        if self.table.python or self.plan is None or start is not None:
-            return self.table.python or ""
+    def _version(self, start: _Start | None, *, own: bool) -> str:
+        if self.options.image is not None:
+            return ""
+        if self.table.python or not own or self.plan is None or start is not None:
+            return "" if self.table.python in (None, _ANY) else self.table.python
         return python_for(self.plan.python_versions, self.sandbox, self.options.basis)
 
     def _needs(self, *, own: bool) -> tuple[Need, ...]:
@@ -233,6 +239,11 @@ class _Sayings:
         if start is not None and getattr(start, name, None):
             return start.source
         return f"the {self.plan.profile} profile" if self.plan else "recognised"
+
+
+def _is_text(line: str) -> bool:
+    """Return whether a line out of a repository's files can be given to a shell, and recorded, at all."""
+    return "\0" not in line and not any("\ud800" <= character <= "\udfff" for character in line)
 
 
 def needs_of(names: Sequence[str]) -> tuple[Need, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import tomli_w
 
 from swe_scale.errors import UsageError
-from swe_scale.sandbox import Recipe
+from swe_scale.sandbox import Build, Recipe
 
 _HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]*?)\s*\]\]?\s*(#.*)?")
 _TABLE = "environment"
@@ -19,18 +19,23 @@ def table_for(recipe: Recipe) -> dict[str, Any]:
     """Return the `[environment]` table that leads to a recipe."""
     given: dict[str, Any] = {
         "image": recipe.image,
-        "dockerfile": recipe.build.dockerfile if recipe.build else None,
+        "dockerfile": _dockerfile(recipe.build) if recipe.build else None,
         "subdir": recipe.subdir or None,
         "language": recipe.profile,
-        "python": recipe.python_version or None,
+        "python": recipe.python_version or ("3" if recipe.python and recipe.image else None),
         "workdir": recipe.workdir,
         "setup": list(recipe.setup),
         "test": recipe.test,
-        "needs": [need.name for need in recipe.needs] or None,
+        "needs": [need.name for need in recipe.needs],
         "variables": dict(recipe.variables) or None,
         "services": [one.model_dump(mode="json", exclude_defaults=True) for one in recipe.services] or None,
     }
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _dockerfile(build: Build) -> str | dict[str, Any]:
+    more = build.model_dump(mode="json", include={"context", "target", "arguments"}, exclude_defaults=True)
+    return {"path": build.dockerfile, **more} if more else build.dockerfile
 
 
 def pinned(recipe: Recipe, text: str, place: Path) -> str:
@@ -46,31 +51,39 @@ def pinned(recipe: Recipe, text: str, place: Path) -> str:
     """
     try:
         before = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{place} is not valid TOML ({error}); mend it first.") from error
     table = table_for(recipe)
     if before.get(_TABLE) == table:
         return text
-    written = tomli_w.dumps({_TABLE: table}, multiline_strings=True)
-    head, tail = _around(text)
-    parts = (head.rstrip("\n"), written.rstrip("\n"), tail.strip("\n"))
-    made = "\n\n".join(part for part in parts if part) + "\n"
+    end = "\r\n" if "\r\n" in text else "\n"
+    written = tomli_w.dumps({_TABLE: table}, multiline_strings=True).replace("\n", end)
+    parts = [part.strip("\r\n") for part in (*_around(text),)]
+    parts.insert(1, written.strip("\r\n"))
+    made = (end * 2).join(part for part in parts if part) + end
     _check(made, {**before, _TABLE: table}, place)
     return made
 
 
 def _around(text: str) -> tuple[str, str]:
-    """Return what is before the table and what is after it."""
+    """Return what is before the table and what is after it; remarks before the next table are its own."""
     head: list[str] = []
     tail: list[str] = []
+    remarks: list[str] = []
     inside, seen = False, False
     for line in text.splitlines(keepends=True):
-        if found := _HEADER.fullmatch(line.rstrip("\n")):
+        if found := _HEADER.fullmatch(line.rstrip("\r\n")):
             inside = next(_parts(found["name"]), "") == _TABLE
+            tail += remarks if seen and not inside else []
             seen = seen or inside
+            remarks = []
         if not inside:
             (tail if seen else head).append(line)
-    return "".join(head), "".join(tail)
+        elif line.lstrip().startswith("#") or not line.strip():
+            remarks.append(line)
+        else:
+            remarks = []
+    return "".join(head), "".join(tail + (remarks if inside else []))
 
 
 def _parts(name: str) -> Iterator[str]:

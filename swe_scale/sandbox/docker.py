@@ -81,7 +81,7 @@ class DockerBackend:
         others = await image_ids(self._engine, recipe.services, self._events)
         start = await self._origins.identity(recipe)
         rights = ("root",) if self._engine.config.as_root else ()
-        return " ".join((start, self._network.mode, *rights, *others))
+        return " ".join((start, self._network.reach, *rights, *others))
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""

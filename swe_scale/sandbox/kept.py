@@ -60,7 +60,7 @@ class HostBackend(ABC):
             EnvironmentFailure: the interpreter isn't there, or a service can't be run as it is declared.
         """
         require_sound(recipe.services, self.name)
-        return f"{(await self.interpreter(recipe.python_version)).identity} {self._network.mode}"
+        return f"{(await self.interpreter(recipe.python_version)).identity} {self._network.reach}"
 
     def root(self, digest: str) -> Path:
         """Return the folder of an environment."""

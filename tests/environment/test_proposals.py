@@ -118,7 +118,7 @@ def test_a_dockerfile_that_is_wished_for_has_no_substitute() -> None:
         FILE: '[environment]\ndockerfile = "ci/test.Dockerfile"\n',
     }
     build = only(texts, sandbox="docker").recipe.build
-    assert build is not None and (build.dockerfile, build.context) == ("ci/test.Dockerfile", "ci")
+    assert build is not None and (build.dockerfile, build.context) == ("ci/test.Dockerfile", "")
     with pytest.raises(UsageError, match="needs the docker sandbox, not local"):
         ways(texts)
     with pytest.raises(UsageError, match="isn't in the repository"):

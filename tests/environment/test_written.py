@@ -1,11 +1,14 @@
 """A recipe is written into a TOML file and nothing else of it changes."""
 
+import json
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from swe_scale.environment.options import Options, table_of
+from swe_scale.environment.project import Project
+from swe_scale.environment.proposals import proposals
 from swe_scale.environment.written import pinned
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
@@ -48,6 +51,55 @@ def test_other_tables_stay_as_they_are(before: str, after: str) -> None:
     found = tomllib.loads(text)
     assert found.pop("environment")["test"] == "pytest {tests}"
     assert found == tomllib.loads(before + after)
+
+
+def test_remarks_stay_with_the_table_that_they_are_of() -> None:
+    old = '# first\n[environment]\n# goes\ntest = "x"\n\n# of what follows\n\n[lint]\na = 1\n# last\n'
+    text = pinned(RECIPE, old, PLACE)
+    assert text.startswith("# first\n\n[environment]\n") and "# goes" not in text
+    assert text.endswith("# of what follows\n\n[lint]\na = 1\n# last\n")
+    assert pinned(RECIPE, '[environment]\ntest = "x"\n# the end\n', PLACE).endswith("# the end\n")
+
+
+def test_ends_of_lines_stay_as_they_are() -> None:
+    text = pinned(RECIPE, "[limits]\r\na = 1\r\n\r\n[environment]\r\ntest = 'x'\r\n", PLACE)
+    assert text.count("\n") == text.count("\r\n") > 8
+    table = table_of(Options(), text, Events())
+    assert table is not None and table.setup == RECIPE.setup
+    assert pinned(RECIPE, text, PLACE) == text
+
+
+def test_a_number_of_thousands_of_digits_is_no_toml() -> None:
+    long = "a = " + "9" * 5000
+    with pytest.raises(UsageError, match="not valid TOML"):
+        pinned(RECIPE, long, PLACE)
+    with pytest.raises(UsageError, match="not valid TOML"):
+        table_of(Options(), long, Events())
+
+
+WAYS: dict[str, dict[str, str]] = {
+    "image": {".devcontainer.json": '{"image": "a:1", "postCreateCommand": "make"}'},
+    "build": {
+        ".devcontainer/devcontainer.json": json.dumps(
+            {"build": {"dockerfile": "Dockerfile", "context": "..", "target": "dev", "args": {"A": "b"}}}
+        ),
+        ".devcontainer/Dockerfile": "FROM a:1\n",
+    },
+    "own folder": {".devcontainer.json": '{"build": {"dockerfile": "ci/Dockerfile", "context": "ci"}}',
+                   "ci/Dockerfile": "FROM a:1\n"},
+    "node": {"package.json": '{"scripts": {"test": "jest"}}', "a.test.js": "", "pyproject.toml": ""},
+    "profile": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_every_way_leads_back_to_itself(kind: str) -> None:
+    texts = {"setup.py": "", "tests/test_a.py": "import pytest\n", **WAYS[kind]}
+    known = Project(tuple(sorted(texts)), texts)
+    options = Options(basis="python:3.11")
+    recipe = proposals(options, None, known, "docker")[0].recipe
+    table = table_of(Options(), pinned(recipe, "", PLACE), Events())
+    assert proposals(options, table, known, "docker")[0].recipe == recipe
 
 
 def test_a_file_without_the_table_gets_it() -> None:
