@@ -191,7 +191,7 @@ def test_a_block_that_is_none(lines: tuple[str, ...], fault: str) -> None:
         ("1. Look:\n   ```Bash\n   ls\n   ```", "   ls"),
         ("```bash\ncat <<-E\n```\n\tE\nls # it's\n```\nand\n```\nx\n```", "cat <<-E\n```\n\tE\nls # it's"),
         ("```bash\ncat <<E\n```\nls\n```", "cat <<E\n```\nls"),
-        ("```bash\necho \"it's\n```\n\\\"\n```\n\"\n```\n```", "echo \"it's\n```\n\\\"\n```\n\""),
+        ('```bash\necho "it\'s\n```\n\\"\n```\n"\n```\n```', 'echo "it\'s\n```\n\\"\n```\n"'),
         ("```bash\necho a \\\n```\nb\n```\n```", "echo a \\\n```\nb"),
         ("```bash\necho ${x#it} ${x#'\n```\n'}\n```", "echo ${x#it} ${x#'\n```\n'}"),
         ('```bash\necho $((1 << 2)) <<< "x"\n```\n```\n4\n```', 'echo $((1 << 2)) <<< "x"'),

@@ -33,7 +33,9 @@ class Reader:
             if (line.lstrip("\t") if indented else line) == word:
                 self._waiting.popleft()
             return
-        self._waiting += ((found[2] or found[3] or found[4], bool(found[1])) for found in _HERE.finditer(line))
+        self._waiting += (
+            (found[2] or found[3] or found[4], bool(found[1])) for found in _HERE.finditer(line)
+        )
         self._quotations(line)
 
     def _quotations(self, line: str) -> None:
