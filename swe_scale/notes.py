@@ -10,7 +10,7 @@ from typing import Any
 
 from swe_scale.prompts import fenced, render
 from swe_scale.ranking import Evidence, Outcomes, Ranking, authors_of
-from swe_scale.records import BASE, Beginning, Candidate, Check, Trajectory, Verdict
+from swe_scale.records import BASE, Beginning, Candidate, Check, Outcome, Trajectory, Verdict
 from swe_scale.trajectory.shortened import shortened
 
 _BYTES_PER_TOKEN = 3
@@ -107,15 +107,21 @@ def _attempt(one: Candidate, earlier: Earlier, room: int) -> dict[str, Any]:
         {test for verdict in evidence.verdicts if verdict.candidate == one.id for test in verdict.broken}
     )
     shown = [shortened(" ".join(test.split()), _TEST_BYTES) for test in broken[:_TESTS]]
+    said = [tuple(_said(outcomes.of(name, check.id)) for name in (BASE, one.id)) for check in own]
     return {
         "patch": shortened(one.patch, room // _PATCH_SHARE),
-        "own": [(outcomes.of(BASE, check.id), outcomes.of(one.id, check.id)) for check in own][:1],
+        "own": [pair for pair in said if any(pair)][:1],
         "failed": len(failed),
         "of": sum(outcomes.of(one.id, check.id) not in ("infra", None) for check in others),
         "outputs": [text for text in outputs if text.strip()][:_OUTPUTS],
         "broken": shown,
         "more": len(broken) - len(shown),
     }
+
+
+def _said(outcome: Outcome | None) -> Outcome | None:
+    """Return what a check says; None where it wasn't run, or couldn't be."""
+    return None if outcome == "infra" else outcome
 
 
 def _output(one: Candidate, check: Check, verdicts: Iterable[Verdict], most: int) -> str:

@@ -64,6 +64,21 @@ class Planner:
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
     _made: tuple[str, ...] | None = None
 
+    @property
+    def key(self) -> Key:
+        """Where the plans are kept, under all that they depend on."""
+        setting = self.setting
+        inputs = (
+            *(one.content for one in self._opening),
+            setting.model.name,
+            self.sampling.model_dump_json(),
+        )
+        return Key(f"{setting.issue.id}/plan", digest(*inputs, str(len(self.assigned))))
+
+    @property
+    def _opening(self) -> tuple[Message, ...]:
+        return self.setting.opening(render("plan", most=OBSERVATIONS))
+
     async def plan_for(self, assignment: Assignment) -> str:
         """Return the plan of a trajectory; empty where there is none for it, so that it begins without.
 
@@ -78,23 +93,19 @@ class Planner:
         return self._made[place] if place < len(self._made) else ""
 
     async def _plans(self) -> tuple[str, ...]:
-        setting, count = self.setting, len(self.assigned)
-        path = f"{setting.issue.id}/plan"
-        opening = setting.opening(render("plan", most=OBSERVATIONS))
-        inputs = (*(one.content for one in opening), setting.model.name, self.sampling.model_dump_json())
-        key = Key(path, digest(*inputs, str(count)))
+        setting, key = self.setting, self.key
         found = setting.cells.steps.recorded(key, Plans)
         if found is None:
-            talk = _Talk(setting, Conversation(path, setting.model, setting.ledger, self.sampling))
+            talk = _Talk(setting, Conversation(key.path, setting.model, setting.ledger, self.sampling))
             with anyio.CancelScope(deadline=setting.deadline):
-                await talk.plan(opening, count)
+                await talk.plan(self._opening, len(self.assigned))
             made = Plans(texts=distinct(talk.plans))
 
             async def keep() -> Plans:
                 return made
 
             found = await setting.cells.steps.once(key, Plans, keep) if talk.whole else made
-        self._say(found, path)
+        self._say(found, key.path)
         return found.texts
 
     def _say(self, found: Plans, path: str) -> None:

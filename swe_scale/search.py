@@ -14,7 +14,7 @@ from swe_scale.planning import Planner
 from swe_scale.policy import Move, Policy, Progress
 from swe_scale.prompts import render, templates_digest
 from swe_scale.ranking import Evidence, rank
-from swe_scale.records import Beginning, Decision, Trajectory, digest
+from swe_scale.records import Beginning, Decision, Trajectory, Usage, digest
 from swe_scale.store import Key
 from swe_scale.trajectory import LATE, Assignment, Setting, taken_by
 from swe_scale.trajectory.making import make as make_trajectory
@@ -161,10 +161,25 @@ class Search:
         self._finished.set()
 
     async def _planned(self, planner: Planner, assignment: Assignment, deadline: float) -> Assignment:
-        plan = ""
-        with anyio.CancelScope(deadline=deadline):
-            plan = await planner.plan_for(assignment)
+        """Give a trajectory its plan, if there is one; resumed, one that has begun has the same again."""
+        path, steps = f"{self.setting.issue.id}/trajectory/{assignment.index:02}", self.setting.cells.steps
+        key = Key(f"{path}/beginning", planner.key.digest)
+        begun = steps.recorded(key, Beginning)
+        # One that had no plan and has cost nothing yet may have one by now.
+        if begun is None or not (begun.told or self._paid_for(path)):
+            begun = Beginning()
+            with anyio.CancelScope(deadline=deadline):
+                begun = Beginning(told=await planner.plan_for(assignment))
+            await steps.store.put(key, begun.model_dump(mode="json"))
+        plan = begun.told
         return _told(assignment, plan, render("plan_given", plan=plan)) if plan else assignment
+
+    def _paid_for(self, path: str) -> bool:
+        """Return whether a call of a trajectory has cost something, in whatever process."""
+        entries = self.setting.cells.steps.store.entries(self.setting.issue.id)
+        return any(
+            one.settled and one.usage != Usage() and one.path.startswith(f"{path}/") for one in entries
+        )
 
     async def _made(self, setting: Setting, assignment: Assignment) -> Trajectory:
         """Return a trajectory, recorded or made now; one that lacked budget or endpoint can go on later."""

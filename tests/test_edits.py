@@ -83,6 +83,19 @@ def test_several_matches_are_refused_with_their_places() -> None:
     assert message == "a SEARCH part matches a.py 2 times (lines 1, 3): add lines around it"
 
 
+def test_many_matches_are_not_all_counted() -> None:
+    source = b"x\n" * 200_000
+    message = refusal(edit("\n".join(["x"] * 50_000), "y"), a=source)
+    assert message.startswith("a SEARCH part matches a.py 100 times or more (lines 1, 2, 3, 4, 5, 6, 7, 8)")
+    assert "doesn't match a.py exactly" in refusal(edit("\n".join(["x"] * 50_000 + ["z"]), "y"), a=source)
+
+
+def test_paths_are_named_once_and_in_their_order() -> None:
+    names = [f"{letter}.py" for letter in "hgfedcba"]
+    reply = "".join(f'<delete path="{name}"/>\n' for name in names) + f'<rename from="{names[0]}" to="z.py"/>'
+    assert paths_of(parse(reply)) == (*names, "z.py")
+
+
 def test_the_nearest_lines_are_shown() -> None:
     source = b"import os\n\n\ndef f(a):\n    b = a + 1\n    return b\n"
     message = refusal(edit("def f(a):\n    b = a +1\n    return b", "x"), a=source)

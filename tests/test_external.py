@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -252,6 +253,34 @@ async def test_the_end_of_the_issue_s_time_ends_it(tmp_path: Path) -> None:
             after = await run(late, agent(RIGHT))
     assert (made.outcome, made.error, changed(made)) == ("budget", "the time is over", ["stats.py"])
     assert (after.outcome, after.error, after.patch) == ("budget", "the time is over", "")
+
+
+LINKS = 'os.symlink("/tmp/x", "data"); os.symlink("../../up", "up")'
+REPLACED = 'os.unlink("notes.txt"); os.symlink("/etc/passwd", "notes.txt")'
+
+
+@pytest.mark.parametrize(
+    ("lines", "fields", "outcome", "said"),
+    [
+        ((), {}, "done", ""),
+        (("import sys; sys.exit(3)",), {}, "done", "exit code 3"),
+        (("import time; time.sleep(300)",), {"seconds": 3.0}, "turns", "it was ended after 3 s"),
+        (("[ask() for _ in range(3)]",), {"requests": 2}, "turns", "2 requests"),
+    ],
+)
+async def test_a_stray_link_costs_nothing_else_and_is_named(
+    tmp_path: Path, lines: tuple[str, ...], fields: dict[str, Any], outcome: str, said: str
+) -> None:
+    with answering() as server:
+        async with open_served(tmp_path, server) as desk:
+            made = await run(desk, agent(RIGHT, LINKS, *lines), **fields)
+            whole = await run(desk, agent(RIGHT, REPLACED, *lines), **fields)
+    assert (made.outcome, changed(made)) == (outcome, ["stats.py"])
+    for why in (said, "data -> /tmp/x: a symbolic link must be relative", "leads out of the repository"):
+        assert why in made.error and "\n" not in made.error
+    # What replaces a file of the repository can't be left out: the rest may build on it.
+    assert whole.patch == "" and "can't be taken over as they are: notes.txt -> /etc/passwd" in whole.error
+    assert (said if outcome == "turns" else "") in whole.error
 
 
 async def test_an_endpoint_that_refuses_the_key_stops_the_run(tmp_path: Path) -> None:

@@ -150,6 +150,15 @@ def test_each_dividing_line_may_be_the_one() -> None:
     assert block.divides == (1, 2)
 
 
+def test_of_dividing_lines_there_may_be_many_but_not_any_number() -> None:
+    def block(divides: int) -> tuple[str, ...]:
+        return "<<<<<<< SEARCH", "x", *["======="] * divides, ">>>>>>> REPLACE"
+
+    assert len(blocks(*block(50))[0].divides) == 50
+    with pytest.raises(Malformed, match="a block holds 51 lines `=======`, of which 50 are tried"):
+        blocks(*block(51))
+
+
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
@@ -182,6 +191,9 @@ def test_a_block_that_is_none(lines: tuple[str, ...], fault: str) -> None:
         ("1. Look:\n   ```Bash\n   ls\n   ```", "   ls"),
         ("```bash\ncat <<-E\n```\n\tE\nls # it's\n```\nand\n```\nx\n```", "cat <<-E\n```\n\tE\nls # it's"),
         ("```bash\ncat <<E\n```\nls\n```", "cat <<E\n```\nls"),
+        ('```bash\necho "it\'s\n```\n\\"\n```\n"\n```\n```', 'echo "it\'s\n```\n\\"\n```\n"'),
+        ("```bash\necho a \\\n```\nb\n```\n```", "echo a \\\n```\nb"),
+        ("```bash\necho ${x#it} ${x#'\n```\n'}\n```", "echo ${x#it} ${x#'\n```\n'}"),
         ('```bash\necho $((1 << 2)) <<< "x"\n```\n```\n4\n```', 'echo $((1 << 2)) <<< "x"'),
         ("It is complete.\n<submit/>", None),
         ("  <submit/>  ", None),
@@ -210,6 +222,12 @@ def test_a_command_that_is_none(reply: str, fault: str) -> None:
     with pytest.raises(Malformed) as caught:
         command_of(reply)
     assert str(caught.value) == fault
+
+
+def test_the_end_of_a_command_is_found_in_one_pass() -> None:
+    words = "echo it's" + "\nx" * 20
+    reply = "\n".join(["```bash", words, *["```"] * 200_000])
+    assert command_of(reply) == "\n".join([words, *["```"] * 199_999])
 
 
 @pytest.mark.parametrize("read", [parse, command_of])

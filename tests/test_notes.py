@@ -56,6 +56,26 @@ def test_the_best_comes_first_with_what_it_fails() -> None:
     assert (set(found.shown), found.tree, found.check) == ({"a", "b"}, None, None)
 
 
+@pytest.mark.parametrize(
+    ("base", "here", "told"),
+    [
+        ("fail", "pass", "- Its own check fails on the untouched code and passes on this change.\n"),
+        ("error", "timeout", "- Its own check breaks on the untouched code and breaks on this change.\n"),
+        (None, "pass", "- Its own check passes on this change.\n"),
+        ("infra", "fail", "- Its own check fails on this change.\n"),
+        ("pass", None, "- Its own check passes on the untouched code.\n"),
+        ("fail", "infra", "- Its own check fails on the untouched code.\n"),
+        (None, None, ""),
+        ("infra", "infra", ""),
+    ],
+)
+def test_a_check_that_was_not_run_says_nothing(base: Outcome | None, here: Outcome | None, told: str) -> None:
+    cells = tuple(verdict(name, FIRST, said) for name, said in ((BASE, base), ("a", here)) if said)
+    text = noted(earlier(A, verdicts=cells, checks=(FIRST,)), 4000).told
+    assert told in text and ("Its own check" in text) == bool(told)
+    assert "```\n\n- " in text
+
+
 def test_what_the_repository_s_tests_say_is_told() -> None:
     tests = tuple(f"t.py::test_{number}\nwith a line" for number in range(20))
     broken = verdict("a", FIRST, "pass").model_copy(update={"broken": tests})

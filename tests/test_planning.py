@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,6 +224,49 @@ async def test_without_plans_they_begin_plainly(tmp_path: Path) -> None:
         await made.run()
     assert [one.outcome for one in made.trajectory_list()] == ["done", "done"]
     assert [one.plan for one in made.trajectory_list()] == ["", ""]
+
+
+@pytest.mark.parametrize("planned", [(), (SEEN,)])
+async def test_what_began_without_a_plan_is_never_made_twice(
+    tmp_path: Path, planned: tuple[str, ...]
+) -> None:
+    first = {**solving(1), "trajectory/02/turn/01": CHECK, **said(*planned).replies}
+    async with open_desk(tmp_path, Spoken(first)) as desk:
+        await search(desk, "plan", "plan", "plan").run()
+    rest = {**solving(3), "trajectory/02/turn/02": edit(RIGHT) + DONE}
+    mended = Spoken({**rest, **said(SEEN, written(1, 2, 3)).replies})
+    async with open_desk(tmp_path, mended) as desk:
+        whole = search(desk, "plan", "plan", "plan")
+        await whole.run()
+    assert [one.outcome for one in whole.trajectory_list()] == ["done"] * 3
+    # The third had come to nothing, so it may have a plan now.
+    assert [one.plan for one in whole.trajectory_list()] == ["", "", "Do it in way 3."]
+    asked = {request.step.partition("/")[2] for request in mended.requests}
+    assert asked == mended.replies.keys() - first.keys()
+    async with open_desk(tmp_path, Spoken({})) as desk:
+        again = search(desk, "plan", "plan", "plan")
+        await again.run()
+        assert desk.model.requests == [] and again.trajectory_list() == whole.trajectory_list()
+
+
+class Dying(Spoken):
+    """A model at which the process dies in the second trajectory."""
+
+    async def complete(self, request: Request) -> Completion:
+        if "/trajectory/02/turn/02" in request.step:
+            raise RuntimeError("killed")
+        return await super().complete(request)
+
+
+@pytest.mark.parametrize("model", [Spoken, Dying])
+async def test_when_all_have_begun_nothing_is_planned_any_more(tmp_path: Path, model: type[Spoken]) -> None:
+    async with open_desk(tmp_path, model({**solving(1), "trajectory/02/turn/01": CHECK})) as desk:
+        with pytest.raises(BaseExceptionGroup) if model is Dying else nullcontext():
+            await search(desk, "plan", "plan").run()
+    rest = {"trajectory/02/turn/02": edit(RIGHT) + DONE}
+    async with open_desk(tmp_path, Spoken({**rest, **said(SEEN, written(1, 2)).replies})) as desk:
+        await search(desk, "plan", "plan").run()
+        assert [request.step.partition("/")[2] for request in desk.model.requests] == list(rest)
 
 
 def test_no_plan_costs_nothing() -> None:

@@ -48,6 +48,7 @@ FULL: dict[str, Any] = {
     "patch": PATCH, "own": [("fail", "error")], "of": 1, "failed": 1, "broken": ["t.py::a", "t.py::b"],
     "more": 3, "outputs": ["one", "```\ntwo\n```"],
 }  # fmt: skip
+HALF = {**POOR, "own": [(None, "pass")]}
 COMBINED = [{"number": 1, "observations": "1 and 2"}, {"number": 2, "observations": "3"}]
 
 
@@ -111,13 +112,13 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("notes_attempt", {}),
     *(
         ("notes", {"attempts": attempts, "ends": ends})
-        for attempts in ([], [POOR], [FULL, FULL, POOR])
+        for attempts in ([], [POOR], [HALF, POOR], [FULL, FULL, POOR])
         for ends in ([], ["1 ran out of replies", "2 never kept the format"])
         if attempts or ends
     ),
     *(
         ("notes_best", {"attempt": one, "script": script})
-        for one in (POOR, FULL)
+        for one in (POOR, HALF, FULL)
         for script in ("", "```sh\nexit 0\n```")
     ),
     ("select", {"finalists": FINALISTS, "outputs": [], "turns": 8, "checks": 4}),
@@ -186,6 +187,22 @@ def test_with_tools_an_agent_is_told_of_no_block_and_otherwise_the_same() -> Non
     ]  # fmt: skip
     same = told[1].replace("The commands", "They").partition(", or sooner")[0]
     assert any(part.startswith(same) for part in text)
+
+
+@pytest.mark.parametrize("tools", [False, True])
+@pytest.mark.parametrize("check", ["", CHECKS[0]])
+def test_where_there_are_changes_already_no_check_is_run_on_the_untouched_code(
+    tools: bool, check: str
+) -> None:
+    run = "PYTHONPATH=.:src python3 .swe-scale/check.py"
+    told = {
+        begun: render("agent", **{**AGENT, "tools": tools, "check": check, "begun": begun})
+        for begun in (False, True)
+    }
+    assert "Run it on the untouched code first" in told[False] and run in told[False]
+    assert "on the untouched code first" not in told[True] and run not in told[True]
+    assert "you are told after your first change what the check says there. Don't commit" in told[True]
+    assert "exit 42 for the reason that the issue describes" in told[True]
 
 
 def test_one_reply_is_singular() -> None:

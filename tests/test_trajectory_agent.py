@@ -7,7 +7,9 @@ from pathlib import Path
 
 import anyio
 import pytest
+from git_kit import Kit, git
 from solving_kit import (
+    FILES,
     LIMITS,
     LOCAL,
     RIGHT,
@@ -116,24 +118,46 @@ async def test_git_in_the_sandbox_is_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        ("ln -s /etc/passwd out", "must be relative"),
-        ("ln -s ../../secret out", "leads out of the repository"),
-        (
-            "git init -q sub 2>/dev/null; echo x >sub/f; mkdir -p a/.GIT; echo x >a/.GIT/config",
-            "git's own folder",
-        ),
+        ("ln -sf /etc/passwd stats.py", "must be relative"),
         ("truncate -s 1G f0", "exceed"),
     ],
 )
 async def test_what_can_not_be_taken_over_is_said_and_nothing_is_lost(
     tmp_path: Path, command: str, told: str
 ) -> None:
-    undo = bash("rm -rf out sub a f[0-9]*; echo fine")
-    made = await converse(tmp_path, [CHANGE, bash(command), undo, SUBMIT])
-    change, fault, undone, _ = made.turns
+    kept = bash("cp stats.py stats.txt")
+    undo = bash("rm -f f0 stats.py; mv stats.txt stats.py; echo fine")
+    made = await converse(tmp_path, [CHANGE, kept, bash(command), undo, SUBMIT])
+    change, _, fault, undone, _ = made.turns
     assert told in fault.note and fault.note in undone.asked[0].content
-    assert fault.patch == change.patch == undone.patch == made.patch != ""
+    assert fault.patch != undone.patch == change.patch == made.patch != ""
     assert undone.note == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("ln -s /tmp/x data", "data -> /tmp/x: a symbolic link must be relative and not empty."),
+        ("ln -s ../../secret out", "leads out of the repository"),
+        ("echo x >f; ln -s f .gitmodules; rm f", "git forbids a symbolic link of this name"),
+        ("mkdir -p a/.GIT; touch a/.GIT/config a/.GIT/b a/.GIT/c a/.GIT/d", "can't be changed. 1 more."),
+        ("mkdir -p sub; echo x >sub/f", "sub/f: is in a submodule"),
+        ("ln -s /tmp/x run.log", ""),
+        ("mkdir -p node_modules/.bin; ln -s /usr/bin/node node_modules/.bin/node", "product or junk"),
+    ],
+)
+async def test_a_new_file_that_no_patch_may_hold_is_left_out_alone(
+    tmp_path: Path, command: str, told: str
+) -> None:
+    source = Kit(tmp_path / "source")
+    source.commit(dict(FILES))
+    git(source.folder, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
+    git(source.folder, "commit", "-qm", "a submodule")
+    made = await converse(tmp_path, [CHANGE, bash(command), bash("echo more >more.txt"), SUBMIT])
+    change, fault, after, _ = made.turns
+    assert told in fault.note and bool(told) == bool(fault.note) and fault.note in after.asked[0].content
+    assert fault.patch == change.patch and "+more" in after.patch == made.patch
+    assert after.note == "", "it is said once"
 
 
 async def test_a_link_within_the_work_tree_is_kept(tmp_path: Path) -> None:

@@ -113,6 +113,11 @@ async def test_tags_of_others_mean_nothing_here(tmp_path: Path, name: str) -> No
     assert made.turns[0].note == f"<{name}/> has no meaning here; <done/> ends your work"
 
 
+async def test_of_several_tags_of_others_always_the_same_is_named(tmp_path: Path) -> None:
+    made = await converse(tmp_path, ['<submit/>\n<choose candidate="A"/>'], turns=1)
+    assert made.turns[0].note == "<choose/> has no meaning here; <done/> ends your work"
+
+
 async def test_a_refused_edit_shows_what_stands_there_and_changes_nothing(tmp_path: Path) -> None:
     wrong = edit(RIGHT, "    return sum(values)/len(values)")
     made = await converse(tmp_path, [CHECK, CHECK.replace("resolved", "x") + wrong, NEW, DONE])

@@ -14,6 +14,8 @@ _BOM = "\ufeff"
 _KEPT = File(mode="100644", data=b"")
 _SHOWN = 40
 """Lines of a nearest match that are shown at most."""
+_PLACES = 100
+"""Places of one text that are counted."""
 _WINDOWS = 400
 _COMPARED = 5000
 """How many places, and how many lines, are looked at for a nearest match."""
@@ -37,9 +39,10 @@ class _Text:
 
 
 def paths_of(tags: tuple[Tag, ...]) -> tuple[str, ...]:
-    """Return the paths that edits speak of, in which order doesn't matter."""
+    """Return the paths that edits speak of, each once, in their order."""
     names = ("path", "from", "to")
-    return tuple({tag.attributes[name] for tag in tags for name in names if name in tag.attributes})
+    named = (tag.attributes[name] for tag in tags for name in names if name in tag.attributes)
+    return tuple(dict.fromkeys(named))
 
 
 def apply_edits(tags: tuple[Tag, ...], files: Mapping[str, File]) -> Changes:
@@ -149,31 +152,34 @@ def _replace(path: str, file: File, blocks: tuple[Block, ...]) -> File:
     return File(mode=file.mode, data=body.encode("utf-8", "surrogateescape"))
 
 
-def _places(lines: list[str], search: list[str]) -> list[int]:
-    first, size = search[0], len(search)
-    return [
-        i
-        for i, line in enumerate(lines)
-        if line.removesuffix("\r") == first
-        and [here.removesuffix("\r") for here in lines[i : i + size]] == search
-    ]
+def _places(text: str, search: list[str]) -> list[int]:
+    """Return the lines at which others are found, at most `_PLACES`; each line begins behind a line feed."""
+    wanted = "\n".join(["", *search, ""])
+    places: list[int] = []
+    line = last = 0
+    at = text.find(wanted)
+    while at >= 0 and len(places) < _PLACES:
+        line, last = line + text.count("\n", last, at), at
+        places.append(line)
+        at = text.find(wanted, at + 1)
+    return places
 
 
 def _replace_one(path: str, lines: list[str], block: Block) -> list[str]:
     if block.divides[0] == 0:
         raise Malformed(f"a SEARCH part for {path} is empty: name the lines after which to insert")
+    text = "\n".join(["", *(line.removesuffix("\r") for line in lines), ""])
     # Of several dividing lines the last one whose SEARCH part is there: an earlier one would put in again
     # what already stands behind it.
     for divide in reversed(block.divides):
         search, new = list(block.lines[:divide]), list(block.lines[divide + 1 :])
-        places = _places(lines, search)
+        places = _places(text, search)
         if len(places) == 1:
             return _spliced(lines, places[0], len(search), new)
         if places:
             where = ", ".join(str(place + 1) for place in places[:8])
-            raise Refused(
-                f"a SEARCH part matches {path} {len(places)} times (lines {where}): add lines around it"
-            )
+            times = f"{len(places)} times" if len(places) < _PLACES else f"{_PLACES} times or more"
+            raise Refused(f"a SEARCH part matches {path} {times} (lines {where}): add lines around it")
     raise Refused(_nearest(path, lines, list(block.lines[: block.divides[0]])))
 
 

@@ -1,6 +1,6 @@
 """Says how an agent's command ended, of which only the outside is seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swe_scale.events import printable
 from swe_scale.models.gateway import Gateway, TooMany
@@ -20,7 +20,7 @@ class End:
 
 
 def end_of(ran: Ran, gateway: Gateway, *, changed: bool, own: bool) -> End:
-    """Return how a command ended.
+    """Return how a command ended, and what of its changes was not taken.
 
     Args:
         ran: the command, and what it left.
@@ -28,13 +28,18 @@ def end_of(ran: Ran, gateway: Gateway, *, changed: bool, own: bool) -> End:
         changed: whether it left changes.
         own: whether its time was its own bound, and not what was left of the issue's.
     """
+    end = _end(ran, gateway, changed=changed, own=own)
+    return replace(end, error="; ".join(filter(None, (end.error, ran.note))))
+
+
+def _end(ran: Ran, gateway: Gateway, *, changed: bool, own: bool) -> End:
     code, asked = ran.execution.exit_code, bool(gateway.transcript.exchanges)
     if gateway.over is not None:
         return End("turns" if isinstance(gateway.over, TooMany) else "budget", str(gateway.over))
     if ran.execution.timed_out:
         return End("turns", f"it was ended after {ran.execution.seconds:.0f} s") if own else _OVER
     if ran.note and not changed:
-        return End("failed", ran.note)
+        return End("failed")
     if code in (_NOT_FOUND, _NOT_RUN) and not asked:
         return End("failed", f"its command can't be run{_last(ran)}")
     trouble = f"; its model's endpoint failed: {gateway.fault}" if gateway.fault else ""

@@ -4,19 +4,20 @@ Tags and not Markdown fences, because source code holds fences of its own.
 """
 
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from swe_scale.trajectory.shell import Reader
 
 _OPEN = re.compile(r'<(check|edit|create)((?:\s+\w+="[^"]*")*)\s*>\s*$')
 _SINGLE = re.compile(r'<(delete|rename|done|reset|submit|choose)((?:\s+\w+="[^"]*")*)\s*/>\s*$')
 _ANY = re.compile(r"</?(check|edit|create|delete|rename|done|reset|submit|choose)\b")
 _ATTRIBUTE = re.compile(r'(\w+)="([^"]*)"')
 _SEARCH, _DIVIDE, _REPLACE = "<<<<<<< SEARCH", "=======", ">>>>>>> REPLACE"
+_MOST_DIVIDES = 50
+"""Each of them is looked for in the whole file."""
 _FENCE = "```"
 _COMMANDS = re.compile(r" {0,3}(`{3,})(?:bash|sh|shell)\s*$", re.IGNORECASE)
-_HERE = re.compile(r"(?<!<)<<(?!<)(-?)\s*(?:'([^'\n]+)'|\"([^\"\n]+)\"|\\?([A-Za-z_]\w*))")
-"""The beginning of a here-document, with the line that ends it."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """No file or command can hold one."""
 
@@ -178,6 +179,11 @@ def blocks_of(tag: Tag) -> tuple[Block, ...]:
         divides = tuple(i for i, text in enumerate(body) if text.rstrip() == _DIVIDE)
         if not divides:
             raise Malformed(f"in <edit> of line {tag.number}: `{_DIVIDE}` is missing")
+        if len(divides) > _MOST_DIVIDES:
+            raise Malformed(
+                f"in <edit> of line {tag.number}: a block holds {len(divides)} lines `{_DIVIDE}`, of which "
+                f"{_MOST_DIVIDES} are tried: replace fewer lines at a time"
+            )
         blocks.append(Block(body, divides))
         at = end + 1
     if not blocks:
@@ -195,10 +201,7 @@ def command_of(reply: str) -> str | None:
     lines = reply.replace("\r\n", "\n").split("\n")
     opened = [(i, found[1]) for i, line in enumerate(lines) if (found := _COMMANDS.match(line))]
     start, fence = opened[0] if opened else (len(lines), _FENCE)
-    fences = [i for i, line in enumerate(lines) if line.strip() == fence and i > start]
-    # A command may hold fences of its own: the first one at which it is complete closes the block.
-    complete = (i for i in fences if _is_complete(lines[start + 1 : i]))
-    end = next(complete, fences[-1] if fences else len(lines))
+    end = _closing(lines, start, fence)
     submits = any(line.strip() == "<submit/>" for line in (*lines[:start], *lines[end + 1 :]))
     if submits and not opened:
         return None
@@ -217,20 +220,16 @@ def command_of(reply: str) -> str | None:
     return command
 
 
-def _is_complete(command: Sequence[str]) -> bool:
-    """Return whether no quotation and no here-document of a command is still open."""
-    outside: list[str] = []
-    waiting: list[tuple[str, bool]] = []
-    for line in command:
-        if waiting:
-            word, indented = waiting[0]
-            if (line.lstrip("\t") if indented else line) == word:
-                waiting.pop(0)
-            continue
-        outside.append(line)
-        waiting += [(found[2] or found[3] or found[4], bool(found[1])) for found in _HERE.finditer(line)]
-    try:
-        shlex.split("\n".join(outside), comments=True)
-    except ValueError:
-        return False
-    return not waiting
+def _closing(lines: Sequence[str], start: int, fence: str) -> int:
+    """Return where the fence of a block is that closes it; behind the last line where there is none.
+
+    A command may hold fences of its own: the first one at which it is complete counts, else the last.
+    """
+    command, last = Reader(), len(lines)
+    for i in range(start + 1, len(lines)):
+        if lines[i].strip() == fence:
+            last = i
+            if command.complete:
+                break
+        command.read(lines[i])
+    return last

@@ -43,7 +43,7 @@ class Revise:
         tags = parse(reply)
         names = {tag.name for tag in tags}
         if stray := names & {"submit", "choose"}:
-            raise Malformed(f"<{stray.pop()}/> has no meaning here; <done/> ends your work")
+            raise Malformed(f"<{min(stray)}/> has no meaning here; <done/> ends your work")
         check = self._check_of(tags)
         if check is None and names & set(_EDITS):
             raise Malformed("write a check before you change the code")

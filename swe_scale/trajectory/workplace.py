@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AsyncExitStack
 from fnmatch import fnmatchcase
 from functools import partial
@@ -16,6 +16,7 @@ from swe_scale.records import Changes, Check, Execution, File, Record, digest
 from swe_scale.sandbox import Sandbox
 from swe_scale.trajectory import Setting
 from swe_scale.trajectory.products import named, products
+from swe_scale.trajectory.unfit import astray, misplaced, reasons
 
 FOLDER = ".swe-scale"
 """Folder in the work tree where an agent leaves its check; never part of a patch."""
@@ -90,7 +91,7 @@ class Workplace:
         # Most commands change nothing; then the tree of the snapshot before is this one's, too.
         self._state = ""
         self._taken = (tree, "")
-        self._left_out: set[str] = set()
+        self._left_out: Set[str] = set()
 
     def recorded(self, ran: Ran) -> None:
         """Take over what a command did, now or in an earlier process."""
@@ -189,13 +190,25 @@ class Workplace:
         known = paths | set(await trees.changes(self._start))
         own = {path: file for path, file in changes.items() if path.split("/")[0] != FOLDER}
         new = {path: file for path, file in own.items() if file is not None and path not in known}
-        private = {path for path in new if any(map(partial(fnmatchcase, path), self._own))}
-        ignored = await trees.repository.ignored(trees.base, new) if new else set()
-        made = products({path: file for path, file in new.items() if path not in ignored}, known)
-        fresh, self._left_out = made - self._left_out, made
-        told = f"Left out of your changes as a product or junk: {named(fresh)}." if fresh else ""
-        kept = {path: own[path] for path in own if path not in ignored | made | private}
-        return await trees.write(trees.base, kept), told
+        unfit = misplaced(new, {entry.path for entry in entries if entry.submodule})
+        asked = new.keys() - unfit.keys()
+        silent = await trees.repository.ignored(trees.base, asked) if asked else set()
+        made = products({path: file for path, file in new.items() if path not in silent}, known)
+        silent |= {path for path in new if any(map(partial(fnmatchcase, path), self._own))}
+        unfit |= astray({path: file for path, file in new.items() if path not in unfit})
+        left = {path: why for path, why in unfit.items() if path not in silent | made}
+        kept = {path: own[path] for path in own if path not in silent | made | left.keys()}
+        return await trees.write(trees.base, kept), self._told(made, left)
+
+    def _told(self, made: Set[str], unfit: Mapping[str, str]) -> str:
+        """Say what is left out that wasn't before."""
+        before, self._left_out = self._left_out, made | unfit.keys()
+        said = []
+        if fresh := made - before:
+            said.append(f"Left out of your changes as a product or junk: {named(fresh)}.")
+        if why := reasons({path: unfit[path] for path in unfit.keys() - before}):
+            said.append(f"Left out of your changes, since no patch may hold it: {why}")
+        return " ".join(said)
 
     async def _script(self, sandbox: Sandbox) -> tuple[str | None, str]:
         folder = posixpath.join(sandbox.workdir, FOLDER)
