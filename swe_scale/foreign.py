@@ -1,4 +1,4 @@
-"""Parses what a repository says in TOML or INI within bounds, since it may be written to stall or crash us."""
+"""Parses what a repository says in TOML or INI within bounds, though it be made to stall or crash."""
 
 import configparser
 import re
