@@ -78,21 +78,21 @@ def plan(project: Project) -> Plan | None:
         return None
     return Plan(
         profile="python",
-        setup=setup_lines(project),
+        setup=setup_lines(declared),
         test=_test_line(project),
         python=True,
-        python_versions=python_versions(project),
+        python_versions=python_versions(declared),
         needs=_needs(project, declared),
     )
 
 
-def setup_lines(project: Project) -> tuple[str, ...]:
+def setup_lines(declared: Declared) -> tuple[str, ...]:
     """Return the shell lines that install the project with what its tests need.
 
     Test extras, groups and lists are taken where there are any, otherwise those for development, and
     what tox or nox installs where there are none for tests. A lock's versions are kept where they can be.
     """
-    declared = Declared(project)
+    project = declared.project
     lists, extras, groups = (
         requirement_lists(project.paths), chosen_names(declared.extras), chosen_names(declared.groups)
     )  # fmt: skip
@@ -130,7 +130,7 @@ def _lines(project: Project, declared: Declared, installed: Iterable[str]) -> It
     if early:
         yield f"{PIP} {' '.join(map(shlex.quote, early))}"
     known = _pretended(project, declared)
-    flags = "--no-build-isolation " * bool(early) + "--ignore-requires-python " * refused_by_pip(project)
+    flags = "--no-build-isolation " * bool(early) + "--ignore-requires-python " * refused_by_pip(declared)
     for one in installed:
         own = one.startswith("-e ")
         rest = f"{flags * own}{one}"

@@ -14,6 +14,8 @@ from swe_scale.foreign import parse_ini, parse_toml
 
 _MOST_MEMBERS = 64
 """Patterns for the folders of a workspace that are looked at."""
+_LARGEST = 1 << 17
+"""Characters of a file that is parsed; a larger one declares nothing."""
 _LONGEST = 200
 """Characters of a version constraint; what is longer is none."""
 _NUMBERED = re.compile(r"^\^?~?\d")
@@ -132,25 +134,25 @@ class Declared:
 
 
 def toml(text: str) -> Mapping[str, Any]:
-    """Return what a text holds; nothing if it isn't TOML."""
+    """Return what a text holds; nothing if it isn't TOML, or too much."""
     try:
-        return parse_toml(text)
+        return parse_toml(text) if len(text) <= _LARGEST else {}
     except ValueError:
         return {}
 
 
 def ini(text: str) -> configparser.RawConfigParser:
-    """Return what a text holds; nothing if it isn't of the form."""
+    """Return what a text holds; nothing if it isn't of the form, or too much."""
     try:
-        return parse_ini(text)
+        return parse_ini(text if len(text) <= _LARGEST else "")
     except ValueError:
         return configparser.RawConfigParser()
 
 
 def syntax(script: str) -> ast.Module:
-    """Return the syntax of a script; an empty one if it is no Python."""
+    """Return the syntax of a script; an empty one if it is no Python, or too much."""
     try:
-        return ast.parse(script)
+        return ast.parse(script if len(script) <= _LARGEST else "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], [])
 

@@ -15,7 +15,7 @@ _BESIDE_FOLDERS = ("test/requirements/", "tests/requirements/")
 _PY3 = tuple(f"{folder}py3.txt" for folder in _BESIDE_FOLDERS)
 _REMOTE = re.compile(r"://|^(?:git|hg|svn|bzr)\+|^file:", re.IGNORECASE)
 _ONE_BY_ONE = (
-    "sed -e 's/[[:space:]]#.*//' -e '/^[[:space:]]*[#-]/d' -e '/^[[:space:]]*$/d' LIST | "
+    "sed -e 's/[[:space:]][[:space:]]*#.*//' -e '/^[[:space:]]*[#-]/d' -e '/^[[:space:]]*$/d' LIST | "
     f'while IFS= read -r one; do {PIP} "$one" </dev/null || echo "left out: $one"; done'
 )
 """Installs what can be of a list for tests against servers, whose clients want libraries to be compiled."""

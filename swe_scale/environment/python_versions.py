@@ -22,19 +22,19 @@ _PACKAGED = re.compile(r"^Requires-Python: *(.+)$", re.MULTILINE)
 _FACTORS = re.compile(r"py(?:3)?\{([\d,. 3]+)\}")
 
 
-def python_versions(project: Project) -> tuple[str, ...]:
+def python_versions(declared: Declared) -> tuple[str, ...]:
     """Return the versions, such as `3.9`, that the project allows; first those it names, the newest first.
 
     What it requires decides; what its classifiers, tox and `.python-version` name is only preferred.
     """
-    allowed = _allowed(project).versions
-    named = set(_names(project))
+    allowed = _allowed(declared).versions
+    named = set(_names(declared.project))
     return tuple(sorted(allowed, key=lambda version: version not in named))
 
 
-def refused_by_pip(project: Project) -> bool:
+def refused_by_pip(declared: Declared) -> bool:
     """Return whether pip refuses all but the first patch of every version that the project allows."""
-    return _allowed(project).first_only
+    return _allowed(declared).first_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class _Allowed:
     first_only: bool
 
 
-def _allowed(project: Project) -> _Allowed:
-    rules = [rule[:_LONGEST] for rule in _rules(Declared(project))]
+def _allowed(declared: Declared) -> _Allowed:
+    rules = [rule[:_LONGEST] for rule in _rules(declared)]
     loosely = [version for version in _KNOWN if all(_meets(version, rule) for rule in rules)]
     whole = [version for version in loosely if not any(_first_only(version, rule) for rule in rules)]
     return _Allowed(whole or loosely, bool(loosely and not whole))
