@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "assets", "flags", "readable"),
+    ("errors", "records", "assets", "flags", "readable", "foreign"),
     ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background"),
     ("store",),
     ("ledger", "clock", "statistics"),

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 from swe_scale.config import Config, explain, read_toml
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
+from swe_scale.foreign import parse_toml
 from swe_scale.profiles import profiles
 from swe_scale.records import Service
 
@@ -146,10 +146,10 @@ def table_of(options: Options, own: str | None, events: Events) -> Table | None:
     if own is None:
         return None
     try:
-        return _validated(tomllib.loads(own), f"the repository's {FILE}", events)
-    except (ValueError, RecursionError) as error:
-        # A number of thousands of digits is a plain ValueError.
+        content = parse_toml(own)
+    except ValueError as error:
         raise UsageError(f"the repository's {FILE} is not valid TOML: {error}") from error
+    return _validated(content, f"the repository's {FILE}", events)
 
 
 def _validated(content: Mapping[str, Any], origin: str, events: Events) -> Table | None:

@@ -3,27 +3,36 @@
 import ast
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project, is_requirements
 from swe_scale.environment.python_declared import Declared
+from swe_scale.environment.python_requirements import (
+    PIP,
+    chosen_names,
+    for_tests,
+    from_the_index,
+    is_of_tests,
+    one_by_one,
+    package,
+    quoted,
+    requirement_lists,
+)
 from swe_scale.environment.python_sessions import Session, session_of
 from swe_scale.environment.python_testing import packages_of_tests
-from swe_scale.environment.python_versions import python_versions
+from swe_scale.environment.python_versions import python_versions, refused_by_pip
 from swe_scale.profiles import find_tests, profiles
 
 TOLD_BY = (
     "pyproject.toml", "setup.py", "setup.cfg", "tox.ini", "noxfile.py", "pytest.ini", ".pytest.ini",
     "pytest.toml", ".pytest.toml", ".python-version", "PKG-INFO", "Pipfile", "*requirements*.txt",
-    "requirements/*.txt", "conftest.py", "*/conftest.py", "uv.lock", "poetry.lock", "pdm.lock",
+    "requirements/*.txt", "conftest.py", "*/conftest.py", "runtests.py", "tests/runtests.py",
+    "uv.lock", "poetry.lock", "pdm.lock",
 )  # fmt: skip
 """Patterns of the paths, relative to the project, of the files that are read beside its tests."""
 
-_TEST_NAMES = ("test", "tests", "testing")
-_DEV_NAMES = ("dev", "develop", "development")
-_PIP = "python -m pip install"
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock")
 _PINS = (
     r"""awk -F'"' '/^\[\[package\]\]/{n=""} /^name = /{n=$2} """
@@ -40,22 +49,23 @@ _STARTS = (
 _PYTEST_FILES = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml")
 _PYTEST_WORD = re.compile(r"\bpytest\b")
 _PYTEST_SECTION = re.compile(r"^\[(tool:pytest|pytest|tool\.pytest\b.*)\]", re.MULTILINE)
-_PYTEST_IMPORT = re.compile(r"^\s*(import|from)\s+pytest\b", re.MULTILINE)
+_PYTEST_IMPORT = re.compile(r"^[ \t]*+(?:import|from)[ \t]++pytest\b", re.MULTILINE)
 _PLAIN_TEST = re.compile(r"^(async )?def test\w*\(", re.MULTILINE)
 _TAGGED = re.compile(
     r"setuptools.scm|hatch-vcs|versioningit|\bpbr\b|setuptools-git-versioning|pdm-backend|dunamai|incremental"
 )
 _PRETENDED = {"pbr": "PBR_VERSION", "pdm": "PDM_BUILD_SCM_VERSION", "": "SETUPTOOLS_SCM_PRETEND_VERSION"}
 """Variables that tell a version where there is no tag, by a word of the tool that reads them."""
-_VERSION = re.compile(r"^Version: *(\d[\w.+!-]*)\s*$", re.MULTILINE)
+_VERSION = re.compile(r"^Version: *(\d[\w.+!-]*+)[ \t\r]*+$", re.MULTILINE)
 _BUILDS: Mapping[str, str] = {
     "Cython": "Cython", "numpy": "numpy", "pybind11": "pybind11", "cffi": "cffi", "pkgconfig": "pkgconfig",
     "setuptools_scm": "setuptools_scm", "pbr": "pbr", "skbuild": "scikit-build", "packaging": "packaging",
     "setuptools_rust": "setuptools-rust", "toml": "toml", "tomli": "tomli", "pkg_resources": "setuptools<81",
 }  # fmt: skip
 """Packages that a setup.py imports before it can say that it needs them, by module."""
-_BESIDE = re.compile(r"tests?/(\w+[-_])?requirements([-_]\w+)?\.txt")
-"""Lists that are kept beside the tests."""
+_DJANGO = re.compile(r"^[ \t]*+(?:import|from)[ \t]++django\b", re.MULTILINE)
+_LABELS = r"$(printf '%s\n' {tests} | sed -e 's|^FOLDER||' -e 's|\.py$||' -e 's|/|.|g')"
+"""The tests as Django's runner takes them: dotted names, relative to its folder."""
 _COMPILED = (".c", ".cc", ".cpp", ".cxx", ".pyx", ".f90")
 _OLD_BUILD = "'setuptools<58' wheel"
 """For what setuptools no longer does, such as `use_2to3`."""
@@ -68,69 +78,79 @@ def plan(project: Project) -> Plan | None:
         return None
     return Plan(
         profile="python",
-        setup=setup_lines(project),
+        setup=setup_lines(declared),
         test=_test_line(project),
         python=True,
-        python_versions=python_versions(project),
+        python_versions=python_versions(declared),
         needs=_needs(project, declared),
     )
 
 
-def setup_lines(project: Project) -> tuple[str, ...]:
+def setup_lines(declared: Declared) -> tuple[str, ...]:
     """Return the shell lines that install the project with what its tests need.
 
     Test extras, groups and lists are taken where there are any, otherwise those for development, and
     what tox or nox installs where there are none for tests. A lock's versions are kept where they can be.
     """
-    declared = Declared(project)
+    project = declared.project
     lists, extras, groups = (
-        _requirement_lists(project.paths), _chosen(declared.extras), _chosen(declared.groups)
+        requirement_lists(project.paths), chosen_names(declared.extras), chosen_names(declared.groups)
     )  # fmt: skip
-    tested = set(_TEST_NAMES) & {*extras, *groups} or any(_of_tests(path) for path in lists)
+    tested = for_tests((*extras, *groups)) or any(is_of_tests(path) for path in lists)
     session = Session() if tested else session_of(project)
-    extras += [name for name in session.extras if name in declared.extras and name not in extras]
-    groups += [name for name in session.groups if name in declared.groups and name not in groups]
-    lists += tuple(path for path in session.lists if path in project.paths and path not in lists)
-    installed = [f"-r {shlex.quote(path)}" for path in lists]
+    extras = _with(extras, session.extras, declared.extras)
+    groups = _with(groups, session.groups, declared.groups)
+    installed = [f"-r {shlex.quote(path)}" for path in _with(lists, session.lists, frozenset(project.paths))]
     if _installable(project, declared):
         installed.append(_own(declared, extras))
     else:
-        loose = [*declared.required, *(one for name in extras for one in declared.optional(name))]
-        installed += _quoted(loose)
-        installed += [" ".join(f"-e {shlex.quote('./' + folder)}" for folder in declared.members)] * bool(
-            declared.members
+        installed += quoted(
+            (*declared.required, *(one for name in extras for one in declared.optional(name)))
         )
-    named = [one for name in groups for one in declared.groups[name]] + session.requirements
-    installed += _quoted(named)
+        installed += [_editable(declared.members)] * bool(declared.members)
+    named = from_the_index([*declared.grouped(groups), *session.requirements])
+    installed += quoted(named)
     runner = ["pytest"] * uses_pytest(project)
-    there = {_package(one) for one in named}
-    installed += _quoted(one for one in (*runner, *packages_of_tests(project)) if _package(one) not in there)
+    there = {package(one) for one in named}
+    installed += quoted(one for one in (*runner, *packages_of_tests(project)) if package(one) not in there)
     return (*_lines(project, declared, installed), *([_STARTS] if runner else []))
+
+
+def _with(names: Iterable[str], more: Iterable[str], known: Container[str]) -> list[str]:
+    return list(dict.fromkeys([*names, *(name for name in more if name in known)]))
 
 
 def _lines(project: Project, declared: Declared, installed: Iterable[str]) -> Iterator[str]:
     lock = next((path for path in _LOCKS if path in project.paths), None)
-    pip = _PIP
+    pip = PIP
     if lock:
         yield _PINS.replace("LOCK", lock)
-        pip = f'{_PIP} -c "${{TMPDIR:-/tmp}}/pins.txt"'
+        pip = f'{PIP} -c "${{TMPDIR:-/tmp}}/pins.txt"'
     early = _early(declared)
     if early:
-        yield f"{_PIP} setuptools wheel {' '.join(map(shlex.quote, early))}"
-    version = _VERSION.search(project.texts.get("PKG-INFO", ""))
-    told = f"{' '.join(declared.build_requires)} {project.texts.get('setup.py', '')}"
-    known = ""
-    if version and _TAGGED.search(told):
-        known = f"{next(name for tool, name in _PRETENDED.items() if tool in told)}={version[1]} "
+        yield f"{PIP} {' '.join(map(shlex.quote, early))}"
+    known = _pretended(project, declared)
+    flags = "--no-build-isolation " * bool(early) + "--ignore-requires-python " * refused_by_pip(declared)
     for one in installed:
         own = one.startswith("-e ")
-        line = f"{known * own}{pip} {'--no-build-isolation ' * bool(own and early)}{one}"
+        rest = f"{flags * own}{one}"
+        line = f"{known * own}{pip} {rest}"
         if lock:
             # The lock may be of another Python, or of packages that are no longer there.
-            line += f" || {known * own}{_PIP} {one}"
+            line += f" || {known * own}{PIP} {rest}"
         elif own and "setup.py" in project.paths and not declared.build_requires and not early:
-            line += f" || {{ {_PIP} {_OLD_BUILD} && {known}{_PIP} --no-build-isolation {one}; }}"
+            line += f" || {{ {PIP} {_OLD_BUILD} && {known}{PIP} --no-build-isolation {rest}; }}"
+        if otherwise := one_by_one(one):
+            line += f" || {{ {otherwise}; }}"
         yield line
+
+
+def _pretended(project: Project, declared: Declared) -> str:
+    version = _VERSION.search(project.texts.get("PKG-INFO", ""))
+    told = f"{' '.join(declared.build_requires)} {project.texts.get('setup.py', '')}"
+    if version is None or not _TAGGED.search(told):
+        return ""
+    return f"{next(name for tool, name in _PRETENDED.items() if tool in told)}={version[1]} "
 
 
 def uses_pytest(project: Project) -> bool:
@@ -155,7 +175,12 @@ def _test_line(project: Project) -> str | None:
     tests = [path for path in project.paths if profile.is_test_file(path)]
     own = next((path for path in ("tests/runtests.py", "runtests.py") if path in project.paths), None)
     if own and not uses_pytest(project):
-        return f"python {own}"
+        labels = _DJANGO.search(project.texts.get(own, ""))
+        return (
+            f"python {own} {_LABELS.replace('FOLDER', own.removesuffix('runtests.py'))}"
+            if labels
+            else f"python {own}"
+        )
     if not tests:
         return None
     return profile.runners["pytest" if uses_pytest(project) else "unittest"].command
@@ -167,7 +192,7 @@ def _is_python(project: Project, declared: Declared) -> bool:
         marks & set(project.paths)
         or {"project", "build-system"} & set(declared.pyproject)
         or declared.tool("poetry")
-        or _requirement_lists(project.paths)
+        or requirement_lists(project.paths)
         or any(path.endswith(".py") for path in project.paths)
     )
 
@@ -183,7 +208,11 @@ def _needs(project: Project, declared: Declared) -> tuple[str, ...]:
 
 def _own(declared: Declared, extras: list[str]) -> str:
     own = f"-e {shlex.quote('.[' + ','.join(extras) + ']') if extras else '.'}"
-    return " ".join((own, *(f"-e {shlex.quote('./' + folder)}" for folder in declared.members)))
+    return f"{own} {_editable(declared.members)}".rstrip()
+
+
+def _editable(folders: Iterable[str]) -> str:
+    return " ".join(f"-e {shlex.quote('./' + folder)}" for folder in folders)
 
 
 def _installable(project: Project, declared: Declared) -> bool:
@@ -198,6 +227,9 @@ def _installable(project: Project, declared: Declared) -> bool:
 
 
 def _early(declared: Declared) -> list[str]:
+    if declared.meson:
+        # An editable build runs again at each import, by what it was first built with.
+        return [*from_the_index(declared.build_requires), "ninja"]
     if declared.build_requires:
         return []
     imported: set[str] = set()
@@ -207,33 +239,5 @@ def _early(declared: Declared) -> list[str]:
                 imported |= {name.name.partition(".")[0] for name in inner.names}
             elif isinstance(inner, ast.ImportFrom) and not inner.level:
                 imported.add((inner.module or "").partition(".")[0])
-    return [package for module, package in _BUILDS.items() if module in imported]
-
-
-def _requirement_lists(paths: Iterable[str]) -> tuple[str, ...]:
-    lists = {path: _words(path) for path in paths if is_requirements(path) or _BESIDE.fullmatch(path)}
-    chosen = _chosen({word: path for path, words in lists.items() for word in words})
-    extra = [path for path, words in lists.items() if set(chosen) & set(words)]
-    return tuple(dict.fromkeys([*(path for path in lists if path == "requirements.txt"), *extra]))
-
-
-def _words(path: str) -> list[str]:
-    return [word.rstrip("0123456789") for word in re.split(r"[-_./]", path.removesuffix(".txt"))]
-
-
-def _of_tests(path: str) -> bool:
-    return bool(set(_TEST_NAMES) & set(_words(path)))
-
-
-def _chosen(names: Iterable[str]) -> list[str]:
-    there = set(names)
-    return [name for name in _TEST_NAMES if name in there] or [name for name in _DEV_NAMES if name in there]
-
-
-def _package(requirement: str) -> str:
-    return re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0].lower().replace("_", "-")
-
-
-def _quoted(requirements: Iterable[str]) -> list[str]:
-    quoted = [shlex.quote(requirement) for requirement in dict.fromkeys(requirements)]
-    return [" ".join(quoted)] if quoted else []
+    found = [name for module, name in _BUILDS.items() if module in imported]
+    return ["setuptools", "wheel", *found] if found else []

@@ -3,14 +3,21 @@
 import ast
 import configparser
 import re
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
 from swe_scale.environment.project import Project
+from swe_scale.foreign import parse_ini, parse_toml
 
+_MOST_MEMBERS = 64
+"""Patterns for the folders of a workspace that are looked at."""
+_LARGEST = 1 << 17
+"""Characters of a file that is parsed; a larger one declares nothing."""
+_LONGEST = 200
+"""Characters of a version constraint; what is longer is none."""
 _NUMBERED = re.compile(r"^\^?~?\d")
 _HATCH_NAMES: Mapping[str, str] = {"hatch-test": "test", "default": "dev"}
 
@@ -27,7 +34,7 @@ class Declared:
         return toml(self.project.texts.get("pyproject.toml", ""))
 
     @cached_property
-    def ini(self) -> configparser.ConfigParser:
+    def ini(self) -> configparser.RawConfigParser:
         """The content of setup.cfg."""
         return ini(self.project.texts.get("setup.cfg", ""))
 
@@ -45,6 +52,11 @@ class Declared:
         """What building takes, by pyproject.toml."""
         return strings(table(self.pyproject, "build-system").get("requires"))
 
+    @property
+    def meson(self) -> bool:
+        """Whether meson-python builds it."""
+        return table(self.pyproject, "build-system").get("build-backend") == "mesonpy"
+
     @cached_property
     def extras(self) -> frozenset[str]:
         """Names of the optional parts."""
@@ -57,10 +69,8 @@ class Declared:
         return frozenset(names | set(_keys(self.script, "extras_require")))
 
     @cached_property
-    def groups(self) -> Mapping[str, list[str]]:
-        """Requirements of every group, as pip takes them: PEP 735's and those of the tools before it."""
-        declared = table(self.pyproject, "dependency-groups")
-        found = {name: _group(declared, name) for name in declared}
+    def groups(self) -> Mapping[str, Any]:
+        """Entries of every group, as they are written: PEP 735's and those of the tools before it."""
         uv = strings(self.tool("uv").get("dev-dependencies"))
         poetry = self.tool("poetry")
         older = {
@@ -81,7 +91,25 @@ class Declared:
             older["dev"] = [*older.get("dev", ()), *legacy]
         if pipfile := _poetry(table(toml(self.project.texts.get("Pipfile", "")), "dev-packages")):
             older["dev"] = [*older.get("dev", ()), *pipfile]
-        return {**{name: entries for name, entries in older.items() if entries}, **found}
+        declared = table(self.pyproject, "dependency-groups")
+        return {**{name: entries for name, entries in older.items() if entries}, **declared}
+
+    def grouped(self, names: Iterable[str]) -> list[str]:
+        """Return what groups require together, with the groups that they include, each taken once."""
+        seen: set[str] = set()
+        found: list[str] = []
+        left: list[Any] = [{"include-group": name} for name in names][::-1]
+        while left:
+            entry = left.pop()
+            if isinstance(entry, str):
+                found.append(entry)
+                continue
+            name = entry.get("include-group") if isinstance(entry, dict) else None
+            if isinstance(name, str) and name not in seen:
+                seen.add(name)
+                entries = self.groups.get(name)
+                left += reversed(entries) if isinstance(entries, list) else ()
+        return found
 
     @property
     def required(self) -> list[str]:
@@ -99,34 +127,32 @@ class Declared:
     @property
     def members(self) -> tuple[str, ...]:
         """Folders of a workspace's other projects."""
-        patterns = strings(table(self.tool("uv"), "workspace").get("members"))
-        rules = [re.compile(re.escape(p.strip("/")).replace(r"\*", "[^/]*")) for p in patterns]
+        patterns = strings(table(self.tool("uv"), "workspace").get("members"))[:_MOST_MEMBERS]
+        rules = [pattern.strip("/").split("/") for pattern in patterns]
         folders = [path.rpartition("/")[0] for path in self.project.paths if path.endswith("/pyproject.toml")]
-        return tuple(folder for folder in folders if any(rule.fullmatch(folder) for rule in rules))
+        return tuple(folder for folder in folders if any(_lies(folder.split("/"), rule) for rule in rules))
 
 
 def toml(text: str) -> Mapping[str, Any]:
-    """Return what a text holds; nothing if it isn't TOML."""
+    """Return what a text holds; nothing if it isn't TOML, or too much."""
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return parse_toml(text) if len(text) <= _LARGEST else {}
+    except ValueError:
         return {}
 
 
-def ini(text: str) -> configparser.ConfigParser:
-    """Return what a text holds; nothing if it isn't of the form."""
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
+def ini(text: str) -> configparser.RawConfigParser:
+    """Return what a text holds; nothing if it isn't of the form, or too much."""
     try:
-        parser.read_string(text)
-    except configparser.Error:
-        return configparser.ConfigParser(interpolation=None)
-    return parser
+        return parse_ini(text if len(text) <= _LARGEST else "")
+    except ValueError:
+        return configparser.RawConfigParser()
 
 
 def syntax(script: str) -> ast.Module:
-    """Return the syntax of a script; an empty one if it is no Python."""
+    """Return the syntax of a script; an empty one if it is no Python, or too much."""
     try:
-        return ast.parse(script)
+        return ast.parse(script if len(script) <= _LARGEST else "")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module([], [])
 
@@ -154,16 +180,8 @@ def _keys(tree: ast.Module, argument: str) -> Iterator[str]:
                     yield key.value
 
 
-def _group(groups: Mapping[str, Any], name: str, within: Sequence[str] = ()) -> list[str]:
-    # PEP 735: a group may include others; a cycle is the project's fault and ends here.
-    entries = groups.get(name)
-    found: list[str] = []
-    for entry in entries if isinstance(entries, list) and name not in within else ():
-        if isinstance(entry, str):
-            found.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            found += _group(groups, entry["include-group"], (*within, name))
-    return found
+def _lies(parts: list[str], rule: list[str]) -> bool:
+    return len(parts) == len(rule) and all(map(fnmatchcase, parts, rule))
 
 
 def _hatch(env: Mapping[str, Any]) -> list[str]:
@@ -177,7 +195,7 @@ def _poetry(entries: Mapping[str, Any]) -> list[str]:
 def _requirement(name: str, entry: Any) -> Iterable[str]:
     # Poetry's and Pipenv's form of a requirement; what lies in another repository or folder is left out.
     if isinstance(entry, list):
-        return [one for part in entry for one in _requirement(name, part)]
+        return [one for part in entry if not isinstance(part, list) for one in _requirement(name, part)]
     if isinstance(entry, str):
         return [name + specifier(entry)]
     if not isinstance(entry, dict) or not isinstance(entry.get("version", "*"), str) or entry.get("optional"):
@@ -200,7 +218,7 @@ def _marker(part: str) -> str:
 
 def specifier(constraint: str) -> str:
     """Return a version constraint of Poetry's, such as `^1.2`, in the words of PEP 440; empty allows all."""
-    if "|" in constraint:
+    if "|" in constraint or len(constraint) > _LONGEST:
         return ""
     parts = [part for part in re.split(r"\s*,\s*|\s+(?=[<>=!~^])", constraint.strip()) if part]
     return ",".join(filter(None, (_specifier(part.replace(" ", "")) for part in parts)))

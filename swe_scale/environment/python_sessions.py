@@ -14,7 +14,6 @@ _SECTIONS = ("testenv:tests", "testenv:test", "testenv:unit", "testenv")
 _FACTORS = re.compile(r"^(?P<factors>[\w.,{}!-]+):\s+(?P<rest>.*)$")
 _REFERENCE = re.compile(r"\{\[(?P<section>[^]]+)\](?P<option>\w+)\}")
 _FOLDER = re.compile(r"\{(?:toxinidir|tox_root|env:PWD)\}/?|\$\{PWD\}/")
-_DEEPEST = 4
 _LIST = re.compile(r"^-(?:r|-requirement)[ =]*(.+)$")
 
 
@@ -64,7 +63,7 @@ def session_of(project: Project) -> Session:
     return found
 
 
-def _tox(parser: configparser.ConfigParser) -> Session:
+def _tox(parser: configparser.RawConfigParser) -> Session:
     found = Session()
     for section in _SECTIONS:
         if not parser.has_section(section):
@@ -81,19 +80,26 @@ def _tox(parser: configparser.ConfigParser) -> Session:
     return found
 
 
-def _lines(parser: configparser.ConfigParser, section: str, option: str, depth: int = 0) -> Iterator[str]:
-    for raw in parser.get(section, option, fallback="").splitlines():
-        line = re.split(r"(?:^|\s)#", raw.strip())[0].strip()
-        conditional = _FACTORS.match(line)
-        if conditional:
-            if not _current(conditional["factors"]):
-                continue
-            line = conditional["rest"]
+def _lines(parser: configparser.RawConfigParser, section: str, option: str) -> Iterator[str]:
+    # A reference that comes again brings nothing new, so each is followed once.
+    seen: set[tuple[str, ...]] = set()
+    left = [f"{{[{section}]{option}}}"]
+    while left:
+        line = _said(left.pop())
         reference = _REFERENCE.fullmatch(line)
-        if reference and depth < _DEEPEST:
-            yield from _lines(parser, reference["section"], reference["option"], depth + 1)
-        elif line:
-            yield line
+        if reference is None:
+            yield from filter(None, (line,))
+        elif reference.groups() not in seen:
+            seen.add(reference.groups())
+            left += parser.get(*reference.groups(), fallback="").splitlines()[::-1]
+
+
+def _said(raw: str) -> str:
+    line = re.split(r"(?:^|\s)#", raw.strip(), maxsplit=1)[0].strip()
+    conditional = _FACTORS.match(line)
+    if conditional is None:
+        return line
+    return conditional["rest"] if _current(conditional["factors"]) else ""
 
 
 def _current(factors: str) -> bool:

@@ -1,7 +1,6 @@
 """Writes a recipe as `[environment]` into a TOML file, of which all else stays as it is."""
 
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,10 @@ from typing import Any
 import tomli_w
 
 from swe_scale.errors import UsageError
+from swe_scale.foreign import parse_toml
 from swe_scale.sandbox import Build, Recipe
 
-_HEADER = re.compile(r"\s*\[\[?\s*(?P<name>[^\]]*?)\s*\]\]?\s*(#.*)?")
+_HEADER = re.compile(r"\s*+\[\[?(?P<name>[^\]]*+)\]\]?\s*+(#.*)?")
 _TABLE = "environment"
 
 
@@ -50,8 +50,8 @@ def pinned(recipe: Recipe, text: str, place: Path) -> str:
         UsageError: the file isn't TOML, or holds the table in a way that can't be replaced.
     """
     try:
-        before = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
+        before = parse_toml(text)
+    except ValueError as error:
         raise UsageError(f"{place} is not valid TOML ({error}); mend it first.") from error
     table = table_for(recipe)
     if before.get(_TABLE) == table:
@@ -93,8 +93,8 @@ def _parts(name: str) -> Iterator[str]:
 
 def _check(made: str, wanted: dict[str, Any], place: Path) -> None:
     try:
-        same = tomllib.loads(made) == wanted
-    except tomllib.TOMLDecodeError:
+        same = parse_toml(made) == wanted
+    except ValueError:
         same = False
     if not same:
         raise UsageError(

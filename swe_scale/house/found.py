@@ -1,11 +1,10 @@
 """Finds a project's own formatters, by what its base tree says of them."""
 
-import configparser
 import json
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from swe_scale.foreign import parse_ini, parse_toml
 from swe_scale.house.formatters import Formatter, known, of_hook, setup_lines
 from swe_scale.house.hook_list import read_hooks
 
@@ -78,8 +77,8 @@ def _configured(there: frozenset[str], texts: Mapping[str, str]) -> Iterator[For
 
 def _toml(text: str) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return parse_toml(text)
+    except ValueError:
         return {}
 
 
@@ -97,9 +96,8 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _sections(text: str) -> tuple[str, ...]:
-    ini = configparser.RawConfigParser(strict=False)
     try:
-        ini.read_string(text)
-    except configparser.Error:
+        sections = parse_ini(text).sections()
+    except ValueError:
         return ()
-    return tuple(name.removeprefix("tool:") for name in ini.sections())
+    return tuple(name.removeprefix("tool:") for name in sections)

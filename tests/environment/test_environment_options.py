@@ -97,3 +97,15 @@ def test_the_users_file_comes_in_place_of_the_repositorys(tmp_path: Path) -> Non
 def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"none\.toml can't be read"):
         read(None, tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("text", [f"a = {'9' * 5_000}\n", f"a{'.a' * 100_000} = 1\n"])
+def test_a_file_that_is_made_to_stall_or_crash_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="not valid TOML"):
+        read(text)
+
+
+def test_a_number_too_long_in_the_users_own_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(f"a = {'9' * 5_000}\n")
+    with pytest.raises(UsageError, match="not valid TOML"):
+        read(None, tmp_path / "own.toml")

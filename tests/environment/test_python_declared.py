@@ -9,7 +9,7 @@ import pytest
 from swe_scale.environment.project import Project
 from swe_scale.environment.python import plan, setup_lines
 from swe_scale.environment.python_chosen import python_for
-from swe_scale.environment.python_declared import specifier
+from swe_scale.environment.python_declared import Declared, specifier
 from swe_scale.environment.python_sessions import session_of
 from swe_scale.environment.python_testing import packages_of_tests
 from swe_scale.environment.python_versions import python_versions
@@ -23,7 +23,7 @@ PIP = "python -m pip install "
 
 
 def installed(texts: dict[str, str], *others: str) -> list[str]:
-    lines = setup_lines(project(texts, *others))
+    lines = setup_lines(Declared(project(texts, *others)))
     first = [line.partition(" || ")[0] for line in lines]
     return [line.removeprefix(PIP) for line in first if line.startswith(PIP)]
 
@@ -178,7 +178,13 @@ PYTHON = '[project]\nname = "x"\nrequires-python = "{}"\n'
     [
         (">=3.8", ""),
         ("<3.11", "3.10"),
-        (">=3.6,<=3.9", "3.9"),
+        (">=3.6,<=3.9", "3.8"),
+        (">=3.8,<=3.11", "3.10"),
+        (">=3.9,<=3.9", "3.9"),
+        ("==3.9", "3.9"),
+        ("==3", ""),
+        ("<=3.10.4", "3.10"),
+        (f">={'9' * 5_000}", ""),
         ("~=3.8.1", "3.8"),
         ("==3.7.*", "3.7"),
         (">=3.12", "3.14"),
@@ -210,7 +216,7 @@ def test_another_python_is_wanted_only_where_the_usual_one_is_not_allowed(requir
 )
 def test_of_the_allowed_versions_the_one_that_the_project_names_comes_first(texts: dict[str, str]) -> None:
     found = plan(project(texts))
-    assert found and found.python_versions[0] == "3.8" == python_versions(project(texts))[0]
+    assert found and found.python_versions[0] == "3.8" == python_versions(Declared(project(texts)))[0]
 
 
 @pytest.mark.parametrize(
@@ -254,8 +260,12 @@ def test_a_version_that_no_tag_tells_comes_from_the_package_itself() -> None:
         "pyproject.toml": "[build-system]\nrequires = ['setuptools-scm']\n",
         "PKG-INFO": "Version: 1.2\n",
     }
-    assert setup_lines(project(texts)) == ("SETUPTOOLS_SCM_PRETEND_VERSION=1.2 python -m pip install -e .",)
-    assert "PRETEND" not in " ".join(setup_lines(project({**texts, "PKG-INFO": "Version: $(reboot)\n"})))
+    assert setup_lines(Declared(project(texts))) == (
+        "SETUPTOOLS_SCM_PRETEND_VERSION=1.2 python -m pip install -e .",
+    )
+    assert "PRETEND" not in " ".join(
+        setup_lines(Declared(project({**texts, "PKG-INFO": "Version: $(reboot)\n"})))
+    )
 
 
 @pytest.mark.parametrize(
@@ -270,6 +280,22 @@ def test_a_version_that_no_tag_tells_comes_from_the_package_itself() -> None:
 def test_which_line_runs_the_tests(texts: dict[str, str], test: str | None) -> None:
     found = plan(project(texts))
     assert found and found.test == test
+
+
+@pytest.mark.parametrize(
+    ("runner", "tests", "labels"),
+    [
+        ("tests/runtests.py", "tests/auth_tests/test_forms.py 'tests/a b.py' ", "auth_tests.test_forms a b"),
+        ("runtests.py", "app/tests.py", "app.tests"),
+        ("tests/runtests.py", "", ""),
+    ],
+)
+def test_djangos_runner_is_given_labels(runner: str, tests: str, labels: str) -> None:
+    found = plan(project({"setup.py": "", runner: "import os\nfrom django.conf import settings\n"}))
+    assert found and found.test
+    line = f'python() {{ echo "$*"; }}\n{found.test.replace("{tests}", tests)}'
+    ran = subprocess.run(["sh", "-c", line], check=True, capture_output=True, text=True)
+    assert ran.stdout.strip() == f"{runner} {labels}".strip()
 
 
 def test_what_is_no_python_project_has_no_plan() -> None:
@@ -302,7 +328,7 @@ source = { editable = "." }
 )
 def test_the_versions_of_a_lock_are_kept_where_it_names_one(tmp_path: Path, awk: str) -> None:
     (tmp_path / "uv.lock").write_text(LOCK)
-    pins, own = setup_lines(project({"pyproject.toml": "[build-system]\n"}, "uv.lock"))
+    pins, own = setup_lines(Declared(project({"pyproject.toml": "[build-system]\n"}, "uv.lock")))
     line = pins.replace("awk", f"{awk} awk" if awk.endswith("busybox") else awk, 1)
     subprocess.run(["sh", "-ec", line], cwd=tmp_path, env={"TMPDIR": str(tmp_path)}, check=True)
     assert (tmp_path / "pins.txt").read_text() == "a==1.2\n"

@@ -1,9 +1,13 @@
 """What is installed for a Python project, and which runner its tests get."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from swe_scale.environment.project import Project
 from swe_scale.environment.python import setup_lines, uses_pytest
+from swe_scale.environment.python_declared import Declared
 
 
 def project(texts: dict[str, str], *others: str) -> Project:
@@ -12,6 +16,14 @@ def project(texts: dict[str, str], *others: str) -> Project:
 
 BUILD = '[build-system]\nrequires = ["hatchling"]\n'
 GROUPS = BUILD + "[dependency-groups]\n"
+MESON = """
+[build-system]
+build-backend = "mesonpy"
+requires = ["meson-python>=0.15", "Cython", "x @ https://h/x"]
+[project.optional-dependencies]
+test = ["a"]
+"""
+MESON_FIRST = "'meson-python>=0.15' Cython ninja"
 NAMED = '[project]\nname = "x"\n'
 
 
@@ -69,24 +81,60 @@ NAMED = '[project]\nname = "x"\n'
             ["-r requirements/dev.txt"],
         ),
         ({"pyproject.toml": "[broken"}, []),
+        (
+            {
+                "pyproject.toml": GROUPS
+                + 'test = ["a @ git+https://h/a", "ssh://h/b", "HG+git@h/c", "file:d", "", "-U", "e>1"]\n'
+            },
+            ["-e .", "'e>1'"],
+        ),
+        (
+            {"pyproject.toml": NAMED + 'dependencies = ["a@ file:///a", "b;c==\'@\'"]\n'},
+            ["'b;c=='\"'\"'@'\"'\"''"],
+        ),
+        ({"setup.py": "", "tox.ini": "[testenv]\ndeps =\n  git+https://h/a\n  b\n"}, ["-e .", "b"]),
+        ({"pyproject.toml": MESON}, [MESON_FIRST, "--no-build-isolation -e '.[test]'"]),
+        (
+            {"pyproject.toml": BUILD + NAMED + "requires-python = '>=3.9,<=3.9'\n"},
+            ["--ignore-requires-python -e ."],
+        ),
+        ({"pyproject.toml": BUILD + NAMED + "requires-python = '>=3.8,<=3.9'\n"}, ["-e ."]),
         ({"setup.py": "def (", "setup.cfg": "no section\n"}, ["-e ."]),
         ({"pyproject.toml": 'project = 3\ndependency-groups = "x"\ntool = []\n'}, []),
     ],
 )
 def test_what_is_installed(texts: dict[str, str], lines: list[str]) -> None:
-    first = tuple(line.partition(" || ")[0] for line in setup_lines(project(texts)))
+    first = tuple(line.partition(" || ")[0] for line in setup_lines(Declared(project(texts))))
     assert first == tuple(f"python -m pip install {line}" for line in lines)
 
 
+def test_of_the_lists_in_a_folder_of_tests_the_one_of_python_3_is_installed_as_far_as_it_can_be(
+    tmp_path: Path,
+) -> None:
+    others = ("tests/requirements/postgres.txt", "tests/requirements/oracle.txt")
+    all_of_them = "\n".join(setup_lines(Declared(project({"setup.py": ""}, *others))))
+    assert all(f"-r {path}" in all_of_them for path in others)
+    line, own = setup_lines(Declared(project({"setup.py": ""}, "tests/requirements/py3.txt", *others)))
+    assert own.startswith("python -m pip install -e .")
+    (tmp_path / "tests/requirements").mkdir(parents=True)
+    listed = "# why\n-r x.txt\n\na >= 1  # why\nbroken; sys_platform != 'win32'\nc#d"
+    (tmp_path / "tests/requirements/py3.txt").write_text(f"{listed}\n")
+    said = 'python() { case "$*" in *-r*|*broken*) return 1;; esac; echo "<$4>"; }'
+    ran = subprocess.run(
+        ["sh", "-ec", f"{said}\n{line}"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert ran.stdout == "<a >= 1>\nleft out: broken; sys_platform != 'win32'\n<c#d>\n"
+
+
 def test_pytest_comes_last_where_the_tests_want_it() -> None:
-    wanted = setup_lines(project({"pyproject.toml": BUILD, "tests/test_a.py": "import pytest"}))
+    wanted = setup_lines(Declared(project({"pyproject.toml": BUILD, "tests/test_a.py": "import pytest"})))
     assert wanted[:2] == ("python -m pip install -e .", "python -m pip install pytest")
 
 
 def test_a_pytest_that_does_not_start_on_this_python_is_replaced() -> None:
     pinned = project({"pyproject.toml": BUILD + "[dependency-groups]\ntest = ['pytest<5']\n"})
-    assert setup_lines(pinned)[-1].startswith("python -m pytest --version >/dev/null 2>&1 || ")
-    assert "--upgrade" not in "".join(setup_lines(project({"pyproject.toml": BUILD})))
+    assert setup_lines(Declared(pinned))[-1].startswith("python -m pytest --version >/dev/null 2>&1 || ")
+    assert "--upgrade" not in "".join(setup_lines(Declared(project({"pyproject.toml": BUILD}))))
 
 
 @pytest.mark.parametrize(

@@ -112,3 +112,10 @@ def test_a_file_without_the_table_gets_it() -> None:
 def test_what_cannot_be_replaced_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"swe-scale\.toml"):
         pinned(RECIPE, text, PLACE)
+
+
+def test_a_text_that_is_made_to_stall_or_crash_is_refused_or_kept() -> None:
+    with pytest.raises(UsageError, match="not valid TOML"):
+        pinned(RECIPE, f"a = {'9' * 5_000}\n", PLACE)
+    stalling = f'a = """\n[{" " * 200_000}x"""\n'
+    assert pinned(RECIPE, stalling, PLACE).startswith(stalling)
