@@ -12,7 +12,7 @@ from swe_scale.sandbox.in_place.secrets import is_secret
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     # Below /tmp nothing is shown, as the sandbox has its own; tests keep their folders there.
-    monkeypatch.setattr("swe_scale.sandbox.in_place.toolchains._NEVER", ())
+    monkeypatch.setattr("swe_scale.sandbox.in_place.private._NEVER", ())
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     return home
