@@ -163,8 +163,8 @@ async def test_what_was_made_ready_is_used_and_never_written_to(
 @pytest.mark.parametrize("config", ISOLATING, indirect=True)
 async def test_no_secret_is_seen(config: SandboxConfig, home: Path, checkout: Path) -> None:
     environment = await prepared(config, checkout)
-    everywhere = f"grep -rs planted-7c1f {home} {checkout} /tmp /var /home; test -S {home}/.cargo/service && echo socket"
-    search = f"env; ls -A {home} {home}/.cargo; cat {checkout}/.env; {everywhere}"
+    everywhere = f"grep -rs planted-7c1f {home} {checkout} /tmp /var /home; test -S $S && echo socket"
+    search = f"S={home}/.cargo/service; env; ls -A {home} {home}/.cargo; cat {checkout}/.env; {everywhere}"
     async with opened(config, environment) as template, template.fork() as sandbox:
         ran = await sandbox.run(("sh", "-c", f"( {search} ) 2>&1; greet"), limits=LIMITS)
     assert " planted-7c1f" not in ran.output, ran.output
