@@ -27,16 +27,17 @@ def covered(folders: Iterable[str]) -> frozenset[Path]:
 
 
 def _secrets(folder: str) -> Iterator[str]:
-    waiting = [(Path(folder), False)]
+    waiting = [(folder, False)]
     while waiting:
         place, unpacked = waiting.pop()
+        within = place.rpartition("/")[2]
         # What we can't read, nobody inside can.
         with suppress(OSError), os.scandir(place) as entries:
             for entry in entries:
-                if _hidden(entry, place.name, unpacked=unpacked):
+                if _hidden(entry, within, unpacked=unpacked):
                     yield entry.path
                 elif entry.is_dir(follow_symlinks=False):
-                    waiting.append((Path(entry.path), unpacked or is_unpacked(entry.name)))
+                    waiting.append((entry.path, unpacked or is_unpacked(entry.name)))
 
 
 def _hidden(entry: "os.DirEntry[str]", within: str, *, unpacked: bool) -> bool:

@@ -43,7 +43,7 @@ _NO_SECRETS = {"go.env"}
 _SAMPLES = (".example", ".sample", ".template", ".dist")
 _COPIES = (".bak", ".backup", ".old", ".orig", ".save", "~")
 _PACKAGES = {"site-packages", "dist-packages", "node_modules"}
-_UNPACKED = re.compile(r"include|share|registry|gems|python3\.\d+")
+_UNPACKED = re.compile(r"include|share|registry|gems|python\d\.\d+")
 _NAMING = re.compile(
     r"key|token|secret|credential|passw|passfile|askpass|auth_sock|kubeconfig|netrc|histfile|userconfig|"
     r"globalconfig|config_file|git_config|event_path|github_(env|output|path|state|step_summary)",
@@ -81,8 +81,9 @@ def is_secret(name: str, *, folder: bool, within: str = "", unpacked: bool = Fal
 
 
 def _original(name: str) -> str:
-    ending = next((ending for ending in _COPIES if name.endswith(ending)), "")
-    return name.removesuffix(ending)
+    if not name.endswith(_COPIES):
+        return name
+    return name.removesuffix(next(ending for ending in _COPIES if name.endswith(ending)))
 
 
 def is_key(name: str) -> bool:
