@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -70,13 +71,15 @@ def furnished_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ".cargo/bin/greet": '#!/bin/sh\necho greetings; cat "$(dirname $0)/../lib/words"\n',
         ".cargo/lib/words": "words\n",
         ".cargo/credentials.toml": "cargo planted-7c1f",
-        ".cargo/bin/.npmrc": "npm planted-7c1f",
+        ".cargo/share/doc/.netrc": "unpacked planted-7c1f",
         "notes.txt": "private planted-7c1f",
     }.items():
         file = home / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     (home / ".cargo/bin/greet").chmod(0o755)
+    (home / ".cargo/.pypirc").symlink_to("/nonexistent/pypirc")
+    os.mknod(home / ".cargo/service", stat.S_IFSOCK | 0o666)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PATH", f"{home}/.cargo/bin:{home}/.config/gh:{home}:{os.environ['PATH']}")
     for name in ("GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "DATABASE_URL", "MY_VARIABLE"):
@@ -101,6 +104,7 @@ def checkout(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / ".env").write_text("env planted-7c1f")
     (folder / "build").mkdir()
     (folder / "build" / "product.o").write_text("built")
+    (folder / "build" / "deploy").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n planted-7c1f")
     os.utime(folder / "build" / "product.o", (1_700_000_000, 1_700_000_000))
     os.utime(folder / "setup.py", (1_600_000_000, 1_600_000_000))
     if shutil.which("npm"):
@@ -159,13 +163,13 @@ async def test_what_was_made_ready_is_used_and_never_written_to(
 @pytest.mark.parametrize("config", ISOLATING, indirect=True)
 async def test_no_secret_is_seen(config: SandboxConfig, home: Path, checkout: Path) -> None:
     environment = await prepared(config, checkout)
-    everywhere = f"grep -rs planted-7c1f {home} {checkout} /tmp /var /home"
-    search = f"env; ls -A {home} {home}/.cargo; cat {checkout}/.env; {everywhere}"
+    everywhere = f"grep -rs planted-7c1f {home} {checkout} /tmp /var /home; test -S $S && echo socket"
+    search = f"S={home}/.cargo/service; env; ls -A {home} {home}/.cargo; cat {checkout}/.env; {everywhere}"
     async with opened(config, environment) as template, template.fork() as sandbox:
         ran = await sandbox.run(("sh", "-c", f"( {search} ) 2>&1; greet"), limits=LIMITS)
     assert " planted-7c1f" not in ran.output, ran.output
     assert ran.output.endswith("greetings\nwords\n"), ran.output
-    assert ".ssh" not in ran.output and "notes.txt" not in ran.output
+    assert not any(name in ran.output for name in (".ssh", "notes.txt", "socket")), ran.output
 
 
 @pytest.mark.parametrize("config", KINDS[:1], indirect=True)

@@ -1,18 +1,18 @@
 """What of a host is shown for `--here`: programs and what they need, never a home, never a secret."""
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from swe_scale.sandbox import Here
-from swe_scale.sandbox.in_place import Toolchains, find_toolchains, shown
-from swe_scale.sandbox.in_place.secrets import is_secret
+from swe_scale.sandbox.in_place import Toolchains, find_toolchains
 
 
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     # Below /tmp nothing is shown, as the sandbox has its own; tests keep their folders there.
-    monkeypatch.setattr("swe_scale.sandbox.in_place.toolchains._NEVER", ())
+    monkeypatch.setattr("swe_scale.sandbox.in_place.private._NEVER", ())
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     return home
@@ -108,26 +108,67 @@ def test_another_package_in_an_environment_elsewhere_is_another_state(home: Path
     assert found(tmp_path / "checkout", venv / "bin", VIRTUAL_ENV=str(venv)).state != before
 
 
-def test_of_what_is_shown_the_secrets_of_now_are_covered(tmp_path: Path) -> None:
-    folder, root = tmp_path / ".cargo", tmp_path / "root"
-    program(folder / "bin/cargo")
-    here = Here(checkout="/checkout", shown=(str(folder), "/nonexistent"))
-    assert shown(root, here) == {str(folder): folder}
-    (folder / "credentials.toml").touch()
-    (folder / ".aws").mkdir()
-    covered = shown(root, here)
-    assert covered.keys() == {str(folder), str(folder / "credentials.toml"), str(folder / ".aws")}
-    assert all(path.is_relative_to(root) for name, path in covered.items() if name != str(folder))
+@pytest.mark.parametrize("way", ["link", "passwd", "sudo"])
+def test_a_home_is_known_by_all_its_names(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    other, linked = tmp_path / "other", tmp_path / "linked"
+    program(home / "bin/foo-1")
+    (home / "bin/foo").symlink_to("foo-1")
+    linked.symlink_to(home)
+    monkeypatch.setenv("HOME", str(linked if way == "link" else other))
+    owner = {"passwd": os.getuid(), "sudo": 4711}.get(way)
+    monkeypatch.setattr(
+        "pwd.getpwuid", lambda user: SimpleNamespace(pw_dir=str(home if user == owner else other))
+    )
+    given = {"SUDO_UID": "4711"} if way == "sudo" else {}
+    search = (linked if way == "link" else home) / "bin"
+    assert set(found(tmp_path / "checkout", search, **given).shown) == {str(search), str(home / "bin")}
+    assert found(tmp_path / "checkout", search.parent, **given).shown == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "folder", "secret"),
-    [
-        (".env", False, True), (".env.local", False, True), (".env.example", False, False),
-        ("id_ed25519", False, True), ("id_ed25519.pub", False, True), ("credentials", False, True),
-        ("credentials", True, False), (".ssh", True, True), ("terraform.tfstate", False, True),
-        ("secrets.py", False, False), ("cacert.pem", False, False), ("environment.yml", False, False),
-    ],
-)  # fmt: skip
-def test_secrets_are_told_by_their_names(name: str, folder: bool, secret: bool) -> None:
-    assert is_secret(name, folder=folder) == secret
+def test_a_path_that_goes_up_to_a_home_does_not_show_it(home: Path, tmp_path: Path) -> None:
+    program(home / "bin/mine")
+    given = {"GOPATH": f"{home}/bin/..", "PYTHONPATH": f"{home}/bin/../"}
+    assert found(tmp_path / "checkout", Path(f"{home}/bin/.."), **given).shown == ()
+
+
+@pytest.mark.parametrize("name", ["RUNNER_TEMP", "XDG_DATA_HOME", "CI_PROJECT_DIR", "TMPDIR"])
+def test_the_folders_of_a_job_are_not_shown(home: Path, tmp_path: Path, name: str) -> None:
+    folder = program(tmp_path / "work/temporary/bin/tool").parent
+    given = {name: str(folder.parent)}
+    assert found(tmp_path / "checkout", folder, folder.parent, **given).shown == (str(folder),)
+
+
+def test_a_folder_is_judged_by_where_its_links_lead(home: Path, tmp_path: Path) -> None:
+    (home / "tools").symlink_to(program(home / ".ssh/bin/key").parent)
+    assert found(tmp_path / "checkout", home / "tools").shown == ()
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_links_of_a_checkout_show_nothing_outside_it(home: Path, tmp_path: Path, *, active: bool) -> None:
+    checkout, linked = tmp_path / "checkout", tmp_path / "linked"
+    private = program(home / "private/bin/tool").parent.parent
+    (private / "pyvenv.cfg").touch()
+    checkout.mkdir()
+    linked.symlink_to(checkout)
+    (checkout / ".venv").symlink_to(private)
+    (checkout / "tool").symlink_to(private / "bin/tool")
+    (home / "bin").mkdir()
+    (home / "bin/tool").symlink_to(checkout / "tool")
+    given = {"VIRTUAL_ENV": str(linked / ".venv")} if active else {}
+    chains = found(checkout, linked / ".venv/bin", home / "bin", **given, GOPATH=str(checkout / ".venv"))
+    assert chains.shown == (str(home / "bin"),)
+    assert "VIRTUAL_ENV" not in chains.variables
+
+
+def test_links_in_circles_and_closed_folders_are_passed_over(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = program(home / "bin/own").parent
+    (own / "round").symlink_to("round")
+    (home / "round").symlink_to("round")
+    search = (own, home / "round", home / "round/bin")
+    assert found(tmp_path / "checkout", *search).shown == (str(own),)
+    monkeypatch.setattr("os.access", lambda place, _: place != own)
+    assert found(tmp_path / "checkout", own).shown == ()

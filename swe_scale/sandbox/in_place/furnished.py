@@ -1,7 +1,5 @@
 """Prepares a root from a checkout that somebody has made ready, and remembers what of the host it needs."""
 
-import os
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -10,8 +8,8 @@ import anyio
 from swe_scale.errors import SandboxError
 from swe_scale.records import Record
 from swe_scale.sandbox import Here
+from swe_scale.sandbox.in_place.covered import covered
 from swe_scale.sandbox.in_place.products import Products
-from swe_scale.sandbox.in_place.secrets import is_secret, is_unpacked
 
 _RECORD = "in-place.json"
 _FILE, _FOLDER = "nothing", "hollow"
@@ -77,7 +75,7 @@ def shown(root: Path, here: Here) -> dict[str, Path]:
         here: what is to be shown.
     """
     found = {folder: Path(folder) for folder in here.shown if Path(folder).is_dir()}
-    found |= {str(path): root / (_FOLDER if path.is_dir() else _FILE) for path in _secrets(here)}
+    found |= {str(path): root / (_FOLDER if path.is_dir() else _FILE) for path in covered(here.shown)}
     return dict(sorted(found.items()))
 
 
@@ -86,12 +84,3 @@ def _hold(folder: Path, place: str, checkout: str) -> None:
     folder.mkdir(exist_ok=True)
     if (path := PurePosixPath(checkout)).is_relative_to(place):
         (folder / path.relative_to(place)).mkdir(parents=True, exist_ok=True)
-
-
-def _secrets(here: Here) -> Iterator[Path]:
-    for folder in here.shown:
-        for place, folders, files in os.walk(folder):
-            closed = {name for name in folders if is_secret(name, folder=True)}
-            for name in (*closed, *(name for name in files if is_secret(name, folder=False))):
-                yield Path(place, name)
-            folders[:] = [name for name in folders if name not in closed and not is_unpacked(name)]

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale.errors import SandboxError
-from swe_scale.sandbox.in_place.secrets import is_secret
+from swe_scale.sandbox.in_place.contents import beginning, holds_secret, is_private
+from swe_scale.sandbox.in_place.secrets import is_key, is_package, is_secret, pointed_to
 from swe_scale.sandbox.tree import ignored
 
 _OURS = ".swe-scale"
 _RUN = "run.sqlite"
 """In the folder of each run of ours, whose records tell of patches."""
+_RULES = b"2"
+"""Changes when copies made before would hold secrets that are left out now."""
 _CLONE = 0x40049409
 """FICLONE: share a file's blocks, where the file system can."""
 
@@ -49,6 +52,7 @@ class Products:
             SandboxError: a folder can't be read.
         """
         folders = [""]
+        named = self._named()
         while folders:
             below = folders.pop()
             try:
@@ -57,12 +61,20 @@ class Products:
                 for entry in entries:
                     if entry.name in (".git", _OURS) or self._other(entry):
                         continue
-                    known = Entry(f"{below}{entry.name}", entry.stat(follow_symlinks=False), _secret(entry))
+                    path = f"{below}{entry.name}"
+                    secret = path in named or _secret(entry, below)
+                    known = Entry(path, entry.stat(follow_symlinks=False), secret)
                     yield known
                     if known.folder and not known.secret:
                         folders.append(f"{known.path}/")
             except OSError as error:
                 raise SandboxError(f"{error.filename} can't be read: {error.strerror}") from error
+
+    def _named(self) -> frozenset[str]:
+        """Return which files are secret because a variable of this process names them as such."""
+        root = Path(os.path.realpath(self.root))
+        places = (place for place in pointed_to(os.environ) if place.is_relative_to(root))
+        return frozenset(str(place.relative_to(root)) for place in places)
 
     def _other(self, entry: "os.DirEntry[str]") -> bool:
         """Return whether it shows other commits, or patches: another work tree of a repository, or a run."""
@@ -83,7 +95,7 @@ class Products:
         Raises:
             SandboxError: a folder can't be read.
         """
-        total = hashlib.sha256()
+        total = hashlib.sha256(_RULES)
         for entry in self.entries():
             name = entry.path.rpartition("/")[2]
             if entry.folder or entry.secret or entry.path in tracked:
@@ -107,7 +119,7 @@ class Products:
         left = []
         for entry in self.entries():
             target = tree / entry.path
-            if entry.secret and not target.exists():
+            if not target.exists() and (entry.secret or self._holds(entry)):
                 left.append(entry.path)
                 continue
             try:
@@ -116,9 +128,27 @@ class Products:
                 raise SandboxError(f"{entry.path} of {self.root} can't be copied: {error}") from error
         return tuple(left)
 
+    def _holds(self, entry: Entry) -> bool:
+        """Return whether a file's content is secret, whatever its name."""
+        if not stat.S_ISREG(entry.status.st_mode):
+            return False
+        place = str(self.root / entry.path)
+        unpacked = _packed(entry.path)
+        if holds_secret(place, entry.path.rpartition("/")[2], unpacked=unpacked):
+            return True
+        return not unpacked and is_private(beginning(place))
 
-def _secret(entry: "os.DirEntry[str]") -> bool:
-    return is_secret(entry.name, folder=entry.is_dir(follow_symlinks=False))
+
+def _packed(path: str) -> bool:
+    return any(is_package(part) for part in path.split("/"))
+
+
+def _secret(entry: "os.DirEntry[str]", below: str) -> bool:
+    folder, package = entry.is_dir(follow_symlinks=False), _packed(below)
+    if not folder and not package and is_key(entry.name):
+        return True
+    within = below.rstrip("/").rpartition("/")[2]
+    return is_secret(entry.name, folder=folder, within=within, unpacked=package)
 
 
 def _copied(source: Path, target: Path, status: os.stat_result) -> None:
