@@ -51,6 +51,12 @@ def test_every_runner_has_a_place_for_tests_a_reader_and_a_way_to_its_report() -
             ), name
 
 
+@pytest.mark.parametrize("word", ["mvn ", "node ", "make ", "ctest"])
+def test_no_runner_is_sought_in_a_line_of_any_length(word: str) -> None:
+    assert runner_of(f"{word * 250_000} --test test") is None
+    assert runner_of(f"{'a ' * 1000}; node --test") is not None
+
+
 def test_test_files_are_found_by_name() -> None:
     paths = ["pkg/a.py", "tests/test_a.py", "pkg/b_test.py", "app/tests.py", "tests/data.txt", "test_z.txt"]
     assert find_tests(paths) == ("app/tests.py", "pkg/b_test.py", "tests/test_a.py")

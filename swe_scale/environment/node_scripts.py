@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 
 from swe_scale.environment.node_package import Package
@@ -18,6 +19,8 @@ _CALL = re.compile(r"(?:npm|pnpm|yarn|bun)\s+(?:-[-\w]+\s+)*(?:run(?:-script)?\s
 _SEVERAL = re.compile(r"(?:run-s|run-p|npm-run-all)\s+(.*)")
 _SAFE_ENVIRONMENT = re.compile(r"[A-Za-z_]\w*=.*", re.DOTALL)
 _DEEP = 3
+_MOST = 100
+"""Commands that are looked at: scripts that call one another in numbers come to billions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +32,23 @@ class Step:
     words: tuple[str, ...]
 
 
-def steps(package: Package, script: str, deep: int = _DEEP) -> Iterator[Step]:
-    """Yield the commands of a script in their order, those of the scripts that it calls in its place."""
+def steps(package: Package, script: str) -> Iterator[Step]:
+    """Yield the first commands of a script in their order, a called script's in place of the call."""
+    return filter(None, islice(_steps(package, script, _DEEP), _MOST))
+
+
+def _steps(package: Package, script: str, deep: int) -> Iterator[Step | None]:
+    """Yield its commands; None for what is none, so that the work for each that is yielded is small."""
     for text in re.split(r"&&|\|\||[;&|]", script[:2000]):
-        called = _called(text.strip(), package)
-        if called and deep:
-            for name in called:
-                yield from steps(package, package.scripts.get(f"pre{name}", ""), deep - 1)
-                if _BUILD_SCRIPT.fullmatch(name):
-                    yield Step((), "npm", ("run", name))
-                else:
-                    yield from steps(package, package.scripts[name], deep - 1)
-        elif step := _step(text):
-            yield step
+        called = _called(text.strip(), package) if deep else []
+        if not called:
+            yield _step(text)
+        for name in called:
+            yield from _steps(package, package.scripts.get(f"pre{name}", ""), deep - 1)
+            if _BUILD_SCRIPT.fullmatch(name):
+                yield Step((), "npm", ("run", name))
+            else:
+                yield from _steps(package, package.scripts[name], deep - 1)
 
 
 def _called(text: str, package: Package) -> list[str]:

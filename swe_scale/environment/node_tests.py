@@ -2,10 +2,11 @@
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from swe_scale.environment.node_options import kept
 from swe_scale.environment.node_package import Package
 from swe_scale.environment.node_scripts import RUNNERS, Step, builds, steps
 from swe_scale.environment.project import Project
@@ -13,23 +14,12 @@ from swe_scale.profiles import find_tests
 
 WHOLE_SUITE = "npm test --silent"
 """Where no single file can be run: all of it, by its exit code."""
-_PROGRAMS = 'PATH="$PWD/node_modules/.bin:$PWD/../node_modules/.bin:$PWD/../../node_modules/.bin:$PATH"'
-"""Where an installed program is, a workspace's member's also with its workspace; npx takes much longer."""
 _NAMES = {"_mocha": "mocha", "react-scripts": "react-scripts test", "tsx": "tsx", "node": "node"}
-_VALUED = {
-    "-r", "--require", "--import", "--loader", "--experimental-loader", "--config", "-c", "--ui", "-u",
-    "--project", "--timeout", "-t", "--environment", "--extension", "--file", "--opts", "--package",
-    "--setupFiles", "--preset", "--conditions", "-C", "--rootDir", "--root", "--dir", "--selectProjects",
-    "--testTimeout", "--pool", "--env", "--test-timeout", "--test-concurrency", "--tsconfig", "--env-file",
-}  # fmt: skip
-_DROPPED = re.compile(
-    r"--?(watch|w|coverage|reporter|reporters|R|reporter-option|O|spec|cov|watchAll|verbose|bail|b|run|test-reporter"
-    r"|test-reporter-destination|experimental-test-coverage|outputFile|json|ui|open|silent|color|colors|changed"
-    r"|onlyChanged|o|test-coverage.*|coverage[.A-Z].*|passWithNoTests|grep|g|testNamePattern|updateSnapshot)(=.*)?"
-)
-_DROPPED_VALUE = re.compile(
-    r"--?(reporter|reporters|R|reporter-option|O|spec|outputFile|test-reporter|grep|g|testNamePattern)"
-)
+_LONGEST = 32_000
+"""Characters of a line that builds: Linux starts no program with more than 128 KiB in one word."""
+_MOST_NEEDED = 200
+_LONGEST_NAME = 150
+"""Characters of a dependency with its version."""
 _MAKING = {"build", "compile", "prepare"}
 _NODE_TEST = re.compile(r"""(?:from|require\()\s*['"]node:test['"]""")
 _IMPORT = re.compile(r"""(?:from|require\(|import\(|import)\s*['"]([^'"\n]{1,200})['"]""")
@@ -57,7 +47,7 @@ def testing(project: Project, package: Package) -> Testing:
     build = _build(project, package, told[:at])
     if at is not None and _compiled(project, told[at]):
         return Testing(WHOLE_SUITE, build)
-    line = _line(told[at]) if at is not None else _by_dependencies(project, package)
+    line = _line(project, told[at]) if at is not None else _by_dependencies(project, package)
     if line is None:
         plain = not said or any(step.program == "node" and {*step.words} & {*tests} for step in told)
         line = "node {tests}" if plain else None
@@ -73,17 +63,23 @@ def _runs_tests(step: Step) -> bool:
     return name in RUNNERS or (step.program == "react-scripts" and step.words[:1] == ("test",))
 
 
-def _line(step: Step) -> str | None:
+def _programs(project: Project) -> str:
+    """Return where an installed program is, a member's also with its workspace; npx takes much longer."""
+    above = range(max(2, project.folder.count("/") + 1) + 1)
+    return 'PATH="{}:$PATH"'.format(":".join(f"$PWD/{'../' * up}node_modules/.bin" for up in above))
+
+
+def _line(project: Project, step: Step) -> str | None:
     """Return the step for `{tests}`, with those of its options that say how and not what."""
     if step.program in ("lab", "qunit", "uvu"):
         return None
-    given = _kept(step.words)
     name = _NAMES.get(step.program, step.program)
+    given = kept(name.partition(" ")[0], step.words)
     if name == "vitest":
         name = "vitest run"
     parts = (
         *_quoted(step.variables),
-        *([] if name == "node" else [_PROGRAMS]),
+        *([] if name == "node" else [_programs(project)]),
         name,
         shlex.join(given),
         "{tests}",
@@ -96,35 +92,23 @@ def _quoted(variables: Iterable[str]) -> list[str]:
     return [f"{name}={shlex.quote(value)}" for name, _, value in pairs]
 
 
-def _kept(words: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    at = 0
-    while at < len(words):
-        word = words[at]
-        at += 1
-        takes = at < len(words) and not words[at].startswith("-")
-        if _DROPPED.fullmatch(word):
-            at += takes and bool(_DROPPED_VALUE.fullmatch(word))
-        elif word in _VALUED and takes:
-            kept += [word, words[at]]
-            at += 1
-        elif word.startswith("-") and word != "--":
-            kept.append(word)
-    return kept
-
-
 def _compiled(project: Project, step: Step) -> bool:
     """Return whether a step runs tests that a build makes: paths below a folder that isn't in the tree."""
     told = [word for word in step.words if not word.startswith("-") and "/" in word]
-    folders = {path.partition("/")[0] for path in project.paths if "/" in path}
+    folders = _folders(project.paths)
     starts = [word.removeprefix("./").partition("/")[0] for word in told]
     return bool(starts) and all(re.fullmatch(r"[\w.-]+", one) and one not in folders for one in starts)
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    """Return those at the root."""
+    return {path.partition("/")[0] for path in paths if "/" in path}
 
 
 def _by_dependencies(project: Project, package: Package) -> str | None:
     names = (name for name in RUNNERS if name in package.dependencies)
     if found := next(names, None):
-        return _line(Step((), found, ()))
+        return _line(project, Step((), found, ()))
     if any(_NODE_TEST.search(text) for text in _test_texts(project)):
         return "node --test {tests}"
     return None
@@ -135,23 +119,23 @@ def _build(project: Project, package: Package, before: Iterable[Step]) -> str:
     own = [step for step in steps(package, package.scripts.get("pretest", "")) if builds(step)]
     told = [*own, *(step for step in before if builds(step))]
     if told:
-        lines = (_as_line(step) for step in told)
-        return " && ".join(dict.fromkeys(lines))
+        line = " && ".join(dict.fromkeys(_as_line(project, step) for step in told))
+        return line if len(line) <= _LONGEST else ""
     name = next((name for name in ("build", "compile", "prepare") if name in package.scripts), None)
     return f"npm run --silent {name}" if name and _tests_need(project, package) else ""
 
 
-def _as_line(step: Step) -> str:
+def _as_line(project: Project, step: Step) -> str:
     if step.words[:1] == ("run",):
-        return f"npm run --silent {step.words[1]}"
-    return " ".join((*_quoted(step.variables), _PROGRAMS, step.program, shlex.join(step.words)))
+        return f"npm run --silent {shlex.quote(step.words[1])}"
+    return " ".join((*_quoted(step.variables), _programs(project), step.program, shlex.join(step.words)))
 
 
 def _tests_need(project: Project, package: Package) -> bool:
     """Return whether a test imports what isn't in the tree and the package is said to be made of."""
     paths = frozenset(project.paths)
     made = {entry.partition("/")[0] for entry in package.entries if "/" in entry and entry not in paths}
-    made = {folder for folder in made if not any(path.startswith(f"{folder}/") for path in paths)}
+    made -= _folders(paths)
     if not made:
         return False
     for path in find_tests(project.paths):
@@ -187,8 +171,8 @@ def needed(project: Project, package: Package) -> tuple[str, ...]:
     return tuple(
         f"{name}@{version}"
         for name, version in package.dependencies.items()
-        if name in used and not re.search(r"[:/]", version)
-    )
+        if name in used and len(f"{name}{version}") <= _LONGEST_NAME and not re.search(r"[:/]", version)
+    )[:_MOST_NEEDED]
 
 
 def _package_of(name: str) -> str:

@@ -12,7 +12,7 @@ from swe_scale.config import Config, explain, read_toml
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
 from swe_scale.foreign import parse_toml
-from swe_scale.profiles import profiles
+from swe_scale.profiles import profiles, toolchains
 from swe_scale.records import Service
 
 FILE = "swe-scale.toml"
@@ -46,6 +46,13 @@ def _language(value: str) -> str:
     return value
 
 
+def _toolchain(value: str) -> str:
+    known = sorted(toolchains())
+    if value not in known:
+        raise ValueError(f"there is no toolchain {value[:40]!r}; known are {', '.join(known)}")
+    return value
+
+
 def _variables(value: Mapping[str, str]) -> Mapping[str, str]:
     for name in value:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or name in _OWN:
@@ -57,6 +64,7 @@ def _variables(value: Mapping[str, str]) -> Mapping[str, str]:
 
 Below = Annotated[str, AfterValidator(_below)]
 Language = Annotated[str, AfterValidator(_language)]
+Toolchain = Annotated[str, AfterValidator(_toolchain)]
 _OWN = {"PATH", "HOME", "VIRTUAL_ENV"}
 
 
@@ -96,8 +104,8 @@ class Table(Config):
     python: str | None = Field(default=None, pattern=r"^3(\.[0-9]{1,3}){0,2}$")
     """Version of the interpreter, such as `3.9`; `3` is the one that is there. With it, a virtual environment
     is made of an image, too."""
-    needs: tuple[Language, ...] | None = None
-    """Profiles whose toolchains must be there. None: as recognised."""
+    needs: tuple[Toolchain, ...] | None = None
+    """Toolchains that must be there, such as `node` and `maven`. None: as recognised."""
     variables: Annotated[Mapping[str, str], AfterValidator(_variables)] = {}
     """For every command. No secrets."""
     services: tuple[Service, ...] = ()

@@ -18,4 +18,4 @@ class Plan:
     python_versions: tuple[str, ...] = ()
     """Versions of Python that it allows, such as `3.9`, the best first. Empty: any."""
     needs: tuple[str, ...] = ()
-    """Toolchains that must be there: `node`, `native`, `go`, `rust`, `java`, `ruby`."""
+    """Toolchains that must be there: a profile's by its name, such as `java`, or `maven` and `gradle`."""

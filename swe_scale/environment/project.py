@@ -21,6 +21,10 @@ class Project:
 
     paths: tuple[str, ...]
     texts: Mapping[str, str]
+    outer: "Project | None" = None
+    """The whole tree, where this is a folder of it."""
+    folder: str = ""
+    """Path of that folder in it."""
 
     def below(self, folder: str) -> "Project":
         """Return what lies in a folder, with paths relative to it; of the empty one, this project itself."""
@@ -30,6 +34,8 @@ class Project:
         return Project(
             tuple(path.removeprefix(start) for path in self.paths if path.startswith(start)),
             {path.removeprefix(start): text for path, text in self.texts.items() if path.startswith(start)},
+            self.outer or self,
+            f"{self.folder}/{folder}" if self.folder else folder,
         )
 
 
@@ -41,7 +47,7 @@ async def read_project(
     Args:
         repository: that holds the tree.
         tree: its hash.
-        told_by: patterns of `fnmatch` for the paths of files to read, relative to the root or to `folder`.
+        told_by: patterns of `fnmatch` for the paths of files to read, relative to `folder` or one above it.
         folder: of the project in question.
 
     Raises:
@@ -49,10 +55,11 @@ async def read_project(
     """
     paths = tuple(sorted(entry.path for entry in await repository.files(tree)))
     inside = f"{folder}/" if folder else ""
+    starts = ("", *(f"{above}/" for above in (folder, *map(str, PurePosixPath(folder).parents)) if above))
     patterns = tuple(told_by)
 
     def wanted(path: str) -> bool:
-        names = (path, path.removeprefix(inside)) if path.startswith(inside) else (path,)
+        names = [path.removeprefix(start) for start in starts if path.startswith(start)]
         return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
     def nearness(path: str) -> tuple[bool, int, str]:

@@ -11,7 +11,7 @@ from swe_scale.environment.project import Project
 from swe_scale.environment.python_chosen import python_for
 from swe_scale.errors import UsageError
 from swe_scale.house import formatters_wanted
-from swe_scale.profiles import profiles
+from swe_scale.profiles import toolchains
 from swe_scale.sandbox import Build, Need, Recipe
 
 _DOCKERFILES = ("Dockerfile.test", "Dockerfile.dev", "Dockerfile")
@@ -247,15 +247,6 @@ def _is_text(line: str) -> bool:
 
 
 def needs_of(names: Sequence[str]) -> tuple[Need, ...]:
-    """Return the toolchains of profiles."""
-    known = {profile.name: profile.toolchain for profile in profiles()}
-    return tuple(
-        Need(
-            name=name,
-            programs=known[name].programs,
-            packages=known[name].packages,
-            wheels=known[name].wheels,
-        )
-        for name in dict.fromkeys(names)
-        if name in known
-    )
+    """Return the toolchains of these names."""
+    known = toolchains()
+    return tuple(Need(name=name, **dict(known[name])) for name in dict.fromkeys(names) if name in known)

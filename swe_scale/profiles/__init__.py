@@ -11,6 +11,7 @@ from swe_scale.profiles.languages import (
     recognised,
     runner_of,
     started_by,
+    toolchains,
 )
 from swe_scale.profiles.reports import TestOutcome, parse_junit, parse_lines, read_report
 from swe_scale.profiles.runners import CheckRun, Runner, Toolchain
@@ -35,4 +36,5 @@ __all__ = [
     "recognised",
     "runner_of",
     "started_by",
+    "toolchains",
 ]

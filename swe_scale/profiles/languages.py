@@ -17,6 +17,9 @@ from swe_scale.records import Changes, Record
 WHOLE = "(all tests)"
 """Stands for a path in the ids of tests of which no file is known."""
 
+_LONGEST_LINE = 10_000
+"""Characters of a line that is searched for runners: some of their patterns take quadratic time."""
+
 
 class Profile(Record):
     """What is known of one language. Patterns are those of `fnmatch`, for one part of a path."""
@@ -47,6 +50,8 @@ class Profile(Record):
     shadowing: tuple[str, ...] = ()
     """Modules that, new at a source root, would be loaded in place of what is installed."""
     toolchain: Toolchain = Toolchain()
+    toolchains: Mapping[str, Toolchain] = {}
+    """What only some projects need besides, such as `maven`, by a name of its own."""
     runners: Mapping[str, Runner] = {}
     check: CheckRun | None = None
     """None: checks are written in shell."""
@@ -120,7 +125,12 @@ class Profile(Record):
 
 
 def started_by(line: str) -> tuple[Profile, Runner] | None:
-    """Return the runner that a shell line starts, with its language; the last one if it starts several."""
+    """Return the runner that a shell line starts, with its language; the last one if it starts several.
+
+    None is known of a line that is too long to be searched.
+    """
+    if len(line) > _LONGEST_LINE:
+        return None
     known = [(profile, runner) for profile in profiles() for runner in profile.runners.values()]
     starts = [
         (found.start(), -number)
@@ -158,6 +168,13 @@ def profiles() -> tuple[Profile, ...]:
     """Return every language profile that ships, by name."""
     found = sorted((assets.folder("sandboxes") / "profiles").glob("*.toml"))
     return tuple(Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))) for path in found)
+
+
+@cache
+def toolchains() -> Mapping[str, Toolchain]:
+    """Return what a place may need: each language's toolchain by the profile's name, others by their own."""
+    further = {name: one for profile in profiles() for name, one in profile.toolchains.items()}
+    return MappingProxyType(further | {profile.name: profile.toolchain for profile in profiles()})
 
 
 @cache

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from swe_scale.environment.devcontainer import Devcontainer, parse_jsonc, read_devcontainer
+from swe_scale.environment.devcontainer import Devcontainer, read_devcontainer
+from swe_scale.environment.hostile_json import parse_jsonc
 from swe_scale.environment.project import Project
 
 PLACE = ".devcontainer/devcontainer.json"
@@ -33,7 +34,15 @@ def test_comments_and_last_commas_are_no_fault(text: str, value: object) -> None
     assert parse_jsonc(text) == value
 
 
-@pytest.mark.parametrize("text", ["{", "", "[" * 100_000, '{"a": /* }', "3"])
+@pytest.mark.parametrize("text", ['"/* ' * 250_000, "/* " * 350_000, '"' + '\\"' * 500_000, '"\\' * 500_000])
+def test_what_is_never_closed_is_read_in_linear_time(text: str) -> None:
+    with pytest.raises(json.JSONDecodeError):
+        parse_jsonc(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "", "[" * 100_000, '{"a": /* }', "3", '{"a": ' * 900 + "1" + "}" * 900]
+)
 def test_what_is_no_object_is_ignored_and_said_so(text: str) -> None:
     found = read(text)
     assert found.image is None and found.build is None and "ignored" in found.notes[0]
@@ -107,3 +116,40 @@ def test_variables_are_public_and_not_this_hosts() -> None:
     assert dict(found.variables) == {"A": "/w/work/x", "C": "2"} and found.workdir == "/w/work"
     assert len(found.notes) == 5 and any("secret" in note for note in found.notes)
     assert read({"image": "a:1", "workspaceFolder": "../w"}).workdir is None
+
+
+@pytest.mark.parametrize(
+    "bad", ["a\0", "\ud800", ["a", "\0"], ["a", [[]]], {"x": {"y": "a"}}, {"x": "\0"}, "a" * 10**5]
+)
+def test_commands_that_no_shell_can_be_given_are_left_out(bad: object) -> None:
+    found = read({"image": "a:1", "onCreateCommand": bad, "postCreateCommand": "fine"})
+    assert found.setup == ("fine",)
+
+
+def test_what_no_record_can_hold_is_left_out() -> None:
+    build = {"dockerfile": "Dockerfile", "target": "\0", "args": {"A": "\ud800", "\ud800": "b", "C": 3}}
+    container = {"build": build, "containerEnv": {"A": "\0", "\ud800": "b", "C": [[]], "D": "d"}}
+    found = read({**container, "workspaceFolder": "/w\ud800"}, _devcontainer__Dockerfile="FROM a\n")
+    assert found.build is not None and (found.build.target, found.build.arguments) == ("", {"C": "3"})
+    assert (dict(found.variables), found.workdir) == ({"D": "d"}, None)
+    assert read({"image": "a\0"}).image is None
+
+
+def test_a_folder_cannot_be_multiplied_beyond_memory() -> None:
+    found = read(
+        {
+            "image": "a:1",
+            "workspaceFolder": "/" + "w" * 400_000,
+            "onCreateCommand": "${containerWorkspaceFolder}" * 20_000,
+            "containerEnv": {"A": "${containerWorkspaceFolder}" * 1000},
+        }
+    )
+    assert (found.workdir, found.setup) == (None, ())
+    long = read(
+        {
+            "image": "a:1",
+            "workspaceFolder": "/" + "w" * 250,
+            "onCreateCommand": "${containerWorkspaceFolder}" * 1000,
+        }
+    )
+    assert long.setup == () and long.notes

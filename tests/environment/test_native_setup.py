@@ -1,6 +1,8 @@
 """How projects in C and C++ are configured, built and tested, by their build systems."""
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,9 @@ PRESETS = {
         ("[1]", ""),
         ("{", ""),
         ('{"testPresets": [3, {}], "configurePresets": 4}', ""),
+        (json.dumps({**PRESETS, "configurePresets": [{"name": ["a"]}, {"name": {}}]}), ""),
+        (json.dumps({**PRESETS, "configurePresets": [{"name": ["a"]}, {"name": "dev"}]}), "--preset dev"),
+        (json.dumps({"configurePresets": [{"name": "\0"}], "testPresets": [{"configurePreset": "\0"}]}), ""),
         ("[" * 100_000, ""),
     ],
 )
@@ -127,3 +132,17 @@ def test_what_is_no_project_in_c_has_no_plan() -> None:
 def test_the_likeliest_language_comes_first(paths: tuple[str, ...], names: list[str]) -> None:
     assert [profile.name for profile in recognised(paths)] == names
     assert [one.name for one in filter(None, [recognise(paths)])] == names[:1]
+
+
+def test_options_come_in_limited_numbers() -> None:
+    cmake = TESTED + "".join(f"option(A{number}_TESTS)\n" for number in range(50_000))
+    meson = "".join(f"option('a{number}-tests', type: 'boolean')\n" for number in range(50_000))
+    for found in (planned(CMakeLists__txt=cmake), planned(meson__build="", meson_options__txt=meson)):
+        assert all(len(line) < 10_000 for line in found.setup)
+
+
+def test_without_a_virtual_environment_only_what_is_there_is_used(tmp_path: Path) -> None:
+    line = next(one for one in planned(CMakeLists__txt=TESTED).setup if "command -v ninja" in one)
+    env = {"PATH": str(tmp_path)}
+    ran = subprocess.run(["/bin/sh", "-ec", line], env=env, capture_output=True, text=True, check=False)
+    assert ran.returncode == 127 and "ninja: not found" in ran.stderr and "python" not in ran.stderr

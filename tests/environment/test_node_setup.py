@@ -1,7 +1,9 @@
 """How a JavaScript project is installed: its package manager, the Node that it wants, its build."""
 
 import json
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -194,3 +196,62 @@ def test_of_what_cannot_all_be_had_the_least_is_what_tests_use() -> None:
     assert set(needed(project, package)) == {"tape@^5.9.0", "nyc@^10", "@a/b@1", "left@^1.0.0"}
     made = plan(project)
     assert made is not None and "npm pkg delete devDependencies" in made.setup[1]
+
+
+def ran(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a set-up line where npm and the like only say what they were given."""
+    programs = folder / "programs"
+    programs.mkdir(exist_ok=True)
+    for name in ("npm", "yarn", "pnpm"):
+        (programs / name).write_text(
+            f'#!/bin/sh\ntest "$1" != --version || echo "$V"; echo {name} "$@" >&2\n'
+        )
+        (programs / name).chmod(0o755)
+    given = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder / "home"), "V": "", **variables}
+    return subprocess.run(
+        ["/bin/sh", "-ec", line], cwd=folder, env=given, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("variables", "version", "place"),
+    [({}, "8.0.0", "home/.swe-scale"), ({"VIRTUAL_ENV": "/venv"}, "", "/venv"), ({}, "9.1.2", None)],
+)
+def test_a_package_manager_is_put_where_there_is_a_place_for_it_unless_it_is_there(
+    tmp_path: Path, variables: dict[str, str], version: str, place: str | None
+) -> None:
+    line = planned({}, **{"pnpm-lock__yaml": "lockfileVersion: '9.0'\n"}).setup[1]
+    done = ran(line, tmp_path, V=version, **variables)
+    assert done.returncode == 0, done.stderr
+    installed = [one for one in done.stderr.splitlines() if "--global" in one]
+    wanted = [f"npm install --global --prefix {tmp_path / place} pnpm@9"] if place else []
+    assert installed == wanted
+
+
+def test_what_calls_a_package_manager_finds_it() -> None:
+    package = {
+        "packageManager": "pnpm@9.1.0",
+        "scripts": {"build": "pnpm -r x", "test": "pnpm build && mocha"},
+    }
+    made = planned(package, "test/a.test.js")
+    start = 'export PATH="${VIRTUAL_ENV:-$HOME/.swe-scale}/bin:$PATH"'
+    assert made.test is not None and made.test.startswith(f"{start}; npm run --silent build && ")
+    assert all(start in line for line in made.setup[1:])
+    plain = planned({"packageManager": "pnpm@9.1.0", "scripts": {"test": "mocha"}}, "test/a.test.js")
+    assert plain.test is not None and ".swe-scale" not in plain.test
+
+
+def test_without_a_virtual_environment_the_images_own_node_is_used(tmp_path: Path) -> None:
+    line = planned({"engines": {"node": "^18"}}).setup[0]
+    done = ran(line, tmp_path, PATH=str(tmp_path))
+    assert done.returncode == 127 and "node: not found" in done.stderr and "python" not in done.stderr
+
+
+def test_yarn_needs_no_lock(tmp_path: Path) -> None:
+    line = planned({"packageManager": "yarn@1.22.19"}).setup[2]
+    done = ran(line, tmp_path)
+    assert done.returncode == 0 and "yarn install" in done.stderr, done.stderr
+    (tmp_path / "yarn.lock").write_text("# https://registry.yarnpkg.com\n")
+    assert ran(line, tmp_path, NPM_CONFIG_REGISTRY="https://x/").returncode == 0
+    assert (tmp_path / "yarn.lock").read_text() == "# https://registry.yarnpkg.com\n"
+    assert not (tmp_path / "yarn.lock.own").exists()
