@@ -1,7 +1,7 @@
 """Finds a project's own formatters, by what its base tree says of them."""
 
-import configparser
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -21,6 +21,9 @@ _BY_FILE: Mapping[str, tuple[str, ...]] = {
     "clang-format": (".clang-format", "_clang-format"),
     "gofmt": ("go.mod",),
 }
+_LARGEST, _LONGEST = 256 * 1024, 4_000
+"""Characters of a settings file in TOML, and of a line of it."""
+_SECTION = re.compile(r"^\[([^\]\n]{1,100})\]", re.MULTILINE)
 _EDITIONS = ("2015", "2018", "2021", "2024")
 
 
@@ -77,9 +80,12 @@ def _configured(there: frozenset[str], texts: Mapping[str, str]) -> Iterator[For
 
 
 def _toml(text: str) -> Mapping[str, Any]:
+    # A key of many parts takes their number squared, and again for each line below it.
+    if len(text) > _LARGEST or any(len(line) > _LONGEST for line in text.splitlines()):
+        return {}
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return {}
 
 
@@ -97,9 +103,4 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _sections(text: str) -> tuple[str, ...]:
-    ini = configparser.RawConfigParser(strict=False)
-    try:
-        ini.read_string(text)
-    except configparser.Error:
-        return ()
-    return tuple(name.removeprefix("tool:") for name in ini.sections())
+    return tuple(name.removeprefix("tool:") for name in _SECTION.findall(text))
