@@ -12,11 +12,11 @@ _SETTINGS = (
     ".isort.cfg", ".style.yapf", ".yapfignore", ".flake8", ".pep8", ".pycodestyle", ".black*",
     ".prettierrc*", "prettier.config.*", ".prettierignore", "package.yaml",
     ".eslintrc*", "eslint.config.*", ".eslintignore", ".stylelintrc*", "stylelint.config.*", "tslint.json",
-    "biome.json*", "dprint.json*", ".dprint.json*", ".jsbeautifyrc", "*.config.js", "*.config.[cm]js", "*.config.ts",
-    ".clang-format", "_clang-format", ".clang-format-ignore", ".clang-tidy", "uncrustify.cfg", ".astylerc",
-    ".cmake-format*", ".gersemirc", "rustfmt.toml", ".rustfmt.toml", "rust-toolchain*", "go.mod", "go.work", "taplo.toml",
-    ".taplo.toml", ".yamlfmt*", ".yamllint*", ".markdownlint*", ".mdformat.toml", ".rubocop*.yml", ".scalafmt.conf",
-    ".swiftformat", ".php-cs-fixer*", ".java-format*",
+    "biome.json*", "dprint.json*", ".dprint.json*", ".jsbeautifyrc", "*.config.js", "*.config.[cm]js",
+    "*.config.ts", ".clang-format", "_clang-format", ".clang-format-ignore", ".clang-tidy", "uncrustify.cfg",
+    ".astylerc", ".cmake-format*", ".gersemirc", "rustfmt.toml", ".rustfmt.toml", "rust-toolchain*", "go.mod",
+    "go.work", "taplo.toml", ".taplo.toml", ".yamlfmt*", ".yamllint*", ".markdownlint*", ".mdformat.toml",
+    ".rubocop*.yml", ".scalafmt.conf", ".swiftformat", ".php-cs-fixer*", ".java-format*",
 )  # fmt: skip
 """Patterns of file names: those of known formatters, and of others that a project's own hooks may start."""
 

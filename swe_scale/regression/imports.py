@@ -13,6 +13,8 @@ _LARGEST = 1 << 20
 """Characters; longer files are data that happens to be Python."""
 _PARTS, _LONGEST = 50, 200
 """Parts and characters of a dotted name; a longer one names nothing that is there."""
+_ENDLESS = re.compile(rf"\b(?:\w++[\s\\]*+\.[\s\\]*+){{{_PARTS}}}")
+"""A dotted name of more parts: the parser takes memory for all its prefixes."""
 
 
 def syntax(text: str) -> ast.Module:
@@ -21,7 +23,7 @@ def syntax(text: str) -> ast.Module:
         # The filters of warnings are one for all threads.
         with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text if len(text) <= _LARGEST else "")
+            return ast.parse("" if len(text) > _LARGEST or _ENDLESS.search(text) else text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])
 

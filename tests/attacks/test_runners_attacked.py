@@ -105,7 +105,7 @@ async def test_no_attack_on_a_runner_ends_in_a_pass(desk: Desk, name: str) -> No
     assert all(one.broken for one in verdicts)
 
 
-NOT_ALONE = ("ended at import, unittest", "results patched, unittest")
+NOT_ALONE = ("tests emptied while they run", "ended at import, unittest", "results patched, unittest")
 TAKEN_IN = [name for name in ATTACKS if name not in NOT_ALONE]
 
 
@@ -144,6 +144,16 @@ async def test_tests_that_write_beside_themselves_are_not_punished(desk: Desk) -
     )
     verdicts = await judged(desk, PYTEST, {"stats.py": writes})
     assert {(one.outcome, one.flags) for one in verdicts} == {("pass", ())}
+
+
+def test_without_guards_an_emptied_test_passes(tmp_path: Path) -> None:
+    for path, text in {**FILES, "stats.py": EMPTIES + BROKEN}.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *BOTH], cwd=tmp_path, capture_output=True
+    )
+    assert b"1 failed, 1 passed" in ran.stdout
 
 
 async def test_where_no_report_is_written_nothing_passes_without_a_flag(desk: Desk) -> None:
