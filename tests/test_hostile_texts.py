@@ -1,5 +1,7 @@
 """Texts that were written to keep a reader busy without end; each of these would take minutes or hours."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from swe_scale.formatting.choosing import files_for
@@ -9,6 +11,7 @@ from swe_scale.house.found import formatters_of
 from swe_scale.house.hook_list import read_hooks
 from swe_scale.profiles import WHOLE, read_report
 from swe_scale.profiles.places import Places
+from swe_scale.profiles.reports import READERS
 from swe_scale.regression import near
 from swe_scale.regression.imports import names_exported, names_used
 from swe_scale.regression.uses import uses
@@ -29,12 +32,15 @@ def test_numbers_of_thousands_of_digits_are_no_report(text: str) -> None:
     assert read is None or not read[1]
 
 
-def test_what_a_reader_stumbles_over_is_no_report() -> None:
-    deep: bytes = (
-        b'{"testResults":[{"name":"a","assertionResults":[{"title":' + b"[" * 900 + b"]" * 900 + b"}]}]}"
-    )
-    assert read_report("jest", deep, ()) is None or True
-    assert read_report("junit", b'<testsuite><testcase file="."/></testsuite>', ()) is None
+@pytest.mark.parametrize("error", [ValueError, RecursionError])
+def test_what_a_reader_stumbles_over_is_no_report(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumbles(report: bytes, files: Sequence[str]) -> None:
+        raise error
+
+    monkeypatch.setitem(READERS, "junit", stumbles)
+    assert read_report("junit", b"", ()) is None
 
 
 def test_sums_without_end_after_tests_without_end() -> None:
