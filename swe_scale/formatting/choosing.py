@@ -13,8 +13,6 @@ from swe_scale.house import Formatter
 _SECONDS = 10.0
 """For the regular expressions of one formatter."""
 _LONGEST = 2_000
-_REPEATS = re.compile(r"[*+{]")
-"""What more than one of can take without end."""
 
 
 async def files_for(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ...]:
@@ -26,8 +24,6 @@ async def files_for(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ..
     ]
     if not named or not (formatter.files or formatter.exclude):
         return tuple(named)
-    if all(len(_REPEATS.findall(one)) < 2 for one in (formatter.files, *formatter.exclude)):
-        return matching(formatter.files, formatter.exclude, named)
     # In a process of its own: an expression that backtracks without end can't be stopped in this one.
     with anyio.move_on_after(_SECONDS):
         return await anyio.to_process.run_sync(

@@ -33,14 +33,17 @@ class Bench:
     files: dict[str, File]
     """Those that were put there, as they stand now."""
     notes: list[str] = field(default_factory=list)
+    withheld: frozenset[str] = frozenset()
+    """Files that no program may see as they are here: only what needs none formats them."""
 
     async def put(self, files: Mapping[str, File]) -> None:
-        """Write files into the work tree.
+        """Write files into the work tree, those withheld left out.
 
         Raises:
             SandboxError: the backend failed.
         """
-        await self.sandbox.write(self.sandbox.workdir, files)
+        shown = {path: file for path, file in files.items() if path not in self.withheld}
+        await self.sandbox.write(self.sandbox.workdir, shown)
         self.files.update(files)
 
     async def has(self, formatter: Formatter) -> bool:
@@ -61,7 +64,8 @@ class Bench:
         Raises:
             SandboxError: the backend failed.
         """
-        chosen = [path for path in paths if path in self.files]
+        hidden = frozenset() if formatter.plain else self.withheld
+        chosen = [path for path in paths if path in self.files and path not in hidden]
         made = {path: await self._made(formatter, path) for path in chosen if formatter.plain}
         if not formatter.plain and chosen and await self._run(formatter, chosen):
             made = {path: await self._read(path) for path in chosen}

@@ -12,6 +12,7 @@ from swe_scale.checks import Cells
 from swe_scale.errors import SandboxError
 from swe_scale.formatting.choosing import files_for
 from swe_scale.formatting.running import Bench
+from swe_scale.formatting.settings import steers_formatters
 from swe_scale.house import TOLD_BY, Formatter, formatters_of
 from swe_scale.patch import is_test
 from swe_scale.profiles import profiles
@@ -19,7 +20,7 @@ from swe_scale.records import BASE, File, Record, digest
 from swe_scale.store import Key
 from swe_scale.trees import Trees
 
-_VERSION = "1"
+_VERSION = "2"
 STYLE_SECONDS = 120.0
 _LARGEST = 1 << 20
 """Bytes of a file that is formatted."""
@@ -87,7 +88,7 @@ class Style:
             paths = await self.trees.paths()
             read = await self.trees.repository.read(self.trees.base, paths & set(TOLD_BY), _LARGEST)
             texts = {path: data.decode("utf-8", "replace") for path, data in read.items()}
-            self._house = formatters_of(paths, texts)
+            self._house = await anyio.to_thread.run_sync(formatters_of, paths, texts)
         return self._house
 
     def _note(self, text: str, step: str) -> None:
@@ -100,8 +101,13 @@ class Style:
         files = {
             path: file for path, file in changes.items() if file is not None and self._formatted(path, file)
         }
+        settings = frozenset(filter(steers_formatters, files))
         wanted = {
-            one.name: [path for path in await files_for(one, sorted(files)) if not _named(one, changes)]
+            one.name: [
+                path
+                for path in await files_for(one, sorted(files))
+                if one.plain or not (_named(one, changes) or path in settings)
+            ]
             for one in house
         }
         deadline = anyio.current_time() + self.seconds
@@ -110,7 +116,7 @@ class Style:
         if not any(chosen.values()):
             return Styled(tree=tree, notes=tuple(notes))
         async with self.cells.slots, self.cells.template.fork(self.cells.limits) as sandbox:
-            bench = Bench(sandbox, self.cells.limits, deadline, {}, notes)
+            bench = Bench(sandbox, self.cells.limits, deadline, {}, notes, settings)
             asked = {path for several in chosen.values() for path in several}
             await bench.put({path: file for path, file in files.items() if path in asked})
             for one in house:

@@ -1,10 +1,11 @@
 """Finds a project's own formatters, by what its base tree says of them."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from swe_scale.foreign import parse_ini, parse_toml
+from swe_scale.foreign import parse_toml
 from swe_scale.house.formatters import Formatter, known, of_hook, setup_lines
 from swe_scale.house.hook_list import read_hooks
 
@@ -20,6 +21,7 @@ _BY_FILE: Mapping[str, tuple[str, ...]] = {
     "clang-format": (".clang-format", "_clang-format"),
     "gofmt": ("go.mod",),
 }
+_SECTION = re.compile(r"^\[([^\]\n]{1,100})\]", re.MULTILINE)
 _EDITIONS = ("2015", "2018", "2021", "2024")
 
 
@@ -96,8 +98,4 @@ def _table(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _sections(text: str) -> tuple[str, ...]:
-    try:
-        sections = parse_ini(text).sections()
-    except ValueError:
-        return ()
-    return tuple(name.removeprefix("tool:") for name in sections)
+    return tuple(name.removeprefix("tool:") for name in _SECTION.findall(text))

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 Value = str | list["Value"] | dict[str, "Value"]
 
 _LARGEST = 256 * 1024
-_KEY = re.compile(r"""("[^"\n]*"|'[^'\n]*'|[A-Za-z_][\w .-]*?)\s*:(?:\s+(.*)|$)""")
+"""Characters that are read."""
+_LONGEST = 4_000
+"""Characters of a line; what comes after them is cut off."""
+_DEEPEST = 100
+"""Columns by which a list may be indented."""
+_KEY = re.compile(r"""("[^"\n]*"|'[^'\n]*'|[A-Za-z_](?:[\w .-]*[\w.-])?)\s*:(?:\s+(.*)|$)""")
 _SCALAR = re.compile(r"[|>][+-]?\d?")
 _FLOW = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^,\[\]{}"'\s][^,\[\]{}]*|[,\[\]]""")
 
@@ -87,7 +92,8 @@ class _Lines:
     at: int = 0
 
     def __post_init__(self) -> None:
-        lines = (line.rstrip() for line in self.text.expandtabs().splitlines())
+        text = self.text.expandtabs()[:_LARGEST]
+        lines = (line[:_LONGEST].rstrip() for line in text.splitlines())
         self.rows = [(len(line) - len(line.lstrip()), line.lstrip()) for line in lines]
 
     def next(self) -> tuple[int, str] | None:
@@ -105,6 +111,8 @@ class _Lines:
         if row is None or row[0] <= above:
             return ""
         indent, line = row
+        if indent > _DEEPEST:
+            raise ValueError(line)
         if line == "-" or line.startswith("- "):
             return self.sequence(indent)
         return self.mapping(indent) if _KEY.fullmatch(_bare(line)) else self.scalar(above)

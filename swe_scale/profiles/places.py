@@ -5,6 +5,9 @@ from pathlib import PurePosixPath
 
 from swe_scale.profiles.languages import WHOLE
 
+_LONGEST = 4096
+"""Characters of a path, as systems have them."""
+
 
 class Places:
     """The test files that were run."""
@@ -18,6 +21,8 @@ class Places:
         An absolute path is that of the file that was run whose path it ends with, or otherwise known by its
         name alone: where the work tree is differs from run to run.
         """
+        if len(told) > _LONGEST:
+            return WHOLE
         plain = told.removeprefix("./")
         if plain in self._files:
             return plain

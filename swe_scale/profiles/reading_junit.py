@@ -12,6 +12,9 @@ _KINDS: Mapping[str, TestOutcome] = {"failure": "failed", "error": "error", "ski
 _SKIPPED = ("SKIP_RETURN_CODE", "SKIP_REGULAR_EXPRESSION", "Disabled")
 _STATES: Mapping[str, TestOutcome] = {"notrun": "error", "fail": "failed", "disabled": "skipped"}
 
+_LONGEST = 1_000
+"""Characters of a name that are looked at."""
+
 
 def parse_junit(report: bytes, files: Sequence[str]) -> dict[str, TestOutcome] | None:
     """Return the outcomes of a JUnit XML report by test id; None where it isn't one.
@@ -63,15 +66,16 @@ class _Classes:
             for start in range(len(parts)):
                 tails.setdefault(".".join(parts[start:]), set()).add(path)
         self.tails = {tail: paths.pop() for tail, paths in tails.items() if len(paths) == 1}
+        self.longest = max(map(len, self.modules), default=0)
 
     def find(self, dotted: str) -> tuple[str, Sequence[str]] | None:
         """Return the file that a class name begins with, and the rest of the name."""
         for known in (self.modules, self.tails):
-            name = dotted
+            name = dotted if len(dotted) <= self.longest else _above(dotted[: self.longest + 1])
             while name:
                 if name in known:
                     return known[name], [part for part in dotted[len(name) + 1 :].split(".") if part]
-                name = name[: max(name.rfind("."), name.rfind("$"), 0)]
+                name = _above(name)
         return None
 
 
@@ -107,7 +111,7 @@ class _Cases:
             self._case = None
 
     def _identity(self, attributes: Mapping[str, str]) -> str:
-        name, classes = attributes.get("name", ""), attributes.get("classname", "")
+        name, classes = (attributes.get(key, "")[:_LONGEST] for key in ("name", "classname"))
         # A file that can't be collected is a case without a class, named like its module.
         dotted = classes or name
         found = self.classes.find(dotted)
@@ -122,6 +126,10 @@ class _Cases:
         if classes == own or classes.startswith(f"{own}."):
             return "::".join(part for part in (path, *classes[len(own) + 1 :].split("."), name) if part)
         return "::".join(part for part in (path, classes if classes != name else "", name) if part)
+
+
+def _above(name: str) -> str:
+    return name[: max(name.rfind("."), name.rfind("$"), 0)]
 
 
 def _dotted(path: str) -> str:

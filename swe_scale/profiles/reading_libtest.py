@@ -1,6 +1,7 @@
 """Reads what Rust's test harness prints under `cargo test`, whose stable release has no other report."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,10 +11,10 @@ from swe_scale.profiles.outcomes import Read, TestOutcome, joined
 _BINARY = re.compile(r"\s+Running (?:unittests )?(?P<path>\S+) \((?P<binary>\S+?)(?:-[0-9a-f]{16})?\)")
 _DOCUMENTS = re.compile(r"\s+Doc-tests (?P<name>\S+)")
 _TEST = re.compile(r"test (?P<name>.+?) \.\.\. (?P<end>ok|FAILED|ignored(?:, .*)?)")
-_COUNT = re.compile(r"running (\d+) tests?")
+_COUNT = re.compile(r"running (\d{1,9}) tests?")
 _SUM = re.compile(
     r"test result: (?:ok|FAILED)\. "
-    r"(?P<passed>\d+) passed; (?P<failed>\d+) failed; (?P<ignored>\d+) ignored;.*"
+    r"(?P<passed>\d{1,9}) passed; (?P<failed>\d{1,9}) failed; (?P<ignored>\d{1,9}) ignored;.*"
 )
 _LINE = re.compile(r" \(line \d+\)")
 _ENDS: Mapping[str, TestOutcome] = {"ok": "passed", "FAILED": "failed"}
@@ -25,14 +26,19 @@ class _Binary:
 
     place: str
     tests: list[tuple[str, TestOutcome]] = field(default_factory=list)
+    ends: Counter[TestOutcome] = field(default_factory=Counter)
     due: int = 0
     whole: bool = False
+
+    def told(self, name: str, outcome: TestOutcome) -> None:
+        """Note what became of a test."""
+        self.tests.append((name, outcome))
+        self.ends[outcome] += 1
 
     def summed(self, found: re.Match[str]) -> None:
         """Note the sum at its end, which must be that of what was told before."""
         said = tuple(int(found[name]) for name in ("passed", "failed", "ignored"))
-        ends = [outcome for _, outcome in self.tests]
-        self.whole = said == tuple(ends.count(one) for one in ("passed", "failed", "skipped"))
+        self.whole = said == (self.ends["passed"], self.ends["failed"], self.ends["skipped"])
 
 
 def read(report: bytes, files: Sequence[str]) -> Read | None:
@@ -56,7 +62,7 @@ def read(report: bytes, files: Sequence[str]) -> Read | None:
             binaries.append(_Binary(place, due=int(found[1])))
         elif binaries and (found := _TEST.fullmatch(line)):
             name = _LINE.sub("", found["name"]).removesuffix(" - should panic")
-            binaries[-1].tests.append((name, _ENDS.get(found["end"], "skipped")))
+            binaries[-1].told(name, _ENDS.get(found["end"], "skipped"))
         elif binaries and (found := _SUM.fullmatch(line)):
             binaries[-1].summed(found)
     if not binaries:

@@ -39,7 +39,10 @@ def read_report(form: str, report: bytes, files: Sequence[str]) -> Read | None:
         report: the content.
         files: test files that were run, relative to where the runner ran.
     """
-    told = READERS[form](report, files)
+    try:
+        told = READERS[form](report, files)
+    except (ValueError, RecursionError):
+        return None
     if told is None:
         return None
     outcomes, whole = told
@@ -47,9 +50,10 @@ def read_report(form: str, report: bytes, files: Sequence[str]) -> Read | None:
 
 
 def _shown(identity: str) -> str:
+    start = identity[: _LONGEST + 1]
     plain = (
-        identity
-        if identity.isprintable()
-        else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in identity)
+        start
+        if start.isprintable()
+        else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in start)
     )
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from swe_scale.records import Execution
 from swe_scale.regression.reported import Report
+from swe_scale.regression.written import Written
 
 
 def stable(first: Report, second: Report) -> Report:
@@ -30,6 +31,7 @@ def stable(first: Report, second: Report) -> Report:
             "flaky": tuple(sorted(flaky)),
             "failing": tuple(sorted({*first.failing, *failing} - flaky)),
             "execution": first.execution.model_copy(update={"seconds": slower}),
+            "written": _both(first, second),
         }
     )
 
@@ -53,8 +55,33 @@ def again(first: Report, second: Report) -> Report:
     passed = {test: outcome for test, outcome in second.outcomes.items() if outcome == "passed"}
     outcomes = {**second.outcomes, **first.outcomes, **passed}
     watch = "broken" if "broken" in (first.watch, second.watch) else first.watch
+    left_open = {*second.crashed, *second.late}
     return first.model_copy(
-        update={"outcomes": outcomes, "complete": first.complete or second.complete, "watch": watch}
+        update={
+            "outcomes": outcomes,
+            "complete": first.complete or second.complete,
+            "watch": watch,
+            "late": tuple(dict.fromkeys((*first.late, *second.late))),
+            "crashed": tuple(path for path in first.crashed if path in left_open),
+            "written": _both(first, second),
+        }
+    )
+
+
+def bent(before: Report, after: Report) -> bool:
+    """Return whether a candidate's run changed tests or what steers them, as the untouched code's didn't.
+
+    Where the untouched code itself writes more than can be compared, nothing is known.
+    """
+    if before.written.unseen:
+        return False
+    return after.written.unseen or not set(after.written.paths) <= set(before.written.paths)
+
+
+def _both(*reports: Report) -> Written:
+    return Written(
+        paths=tuple(sorted({path for report in reports for path in report.written.paths})),
+        unseen=any(report.written.unseen for report in reports),
     )
 
 
@@ -69,6 +96,9 @@ def joined(reports: Sequence[Report]) -> Report:
         outcomes={test: outcome for report in reports for test, outcome in report.outcomes.items()},
         complete=all(report.complete for report in reports),
         watch="broken" if "broken" in watches else "kept" if watches == {"kept"} else "off",
+        late=tuple(path for report in reports for path in report.late),
+        crashed=tuple(path for report in reports for path in report.crashed),
+        written=_both(*reports),
         execution=Execution(
             exit_code=None if None in codes else next(filter(None, codes), 0),
             output="".join(report.execution.output for report in reports),

@@ -11,6 +11,10 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _FILTERS = threading.Lock()
 _LARGEST = 1 << 20
 """Characters; longer files are data that happens to be Python."""
+_PARTS, _LONGEST = 50, 200
+"""Parts and characters of a dotted name; a longer one names nothing that is there."""
+_ENDLESS = re.compile(rf"\b(?:\w++[\s\\]*+\.[\s\\]*+){{{_PARTS}}}")
+"""A dotted name of more parts: the parser takes memory for all its prefixes."""
 
 
 def syntax(text: str) -> ast.Module:
@@ -19,7 +23,7 @@ def syntax(text: str) -> ast.Module:
         # The filters of warnings are one for all threads.
         with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(text if len(text) <= _LARGEST else "")
+            return ast.parse("" if len(text) > _LARGEST or _ENDLESS.search(text) else text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Module(body=[], type_ignores=[])
 
@@ -41,13 +45,14 @@ def names_used(path: str, text: str) -> frozenset[str]:
     found: set[str] = set()
     for node in nodes:
         for name, known_as in _imported(node, package):
-            found |= set(_prefixes(name))
-            aliases[known_as] = name
+            if _plausible(name):
+                found |= set(_prefixes(name))
+                aliases[known_as] = name
     for node in nodes:
         match node:
             case ast.Attribute():
                 found |= set(_prefixes(_chain(node, aliases)))
-            case ast.Constant(value=str(value)) if len(value) < 200 and _DOTTED.fullmatch(value):
+            case ast.Constant(value=str(value)) if _plausible(value) and _DOTTED.fullmatch(value):
                 found |= set(_prefixes(value))
     return frozenset(found)
 
@@ -66,11 +71,10 @@ def names_exported(path: str, text: str, module_of: Iterable[str], public: Itera
     for node in syntax(text).body:
         if not isinstance(node, ast.ImportFrom):
             continue
-        for alias in node.names:
-            source = _source(node, package)
-            if source in modules:
-                found |= set(public) if alias.name == "*" else {alias.asname or alias.name}
-    return frozenset(found)
+        source = _source(node, package)
+        found |= {alias.asname or alias.name for alias in node.names if source in modules}
+    # Once, however often it is imported.
+    return frozenset(found - {"*"} | (set(public) if "*" in found else set()))
 
 
 def names_defined(text: str) -> frozenset[str]:
@@ -94,7 +98,7 @@ def _imported(node: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, st
                 yield top, top
     elif isinstance(node, ast.ImportFrom):
         source = _source(node, package)
-        for alias in node.names:
+        for alias in node.names if _plausible(source) else ():
             name = source if alias.name == "*" else f"{source}.{alias.name}".strip(".")
             yield name, alias.asname or alias.name
 
@@ -107,11 +111,16 @@ def _source(node: ast.ImportFrom, package: tuple[str, ...]) -> str:
 def _chain(node: ast.Attribute, aliases: dict[str, str]) -> str:
     parts: list[str] = []
     inner: ast.expr = node
-    while isinstance(inner, ast.Attribute):
+    while isinstance(inner, ast.Attribute) and len(parts) < _PARTS:
         parts.append(inner.attr)
         inner = inner.value
     known = aliases.get(inner.id) if isinstance(inner, ast.Name) else None
-    return ".".join((known, *reversed(parts))) if known else ""
+    name = ".".join((known, *reversed(parts))) if known else ""
+    return name if _plausible(name) else ""
+
+
+def _plausible(dotted: str) -> bool:
+    return len(dotted) <= _LONGEST and dotted.count(".") < _PARTS
 
 
 def _prefixes(dotted: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ _PARSED = 8 << 20
 """Characters of tests whose syntax is looked at, those first that lie nearest."""
 _SAFE = re.compile(r"[\w.][\w./ +=,@()\[\]-]*")
 """Paths that no runner takes for anything but a path."""
+_WORD = re.compile(r"\w+")
 _TEST_MARK = re.compile(r"^tests?[_-]|^Test(?=[A-Z])|[._-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec|IT)$")
 _USES, _USES_EXPORT, _NAMED, _CHANGED, _NAMED_LONGER, _FOLDER, _BESIDE = 8, 6, 5, 4, 3, 2, 1
 
@@ -119,7 +120,6 @@ def _below_roots(parts: tuple[str, ...]) -> list[tuple[str, ...]]:
 def _used(tests: Sequence[str], texts: Mapping[str, str], targets: Sequence[_Target]) -> dict[str, int]:
     # Most tests of a large repository name none of it: a search is far cheaper than a syntax tree.
     last = {name.rpartition(".")[2] for target in targets for name in target.modules | target.exports}
-    named = re.compile(rf"\b({'|'.join(map(re.escape, sorted(last)))})\b")
     scores: dict[str, int] = {}
     left = _PARSED
     for test in tests:
@@ -128,7 +128,7 @@ def _used(tests: Sequence[str], texts: Mapping[str, str], targets: Sequence[_Tar
         if not test.endswith(".py"):
             left -= len(texts[test])
             scores[test] = sum(_USES * uses(test, texts[test], target.path) for target in targets)
-        elif last and named.search(texts[test]):
+        elif not last.isdisjoint(_WORD.findall(texts[test])):
             left -= len(texts[test])
             used = names_used(test, texts[test])
             scores[test] = sum(_by_use(used, target) for target in targets)

@@ -14,6 +14,7 @@ from swe_scale.profiles import WHOLE, Runner, TestOutcome, read_report
 from swe_scale.profiles.outcomes import joined
 from swe_scale.records import Execution, File, Record
 from swe_scale.regression.canary import Watch, contradicts
+from swe_scale.regression.written import Written
 from swe_scale.sandbox import Sandbox
 
 _LARGEST = 16 << 20
@@ -40,6 +41,12 @@ class Report(Record):
     """Of several runs on the untouched code: ids of tests that passed in some and not in all."""
     failing: tuple[str, ...] = ()
     """Of these runs: ids of tests that failed in each; they are held against nobody."""
+    late: tuple[str, ...] = ()
+    """Test files in whose portion the time was up."""
+    crashed: tuple[str, ...] = ()
+    """Test files in whose portion the runner ended before it had told of every test."""
+    written: Written = Written()
+    """What the run did to tests and to what steers the runner."""
 
     def of(self, path: str) -> dict[str, TestOutcome]:
         """Return the outcomes of one test file's tests; of `WHOLE`, all."""

@@ -1,5 +1,6 @@
 """Which of the tests near a change fit into the time there is, and in what portions they run."""
 
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 
 from swe_scale.records import Record
@@ -96,6 +97,14 @@ def choose(
         slow=tuple(slow),
         untried=0 if len(chosen) == files else len(near) - len(tried),
     )
+
+
+def one_per_folder(order: Sequence[str]) -> tuple[str, ...]:
+    """Return the first test file of each folder, for runners that are given folders and tell of no files."""
+    first: dict[str, str] = {}
+    for path in order:
+        first.setdefault(posixpath.dirname(path), path)
+    return tuple(first.values())
 
 
 def portions(tests: Sequence[str], seconds: Mapping[str, float], limit: float) -> Iterator[tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Turns runs of the repository's own tests into verdicts: what passed before a change and no longer does."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swe_scale.config import Limits
@@ -8,9 +8,10 @@ from swe_scale.errors import SandboxError
 from swe_scale.flags import CRASHED, SLOW, STEERING, TAMPERED, TEST_EDITS, UNWATCHED
 from swe_scale.profiles import counted_by_runner, profiles
 from swe_scale.records import Changes, Check, Execution, Outcome, Verdict, digest
-from swe_scale.regression.comparing import again, compare, joined, stable
+from swe_scale.regression.comparing import again, bent, compare, joined, stable
 from swe_scale.regression.running import Report, run_tests
 from swe_scale.regression.sampling import near_limit, patience, portions
+from swe_scale.regression.written import written
 from swe_scale.sandbox import Sandbox, Template
 
 __all__ = [
@@ -25,7 +26,7 @@ __all__ = [
     "way",
 ]
 
-_JUDGE = "3"
+_JUDGE = "4"
 """Version of what is made of a run."""
 _OUTPUT = 8_000
 """Characters of output kept where something broke."""
@@ -61,34 +62,49 @@ class Suite:
     repeats: int = 2
     """Runs on the untouched code, at least two: what doesn't pass in all of them is flaky, and left out."""
 
-    async def run(self, changes: Changes, watched: bool = False) -> Report:
+    async def run(self, changes: Changes, watched: bool = False, without: Collection[str] = ()) -> Report:
         """Run the tests on a fresh copy of the tree with these changes, those that must not count left out.
 
         Args:
             changes: how it differs from the base.
             watched: whether tests of ours run beside them.
+            without: test files whose portions are left out.
 
         Raises:
             SandboxError: the backend failed.
         """
         counted = counted_by_runner(changes, self.base).changes
+        every = portions(self.tests, self.seconds, self.limits.seconds)
+        due = [portion for portion in every if not set(portion) & set(without)]
         async with self.template.fork(self.limits) as sandbox:
             await sandbox.write(sandbox.workdir, counted)
-            return await self._run(sandbox, watched)
+            return await self._run(sandbox, counted, due, watched)
 
-    async def _run(self, sandbox: Sandbox, watched: bool) -> Report:
-        """Run the tests in portions; one that takes too long costs what is in it, and not the others."""
+    async def _run(
+        self, sandbox: Sandbox, put: Changes, due: Sequence[tuple[str, ...]], watched: bool
+    ) -> Report:
+        """Run the tests in portions; one that takes too long costs what is in it, and not the others.
+
+        After each it is looked what became of the tests, before the next one could take it back.
+        """
         left = self.limits.seconds
         reports: list[Report] = []
-        for portion in portions(self.tests, self.seconds, left):
+        for portion in due:
             allowed = min(left, patience(portion, self.seconds))
             if allowed <= 0:
                 late = Execution(exit_code=None, output="", timed_out=True)
-                reports.append(Report(outcomes={}, execution=late, complete=False))
-                break
+                reports.append(Report(outcomes={}, execution=late, complete=False, late=portion))
+                continue
             limits = self.limits.model_copy(update={"seconds": allowed})
-            reports.append(await run_tests(sandbox, self.command, portion, limits, watched, self.subdir))
-            left -= reports[-1].execution.seconds
+            report = await run_tests(sandbox, self.command, portion, limits, watched, self.subdir)
+            timed_out = report.execution.timed_out
+            update = {
+                "late": portion if timed_out else (),
+                "crashed": portion if not (timed_out or report.complete) else (),
+                "written": await written(sandbox, put, self.base),
+            }
+            reports.append(report.model_copy(update=update))
+            left -= report.execution.seconds
         return joined(reports)
 
     async def before(self, first: Report | None = None) -> Report:
@@ -130,9 +146,9 @@ class Suite:
 
         `fail`: tests broke, or, flagged as a crash, the runner ended before it told of them.
         `timeout`: tests had not run at the deadline; they count as broken. `infra`: the backend
-        failed, which says nothing. `error`: the report can't be true, so every test that is due counts
-        as broken. A broken runner is the candidate's doing, since the same one came to its end on the
-        untouched tree.
+        failed, which says nothing. `error`: the report can't be true, or the run changed the tests, so
+        every test that is due counts as broken. A broken runner is the candidate's doing, since the same
+        one came to its end on the untouched tree.
 
         Args:
             candidate: its id.
@@ -144,9 +160,7 @@ class Suite:
             return ()
         watched = before.watch == "kept"
         try:
-            after = await self.run(changes, watched)
-            if compare(before, after) and after.watch != "broken" and not after.execution.timed_out:
-                after = again(after, await self.run(changes, watched))
+            after = await self._twice(changes, before)
         except SandboxError as error:
             lost = Execution(exit_code=None, output=str(error))
             return tuple(
@@ -156,8 +170,20 @@ class Suite:
         flags = counted_by_runner(changes, self.base).flags
         if not watched:
             after = after.model_copy(update={"watch": "off"})
+        if not watched or before.written.unseen:
             flags = (*flags, UNWATCHED)
+        if bent(before, after):
+            after = after.model_copy(update={"watch": "broken"})
         return tuple(self._verdict(candidate, check, before, after, flags) for check in checks)
+
+    async def _twice(self, changes: Changes, before: Report) -> Report:
+        """Run the tests, and once more where something broke; what timed out would only do so again."""
+        watched = before.watch == "kept"
+        after = await self.run(changes, watched)
+        late = {test for path in after.late for test in before.of(path)}
+        if after.watch == "broken" or bent(before, after) or late >= set(compare(before, after)):
+            return after
+        return again(after, await self.run(changes, watched, after.late))
 
     def _verdict(
         self, candidate: str, check: Check, before: Report, after: Report, flags: tuple[str, ...]
@@ -174,8 +200,8 @@ class Suite:
             )
         broken = compare(due, after)
         unheard = [test for test in broken if test not in after.outcomes]
-        timed_out = bool(unheard) and after.execution.timed_out
-        crashed = bool(unheard) and not after.complete and not timed_out
+        timed_out = bool(unheard) and check.script in after.late
+        crashed = bool(unheard) and check.script in after.crashed and not timed_out
         outcome: Outcome = "timeout" if timed_out else "fail" if broken else "pass"
         output = after.execution.output[-_OUTPUT:] if broken else ""
         if timed_out and near_limit(before, self.limits.seconds):

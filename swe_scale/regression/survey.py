@@ -8,14 +8,14 @@ import anyio
 from swe_scale.checks import Cells
 from swe_scale.errors import SandboxError, unwrapped
 from swe_scale.patch import is_test, touched
-from swe_scale.profiles import WHOLE, find_tests, runner_of
+from swe_scale.profiles import WHOLE, find_tests, runner_of, started_by
 from swe_scale.records import Candidate, digest
 from swe_scale.regression.comparing import joined
 from swe_scale.regression.executed import changed_functions, changed_lines, executes
 from swe_scale.regression.near import FILES, near, read_texts
 from swe_scale.regression.reported import Report
 from swe_scale.regression.running import run_tests
-from swe_scale.regression.sampling import Chosen, Probe, choose
+from swe_scale.regression.sampling import Chosen, Probe, choose, one_per_folder
 from swe_scale.regression.suite import way
 from swe_scale.regression.tracing import Traced, tracer
 from swe_scale.store import Key
@@ -61,10 +61,9 @@ class Survey:
         texts = {path: text for path, text in read.items() if path not in foreign}
         functions = await self._functions(changed, texts, candidates)
         pool = self.files * (POOL if functions else 1)
-        order = await anyio.to_thread.run_sync(near, changed, texts, pool)
-        runner = runner_of(self.command)
-        if runner is not None and runner.selects == "suite":
-            order, functions = (WHOLE,), {}
+        order = await anyio.to_thread.run_sync(self._order, changed, texts, pool)
+        if order == (WHOLE,):
+            functions = {}
         if not order:
             return None
         inputs = digest(self._inputs(), str(self.seconds), *sorted(one.id for one in candidates), *order)
@@ -73,6 +72,17 @@ class Survey:
         self.cells.events.emit("note", chosen.told(), key.path)
         reports = [(await self._probe(path, bool(functions))).report for path in chosen.tests]
         return (chosen, joined(reports)) if reports else None
+
+    def _order(self, changed: Sequence[str], texts: Mapping[str, str], most: int) -> tuple[str, ...]:
+        """Return what the runner can be given, nearest first."""
+        started = started_by(self.command)
+        selects = started[1].selects if started else "files"
+        if started is None or selects == "files":
+            return near(changed, texts, most)
+        if selects == "suite":
+            return (WHOLE,)
+        own = [path for path in near(changed, texts, len(texts)) if started[0].is_test_file(path)]
+        return one_per_folder(own)[:most]
 
     async def _functions(
         self, changed: Iterable[str], texts: Mapping[str, str], candidates: Sequence[Candidate]

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 _IMPORTS = re.compile(
     r"""
       \bfrom \s* ["'] ([^"'\n]{1,200}) ["']                          # import x from "./x"
-    | \b(?:require(?:_relative)?|import|mock|load) \s* \(? \s* ["'] ([^"'\n]{1,200}) ["']
-    | ^ \s* \# \s* include \s* [<"] ([^>"\n]{1,200}) [>"]              # C and C++
-    | ^ \s* (?:\w+ [ \t]+)? " ([\w./~-]{1,200}) " \s* $                # a line of Go's import ( … )
-    | ^ \s* (?:pub \s+)? (?:use|mod) \s+ ([\w:]{1,200})                # Rust
-    | ^ \s* (?:import|using) \s+ (?:static \s+)? ([\w.]{1,200}) \s* ;? # Java, Kotlin, C#
+    | \b(?:require(?:_relative)?|import|mock|load) \s* (?: \( \s* )? ["'] ([^"'\n]{1,200}) ["']
+    | ^ [ \t]* \# [ \t]* include \s* [<"] ([^>"\n]{1,200}) [>"]              # C and C++
+    | ^ [ \t]* (?:\w+ [ \t]+)? " ([\w./~-]{1,200}) " [ \t\r]* $                # a line of Go's import ( … )
+    | ^ [ \t]* (?:pub \s+)? (?:use|mod) \s+ ([\w:]{1,200})                # Rust
+    | ^ [ \t]* (?:import|using) \s+ (?:static \s+)? ([\w.]{1,200}) \s* ;? # Java, Kotlin, C#
     """,
     re.VERBOSE | re.MULTILINE,
 )

@@ -113,6 +113,23 @@ async def test_ruff_takes_its_settings_from_the_base(opened: Open) -> None:
         assert "double" in made["pyproject.toml"]
 
 
+BLANKS = "- repo: https://example.org/hooks\n  rev: v1\n  hooks:\n  - id: trailing-whitespace\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["setup.cfg", "pyproject.toml", "package.json", "deep/.clang-format", ".prettierrc.cjs"]
+)
+async def test_no_program_sees_a_candidates_settings(opened: Open, name: str) -> None:
+    hook = (
+        "grep -rqs evil setup.cfg pyproject.toml package.json deep .prettierrc.cjs || sed -i 's/\\t/    /g' "
+    )
+    tool = f'#!/bin/sh\n{hook}"$@"\n'
+    hooks = HOOK.format("sh ./fmt.sh", "''") + BLANKS
+    async with opened(hooks, {"fmt.sh": tool, name: "# kind\n", "deep/x.py": "x = 1\n"}) as desk:
+        made = await styled(desk, {"good.py": "if 1:\n\tpass \n", name: "# evil  \n\t# x\n"})
+        assert made == {"good.py": "if 1:\n    pass\n", name: "# evil\n\t# x\n"}
+
+
 @pytest.mark.parametrize(
     ("entry", "note"),
     [
