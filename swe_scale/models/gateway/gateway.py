@@ -125,6 +125,8 @@ class Gateway:
 
     async def _exchanged(self, connection: Connection, asked: Asked, kind: Kind) -> None:
         raw = await connection.body()
+        if self.over is not None:
+            raise self._spent(self.over)
         places = self._model.places(self._path)
         if not places:
             raise Rejected(503, "no endpoint of the model answers at present")
@@ -153,7 +155,7 @@ class Gateway:
         bound = self._ledger.bound(name, sent.prompt, sent.most)
         cost = Usage()
         try:
-            self.spending.hold(bound)
+            await self.spending.hold(bound)
             try:
                 async with self._ledger.paying(passage.step, bound) as bill:
                     bill.usage = cost
@@ -203,6 +205,8 @@ class Gateway:
         return Rejected(402, f"{error}: no further request is answered")
 
     async def _end_soon(self) -> None:
+        # What is under way is paid for.
+        await self.spending.idle()
         await anyio.sleep(_GRACE)
         self.ended.set()
 
