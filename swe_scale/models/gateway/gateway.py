@@ -152,7 +152,8 @@ class Gateway:
 
     async def _paid(self, passage: Passage, places: tuple[Place, ...]) -> None:
         name, sent = self._model.name, passage.body
-        bound = self._ledger.bound(name, sent.prompt, sent.most)
+        prompt = max(sent.prompt(place.longest) for place in places)
+        bound = self._ledger.bound(name, prompt, sent.most)
         cost = Usage()
         try:
             await self.spending.hold(bound)
