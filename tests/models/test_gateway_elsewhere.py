@@ -166,9 +166,15 @@ async def test_what_is_not_text_may_fill_the_context(tmp_path: Path, part: dict[
                 assert (await led.ask(messages=messages)).status_code == status
 
 
-@pytest.mark.parametrize(("length", "most"), [(None, 1 << 20), (20_000, 20_000)])
-async def test_where_the_context_is_not_listed(tmp_path: Path, length: int | None, most: int) -> None:
-    listed = Page.of({"object": "list", "data": [{"id": "m", "object": "model"}]})
+@pytest.mark.parametrize(
+    ("length", "known", "most"),
+    [(None, {}, 1 << 20), (20_000, {}, 20_000), (20_000, {"max_model_len": 9000}, 20_000),
+     (2_000, {"max_model_len": 9000}, 9000)],
+)  # fmt: skip
+async def test_the_context_is_the_larger_that_is_known(
+    tmp_path: Path, length: int | None, known: dict[str, int], most: int
+) -> None:
+    listed = Page.of({"object": "list", "data": [{"id": "m", "object": "model", **known}]})
     messages = [{"role": "user", "content": [SHOWN]}]
     with paged(chat_completions=REPLY, models=listed) as server:
         config = served(server.base_url, context_length=length)
