@@ -53,6 +53,7 @@ class Pages(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         listed = Page.of({"object": "list", "data": [{"id": "m", "object": "model", "max_model_len": 9000}]})
         self.pages = {"/v1/models": [listed], **pages}
+        self.posted = threading.Event()
         self.asked: list[tuple[str, dict[str, str], Any]] = []
 
     @property
@@ -75,6 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.asked.append((self.path, headers, json.loads(raw) if raw else None))
+        if raw:
+            self.server.posted.set()
         queue = self.server.pages.get(self.path) or [Page.of({"error": {"message": "nothing here"}}, 404)]
         page = queue.pop(0) if len(queue) > 1 else queue[0]
         self.send_response(page.status)
@@ -151,8 +154,9 @@ async def open_led(
     requests: int = 50,
     usd: float | None = None,
     reply_tokens: int = 100,
+    faults: bool = False,
 ) -> AsyncIterator[Led]:
-    """Serve a gateway of a model, and lead a client to it."""
+    """Serve a gateway of a model, and lead a client to it; unless said so, it makes no faults."""
     events, seen = Events(), list[Event]()
     events.listeners.append(seen.append)
     async with open_store(folder / "run") as store, open_model(config, events) as model:
@@ -164,6 +168,7 @@ async def open_led(
                 transport=transport, base_url="http://127.0.0.1", timeout=60, trust_env=False
             ) as client:
                 yield Led(gateway, client, place, ledger, seen)
+    assert faults or not [event for event in seen if "a fault of ours" in event.text]
 
 
 def free_port() -> int:

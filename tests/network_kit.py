@@ -127,10 +127,10 @@ def recording() -> tuple[Events, list[Event]]:
 
 @asynccontextmanager
 async def proxied(
-    place: Path, *entries: Entry, proxies: dict[str, HostProxy] | None = None
+    place: Path, *entries: Entry, proxies: dict[str, HostProxy] | None = None, connections: int = 128
 ) -> AsyncIterator[Visits]:
     visits = Visits(recording()[0], "set-up")
-    async with serving(place, Proxy(Ways(Allowed(entries), proxies or {}), visits)):
+    async with serving(place, Proxy(Ways(Allowed(entries), proxies or {}), visits), connections):
         yield visits
 
 

@@ -1,6 +1,5 @@
 """Defines the commands; what they do is imported when one of them runs."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ from swe_scale.cli.environment_app import environment
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
+from swe_scale.cli.process import allow_descriptors, prepare_streams
 
 app = typer.Typer(
     name="swe-scale",
@@ -225,22 +225,10 @@ def clean(
     finish(lambda: run_clean(Wish(name=name, all=all_, force=force), config, json=json))
 
 
-def _prepare_streams() -> None:
-    """Make the standard streams fit for any text, and open those that are closed.
-
-    Otherwise a file of ours would take the number of a closed one, and what is printed would go there.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-        elif mode == "w":
-            stream.reconfigure(errors="replace")
-
-
 def main() -> None:
     """Run the command line."""
-    _prepare_streams()
+    prepare_streams()
+    allow_descriptors()
     try:
         app()
     except BrokenPipeError:

@@ -54,6 +54,7 @@ class AnthropicModel(ServedModel):
     ) -> None:
         lengths = (config.context_length, listed.context_length)
         super().__init__(config, endpoint, min(one for one in lengths if one), config.max_in_flight)
+        self.longest = listed.context_length or config.context_length
         self.known = listed.known or (config.model,)
         """Names of the models that the endpoint is known to have."""
         # A prefix can be read once a reply to it has begun; if every sibling writes it, that costs more.

@@ -23,6 +23,7 @@ class Replica(Protocol):
     """What a member is once it has been opened."""
 
     context_length: int
+    longest: int | None
     endpoint: Endpoint
     admission: Admission
     tools: bool

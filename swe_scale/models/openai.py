@@ -73,6 +73,7 @@ class OpenAIModel(ServedModel):
     def __init__(self, client: AsyncOpenAI, endpoint: Endpoint, config: OpenAIEndpoint, entry: Entry) -> None:
         length = config.context_length or entry.context_length or DEFAULT_CONTEXT
         super().__init__(config, endpoint, length, min(config.max_in_flight, _MOST))
+        self.longest = max(entry.context_length or 0, config.context_length or 0) or None
         self.known = entry.known
         """Names of all models that the endpoint lists."""
         self._client = client

@@ -17,3 +17,5 @@ class Place:
     endpoint: Endpoint
     admission: Admission
     """Who holds a place there may ask it; all that ask share them."""
+    longest: int | None = None
+    """Tokens that it takes, at most. None: nobody said."""

@@ -88,7 +88,7 @@ class PoolModel:
     def places(self, step: str) -> tuple[Place, ...]:
         """Return the servers at which a call may be made, the best first; none while none is well."""
         return tuple(
-            Place(member.config, member.model.endpoint, member.model.admission)
+            Place(member.config, member.model.endpoint, member.model.admission, member.model.longest)
             for member in self._order(step)
             if member.model is not None
         )

@@ -51,6 +51,8 @@ class ServedModel(ABC):
     """What the protocol's client library raises."""
     ahead: FirstAlone | None = None
     """Lets the first request with a prefix go ahead of its siblings. None: they go together."""
+    longest: int | None = None
+    """Tokens that the server takes, at most, be `context_length` less. None: nobody said."""
 
     def __init__(
         self, config: OpenAIEndpoint | AnthropicEndpoint, endpoint: Endpoint, context_length: int, places: int
@@ -77,7 +79,7 @@ class ServedModel(ABC):
 
     def places(self, step: str) -> tuple[Place, ...]:  # noqa: ARG002 - there is one for all
         """Return the servers at which a call may be made, the best first."""
-        return (Place(self._limits, self.endpoint, self.admission),)
+        return (Place(self._limits, self.endpoint, self.admission, self.longest),)
 
     async def complete(self, request: Request) -> Completion:
         """Return the reply; what may pass and cost nothing is tried again, each try in the configured time.

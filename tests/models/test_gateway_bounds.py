@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 from anthropic_server import AnthropicServer
-from chat_protocol import whole
+from chat_protocol import Fault, whole
+from chat_script import ANY
 from gateway_kit import PATH, Page, native, open_led, paged, served
+from scripted_server import ScriptedServer
 
 from swe_scale.config import Budget
 from swe_scale.errors import BudgetExceeded
@@ -49,6 +53,50 @@ async def test_its_own_money_is_not_exceeded(tmp_path: Path) -> None:
     assert statuses == [200, 200, 200, 402, 402]
     assert led.gateway.spending.usage.usd == pytest.approx(0.45)
     assert isinstance(led.gateway.over, BudgetExceeded) and not isinstance(led.gateway.over, TooMany)
+
+
+async def test_requests_at_a_time_wait_for_one_another_s_money(tmp_path: Path) -> None:
+    statuses: list[int] = []
+    with ScriptedServer(lambda *_: "because", delay=0.05) as server:
+        config = served(server.base_url, model="scripted")
+        # A request is bound by some 1.2 USD, and costs far less.
+        async with open_led(tmp_path, config, usd=1.6) as led:
+
+            async def ask() -> None:
+                statuses.append((await led.ask()).status_code)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(6):
+                    tasks.start_soon(ask)
+            assert led.gateway.over is None
+        assert server.max_in_flight == 1
+    assert statuses == [200] * 6
+
+
+async def test_what_is_under_way_is_heard_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swe_scale.models.gateway.gateway._GRACE", 0.0)
+    answers: list[int] = []
+    with ScriptedServer(lambda *_: "because", faults={ANY: [Fault(hang=True)]}) as server:
+        config = served(server.base_url, model="scripted")
+        async with open_led(tmp_path, config, requests=1) as led:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(led.ask)
+                await anyio.to_thread.run_sync(server.wait_until, lambda: server.in_flight == 1)
+                answers += [(await led.ask()).status_code for _ in range(3)]
+                await anyio.wait_all_tasks_blocked()
+                assert not led.gateway.ended.is_set()
+                tasks.cancel_scope.cancel()
+            with anyio.fail_after(60):
+                await led.gateway.ended.wait()
+    assert answers == [402] * 3
+
+
+async def test_after_the_end_a_smaller_request_is_none_either(tmp_path: Path) -> None:
+    with paged(chat_completions=REPLY) as server:
+        async with open_led(tmp_path, served(server.base_url), usd=1.6) as led:
+            long = [{"role": "user", "content": "why? " * 1000}]
+            assert [(await led.ask(messages=long)).status_code, (await led.ask()).status_code] == [402, 402]
+        assert not server.bodies()
 
 
 @pytest.mark.parametrize("budget", [Budget(usd=1.6), Budget(tokens=1600)])

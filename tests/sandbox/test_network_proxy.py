@@ -10,7 +10,6 @@ import pytest
 from network_kit import Site, ask, proxied, recording, site
 
 from swe_scale.errors import EnvironmentFailure, SandboxError
-from swe_scale.sandbox.network import door
 from swe_scale.sandbox.network import proxy as proxy_module
 from swe_scale.sandbox.network.allowed import Entry, further_host
 from swe_scale.sandbox.network.upstream import host_proxies
@@ -172,16 +171,13 @@ async def test_a_silent_tunnel_is_closed(socket: Path, monkeypatch: pytest.Monke
     assert answer == b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-async def test_too_many_connections_wait_for_their_turn(
-    server: Site, socket: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "_CONNECTIONS", 2)
+async def test_too_many_connections_wait_for_their_turn(server: Site, socket: Path) -> None:
     answers: list[bytes] = []
 
     async def late() -> None:
         answers.append(await ask(socket, get(server, "/late")))
 
-    async with proxied(socket, registry(server)), anyio.create_task_group() as tasks:
+    async with proxied(socket, registry(server), connections=2), anyio.create_task_group() as tasks:
         first, second = await anyio.connect_unix(socket), await anyio.connect_unix(socket)
         for _ in range(20):
             tasks.start_soon(late)

@@ -15,6 +15,8 @@ _BODY = 16 << 20
 _HEAD_SECONDS, _BODY_SECONDS = 15.0, 120.0
 _CHUNK = 64 * 1024
 _JSON = "application/json"
+_SEND_SECONDS = 30.0
+"""In which the client takes a piece of its answer."""
 _GOODBYE_SECONDS = 1.0
 
 
@@ -48,6 +50,7 @@ class Connection:
     def __init__(self, stream: ByteStream) -> None:
         self._stream = stream
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD)
+        self._bodiless = False
 
     async def head(self) -> Asked:
         """Return the request without its body.
@@ -63,6 +66,7 @@ class Connection:
             raise Rejected(408, "the request didn't arrive in time") from None
         if not isinstance(event, h11.Request):
             raise anyio.EndOfStream
+        self._bodiless = event.method == b"HEAD"
         # Names come in lower case.
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
         return Asked(event.method.decode("ascii"), event.target.decode("ascii", "replace"), headers)
@@ -105,8 +109,8 @@ class Connection:
         await self._send(h11.Response(status_code=status, headers=list(named.items())))
 
     async def send(self, piece: bytes) -> None:
-        """Send a piece of its body."""
-        if piece:
+        """Send a piece of its body, which an answer to HEAD has none of."""
+        if piece and not self._bodiless:
             await self._send(h11.Data(data=piece))
 
     async def end(self) -> None:
@@ -137,5 +141,11 @@ class Connection:
 
     async def _send(self, event: h11.Event) -> None:
         data = self._http.send(event)
-        if data:
-            await self._stream.send(data)
+        if not data:
+            return
+        try:
+            with anyio.fail_after(_SEND_SECONDS):
+                await self._stream.send(data)
+        except TimeoutError:
+            # Whoever doesn't read would hold a place at the endpoint. A `TimeoutError` is the endpoint's.
+            raise anyio.BrokenResourceError from None

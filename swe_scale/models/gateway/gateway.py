@@ -1,15 +1,15 @@
 """The one way from an agent that isn't ours to its model: every request is bounded, paid for and noted."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Protocol, runtime_checkable
 
 import anyio
+import h11
 from anyio.abc import SocketStream, TaskGroup
 
 from swe_scale.background import beside
-from swe_scale.errors import BudgetExceeded, EndpointRefused, ModelError, UsageError
-from swe_scale.events import printable
+from swe_scale.errors import BudgetExceeded, EndpointRefused, ModelError, StoreError, UsageError
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.models.gateway.allowance import Allowance, Spending, TooMany
@@ -17,9 +17,11 @@ from swe_scale.models.gateway.body import by_newer_name, prepared
 from swe_scale.models.gateway.connection import Asked, Connection, Rejected
 from swe_scale.models.gateway.kinds import KINDS, Kind, failure
 from swe_scale.models.gateway.listing import LISTED, listing
+from swe_scale.models.gateway.notes import Notes
 from swe_scale.models.gateway.passage import Clients, Passage
 from swe_scale.models.gateway.transcript import Transcript
 from swe_scale.models.gateway.upstream import Refused, passed_on
+from swe_scale.models.gateway.watch import Watch
 from swe_scale.models.place import Place
 from swe_scale.records import Usage
 
@@ -29,9 +31,7 @@ _AT_A_TIME = 8
 """Requests whose bodies are held at a time."""
 _GRACE = 20.0
 """Seconds for an agent to end by itself once it may ask nothing more."""
-_NOTED = 10
-"""Other hosts that are named."""
-_GONE = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream)
+_GONE = (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, h11.ProtocolError)
 
 
 @runtime_checkable
@@ -59,24 +59,35 @@ class Gateway:
         """What was wrong with the endpoint last."""
         self.refused: EndpointRefused | None = None
         """Set where the endpoint refuses the key: nothing will work."""
-        self.ended = anyio.Event()
-        """Set when the agent is to be ended."""
         self._model = model
         self._ledger = ledger
         self._path = path
         self._tasks = tasks
+        self._watch = Watch()
+        self._notes = Notes(ledger.events, path)
         self._clients = Clients()
         self._turns = anyio.Semaphore(_AT_A_TIME)
         self._newer = False
-        self._others: set[str] = set()
+
+    @property
+    def ended(self) -> anyio.Event:
+        """Set when the agent is to be ended."""
+        return self._watch.ended
 
     async def serve(self, client: SocketStream) -> None:
         """Answer one connection, and close it; whatever it sends, only this connection suffers."""
-        with suppress(*_GONE):
+        try:
             async with client:
                 connection = Connection(client)
                 await self._answered(connection)
                 await connection.end()
+        except _GONE:
+            return
+        except StoreError:
+            raise
+        except Exception as error:
+            # What one connection brings about must not end the issue, whose other agents go on.
+            self._notes.fault(error)
 
     async def close(self) -> None:
         """Let go of the connections to the endpoint."""
@@ -88,8 +99,8 @@ class Gateway:
             asked = await connection.head()
             kind = KINDS.get(asked.path)
             if asked.method == "GET" and asked.path == "/end":
-                await self._held(connection)
-            elif asked.method == "GET" and (found := LISTED.fullmatch(asked.path)):
+                await self._watch.hold(connection)
+            elif asked.method in ("GET", "HEAD") and (found := LISTED.fullmatch(asked.path)):
                 await connection.answer(200, listing(self._model.name, alone=bool(found["one"])))
             else:
                 async with self._turns:
@@ -97,22 +108,9 @@ class Gateway:
         except Rejected as rejected:
             await connection.answer(rejected.status, failure(rejected.status, rejected.reason, kind))
 
-    async def _held(self, connection: Connection) -> None:
-        """Keep whoever watches over the agent waiting until it is to be ended."""
-        async with beside() as tasks:
-            with anyio.CancelScope() as scope:
-
-                async def left() -> None:
-                    await connection.gone()
-                    scope.cancel()
-
-                tasks.start_soon(left)
-                await self.ended.wait()
-        raise anyio.EndOfStream
-
     def _checked(self, asked: Asked, kind: Kind | None) -> Kind:
         if not asked.target.startswith("/"):
-            self._note(asked.target)
+            self._notes.host(asked.target)
             raise Rejected(
                 403, "this leads to the model alone: an agent reaches its model endpoint and no other host"
             )
@@ -125,16 +123,10 @@ class Gateway:
             raise Rejected(415, "the request's body must come as it is, not compressed")
         return kind
 
-    def _note(self, target: str) -> None:
-        host = printable(target.partition("://")[2].partition("/")[0] or target)[:200]
-        if len(self._others) < _NOTED and host not in self._others:
-            self._others.add(host)
-            self._ledger.events.emit(
-                "note", f"the agent didn't reach {host}: it reaches its model alone", self._path
-            )
-
     async def _exchanged(self, connection: Connection, asked: Asked, kind: Kind) -> None:
         raw = await connection.body()
+        if self.over is not None:
+            raise self._spent(self.over)
         places = self._model.places(self._path)
         if not places:
             raise Rejected(503, "no endpoint of the model answers at present")
@@ -160,10 +152,11 @@ class Gateway:
 
     async def _paid(self, passage: Passage, places: tuple[Place, ...]) -> None:
         name, sent = self._model.name, passage.body
-        bound = self._ledger.bound(name, sent.prompt, sent.most)
+        prompt = max(sent.prompt(place.longest) for place in places)
+        bound = self._ledger.bound(name, prompt, sent.most)
         cost = Usage()
         try:
-            self.spending.hold(bound)
+            await self.spending.hold(bound)
             try:
                 async with self._ledger.paying(passage.step, bound) as bill:
                     bill.usage = cost
@@ -213,6 +206,8 @@ class Gateway:
         return Rejected(402, f"{error}: no further request is answered")
 
     async def _end_soon(self) -> None:
+        # What is under way is paid for.
+        await self.spending.idle()
         await anyio.sleep(_GRACE)
         self.ended.set()
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from swe_scale.models import blocks, reply, stream
 from swe_scale.models.gateway import completions, responses
+from swe_scale.models.gateway.fields import CHAT, COMPLETIONS, MESSAGES, RESPONSES
 from swe_scale.models.reply import Answer
 
 __all__ = ["KINDS", "Gathering", "Kind", "failure"]
@@ -39,6 +40,8 @@ class Kind:
     """Below the version."""
     lengths: tuple[str, ...]
     """Fields that bound the reply's tokens; the first is set where none is there."""
+    fields: frozenset[str]
+    """All that are passed on."""
     pieces: Callable[[], Gathering]
     whole: Callable[[bytes], Answer]
     """Reads a body that came at once; raises `Refusal` or `Malformed`."""
@@ -54,13 +57,21 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "chat/completions",
             ("max_tokens", "max_completion_tokens"),
+            CHAT,
             stream.Pieces,
             reply.parse,
             counts_on_wish=True,
         ),
-        Kind("completions", ("max_tokens",), completions.Pieces, completions.parse, counts_on_wish=True),
-        Kind("responses", ("max_output_tokens",), responses.Pieces, responses.parse),
-        Kind("messages", ("max_tokens",), blocks.Blocks, blocks.parse, native=True),
+        Kind(
+            "completions",
+            ("max_tokens",),
+            COMPLETIONS,
+            completions.Pieces,
+            completions.parse,
+            counts_on_wish=True,
+        ),
+        Kind("responses", ("max_output_tokens",), RESPONSES, responses.Pieces, responses.parse),
+        Kind("messages", ("max_tokens",), MESSAGES, blocks.Blocks, blocks.parse, native=True),
     )
 }
 """By the address at which clients ask for them."""

@@ -18,7 +18,9 @@ def cut(text: str, most: int = _EACH) -> str:
     """Return a text, or the head and tail of one that is longer than that, and how much is left out."""
     if len(text) <= most:
         return text
-    return f"{text[: most // 2]}\n[… {len(text) - most} characters …]\n{text[-(most // 2) :]}"
+    half = max(0, most) // 2
+    tail = text[len(text) - half :]
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters …]\n{tail}"
 
 
 class Transcript:

@@ -11,8 +11,6 @@ from anyio.abc import SocketListener, SocketStream, TaskGroup
 from swe_scale.background import background
 from swe_scale.errors import SandboxError
 
-_CONNECTIONS = 128
-"""At a time; package clients use up to some fifty."""
 _GRACE, _PAUSE = 1.0, 0.1
 """Seconds: for connections to end by themselves, and before another is taken after a failure."""
 
@@ -26,12 +24,13 @@ class Server(Protocol):
 
 
 class _Door:
-    """Lets connections in, so many at a time: more of them would take this process's descriptors."""
+    """Lets connections in, so many at a time."""
 
-    def __init__(self, listener: SocketListener, server: Server) -> None:
+    def __init__(self, listener: SocketListener, server: Server, most: int) -> None:
         self._listener = listener
         self._server = server
-        self._slots = anyio.Semaphore(_CONNECTIONS)
+        self._most = most
+        self._slots = anyio.Semaphore(most)
 
     async def open(self, tasks: TaskGroup, scope: anyio.CancelScope) -> None:
         """Take connections until the scope is cancelled; nothing else ends it."""
@@ -62,13 +61,19 @@ class _Door:
     async def empty(self) -> None:
         """Wait for the last connection to end, but not for long."""
         with anyio.move_on_after(_GRACE):
-            for _ in range(_CONNECTIONS):
+            for _ in range(self._most):
                 await self._slots.acquire()
 
 
 @asynccontextmanager
-async def serving(socket: Path, server: Server) -> AsyncIterator[None]:
+async def serving(socket: Path, server: Server, connections: int) -> AsyncIterator[None]:
     """Answer connections to a Unix socket, which is made, while the context lasts.
+
+    Args:
+        socket: where it is made.
+        server: who answers.
+        connections: at a time; more wait. Each takes a descriptor of this process, and whoever asks for
+            them may be hostile.
 
     Raises:
         SandboxError: it can't be made.
@@ -80,7 +85,7 @@ async def serving(socket: Path, server: Server) -> AsyncIterator[None]:
         raise SandboxError(
             f"the socket {socket} can't be made: {error}; set TMPDIR to another folder"
         ) from error
-    door, taking = _Door(listener, server), anyio.CancelScope()
+    door, taking = _Door(listener, server, connections), anyio.CancelScope()
     async with listener, background() as tasks:
         tasks.start_soon(door.open, tasks, taking)
         try:

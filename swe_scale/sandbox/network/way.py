@@ -29,6 +29,10 @@ PORT = 31313
 """At which commands inside find the server that they are led to: below those that the kernel gives away."""
 _SOCKET = "socket"
 _RELAY = Path(__file__).with_name("relay.py")
+_OF_SET_UP = 128
+"""Connections at a time; package clients use up to some fifty."""
+_OF_AN_AGENT = 32
+"""Likewise; many agents run at a time, and each asks one model."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -81,7 +85,7 @@ async def _open_way(ways: Ways, visits: Visits) -> AsyncIterator[Way]:
         except OSError as error:
             raise SandboxError(f"{folder} can't be written: {error.strerror}; set TMPDIR") from error
         try:
-            async with serving(folder / _SOCKET, Proxy(ways, visits)):
+            async with serving(folder / _SOCKET, Proxy(ways, visits), _OF_SET_UP):
                 yield Way({INSIDE: folder}, {"NO_PROXY": own})
         finally:
             visits.report()
@@ -122,7 +126,7 @@ async def open_server(server: Server) -> AsyncIterator[Path]:
     """
     with tempfile.TemporaryDirectory(prefix="swe-scale-") as private:
         folder = _folder(private)
-        async with serving(folder / _SOCKET, server):
+        async with serving(folder / _SOCKET, server, _OF_AN_AGENT):
             yield folder / _SOCKET
 
 
