@@ -13,7 +13,7 @@ from swe_scale import assets
 from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.records import Changes, Environment, Execution, Service
-from swe_scale.sandbox import Sandbox, Template
+from swe_scale.sandbox import Sandbox, Secret, Template
 from swe_scale.sandbox.preparation import locked
 from swe_scale.sandbox.services.notes import Notes, failure
 
@@ -106,7 +106,8 @@ class ServedSandbox:
     ) -> tuple[Execution, Notes]:
         notes = f"{self.scratch}/{_FOLDER}/notes-{token_hex(8)}"
         place = str(PurePosixPath(self.workdir, self.folder))
-        whole = ("sh", "-c", _script(), "sh", notes, f"{limits.seconds:f}", str(PATIENCE), place)
+        first = "command" if isinstance(stdin, Secret) else "servers"
+        whole = ("sh", "-c", _script(), "sh", notes, f"{limits.seconds:f}", str(PATIENCE), place, first)
         most = limits.model_copy(update={"seconds": limits.seconds + PATIENCE + 2 * _STOP})
         ran = await self.inner.run(
             (*whole, *_words(self.services), "--", *command), limits=most, stdin=stdin, variables=variables
