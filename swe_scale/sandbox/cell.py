@@ -57,7 +57,8 @@ class Cell:
         given = "/dev/null"
         async with self._turn:
             if stdin:
-                given = f"/.stdin-{token_hex(4)}"
+                # Who runs the command can delete what is in a folder of its own.
+                given = f"/.stdin-{token_hex(8)}/given"
                 await self.put("/", {given[1:]: File(mode="100644", data=stdin)})
             wrapped = ("sh", "-c", script("cell"), "sh", given, *command)
             return await self._run(
