@@ -37,7 +37,9 @@ _VOUCHES = (
 )
 # The script is read whole before it starts, so that rewriting its file changes nothing; the input to its end,
 # which says that code of others may start.
-_SHELL_LAUNCHER = f'read -r nonce resolved rest; cat >/dev/null; sh -c "$(cat "$0")" "$0" </dev/null; {_VOUCHES}'
+_SHELL_LAUNCHER = (
+    f'read -r nonce resolved rest; cat >/dev/null; sh -c "$(cat "$0")" "$0" </dev/null; {_VOUCHES}'
+)
 _OTHER_LAUNCHER = (
     f"read -r nonce resolved rest; {_PLACES}PATH=${{search#:}}; export PATH; cat >/dev/null; "
     f'sh -c "$0" </dev/null; {_VOUCHES}'

@@ -12,6 +12,7 @@ from swe_scale.regression.comparing import again, compare, joined, stable
 from swe_scale.regression.running import Report, run_tests
 from swe_scale.regression.sampling import near_limit, patience, portions
 from swe_scale.sandbox import Sandbox, Template
+from swe_scale.sandbox.services import on_base
 
 __all__ = [
     "CRASHED",
@@ -74,7 +75,7 @@ class Suite:
         counted = counted_by_runner(changes, self.base).changes
         async with self.template.fork(self.limits) as sandbox:
             await sandbox.write(sandbox.workdir, counted)
-            return await self._run(sandbox, watched)
+            return await self._run(sandbox if counted else on_base(sandbox), watched)
 
     async def _run(self, sandbox: Sandbox, watched: bool) -> Report:
         """Run the tests in portions; one that takes too long costs what is in it, and not the others."""

@@ -1,10 +1,11 @@
 """What a check's launcher is told on standard input is seen by nobody else inside, servers included."""
 
+import secrets
 import shlex
 
 import pytest
+from keeper_kit import PORT, opened
 from sandbox_kit import ISOLATING
-from test_services import PORT, opened
 
 from swe_scale.checks import launching
 from swe_scale.config import Limits, SandboxConfig
@@ -99,7 +100,7 @@ CHECKS = {
 
 @pytest.fixture(autouse=True)
 def nonce(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launching.secrets, "token_hex", lambda *_: NONCE)
+    monkeypatch.setattr(secrets, "token_hex", lambda *_: NONCE)
 
 
 def thief(name: str = "thief", port: int = PORT) -> Service:
@@ -125,10 +126,10 @@ async def test_a_server_finds_nothing_in_the_input_of_a_shell_check(
     config: SandboxConfig, environment: Environment, template: Template
 ) -> None:
     check = Check.of(CHECKS["sh"], "reproduction", language="sh")
-    async with opened(config, environment, thief(), thief("second", PORT + 1)) as found:
-        async with found.fork() as sandbox:
-            ran, vouched = await launching.execute(sandbox, check, LIMITS)
-            stolen = await sandbox.run(["sh", "-c", "cat ~/stolen"], limits=LIMITS)
+    first, second = thief(), thief("second", PORT + 1)
+    async with opened(config, environment, first, second) as found, found.fork() as sandbox:
+        ran, vouched = await launching.execute(sandbox, check, LIMITS)
+        stolen = await sandbox.run(["sh", "-c", "cat ~/stolen"], limits=LIMITS)
     assert (ran.exit_code, vouched) == (0, True), ran.output
     # Its memory is open to the code under test, too.
     assert "pipe" not in stolen.output and "/fd/" not in stolen.output
@@ -137,7 +138,9 @@ async def test_a_server_finds_nothing_in_the_input_of_a_shell_check(
 @isolating
 async def test_the_code_under_test_finds_nothing_either(template: Template) -> None:
     once = THIEF.partition("for each in range(40)")[0] + "collect()\ncopy()\nrecall()\nprint(len(pipes))\n"
-    check = Check.of(f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {once!r}])\n", "reproduction")
+    check = Check.of(
+        f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {once!r}])\n", "reproduction"
+    )
     async with template.fork() as sandbox:
         ran, vouched = await launching.execute(sandbox, check, LIMITS)
         stolen = await sandbox.run(["sh", "-c", "cat ~/stolen; ls -d /.stdin*/*"], limits=LIMITS)
