@@ -1,11 +1,15 @@
 # Runs a command with its input from the file named first and both streams as one, ends whatever it
 # left running, and reports the control group's counters on the second stream.
 exec 3>&2 2>/dev/null
-# What the command reads may be a secret that others inside must not find in a file.
-exec 4<"$1"
-[ "$1" = /dev/null ] || rm -f -- "$1"
+given=$1
 shift
-"$@" <&4 2>&1 3>&- 4<&-
+if [ "$given" = /dev/null ]; then
+	"$@" </dev/null 2>&1 3>&-
+else
+	# What the command reads may be a secret: a file could be opened once more by way of /proc even when it
+	# is deleted, so it is in none by the time that the input ends, nor in the memory of what carried it.
+	{ rm -f -- "$given" && exec cat; } <"$given" 3>&- | "$@" 2>&1 3>&-
+fi
 status=$?
 kill -9 -1
 for file in memory/memory.oom_control pids/pids.events memory.events pids.events; do

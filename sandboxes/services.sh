@@ -1,11 +1,12 @@
 # Runs a command beside servers: starts them, waits until each can be used, runs the command, stops them.
 #
-# Arguments: NOTES SECONDS PATIENCE FOLDER, then NAME PORT READY LINE for each server, then -- COMMAND … .
+# Arguments: NOTES SECONDS PATIENCE FOLDER FIRST, then NAME PORT READY LINE for each server, then -- COMMAND … .
 # NOTES is a file that is told how it went; what each server says is kept beside it. SECONDS are the
-# command's, PATIENCE how many the servers may take together to come up. FOLDER is where they run.
-notes=$1 seconds=$2 patience=$3 folder=$4
-logs=${notes%/*} servers=
-shift 4
+# command's, PATIENCE how many the servers may take together to come up. FOLDER is where they run. FIRST says
+# what comes first, `servers` or `command`.
+notes=$1 seconds=$2 patience=$3 folder=$4 first=$5
+logs=${notes%/*} servers='' main=$$
+shift 5
 # What ends a group of processes is meant for the command, which doesn't inherit this.
 trap : HUP INT TERM USR1 USR2
 mkdir -p "$logs" && rm -f "$logs"/notes-* && : >"$notes" || exit 125
@@ -20,6 +21,7 @@ note() {
 fail() {
 	note "failed $name $*"
 	stop
+	[ "$first" = servers ] || kill -KILL "$main"
 	exit 125
 }
 
@@ -79,25 +81,52 @@ watch() {
 		note "$2"
 		stop
 		kill -KILL $$
-	) </dev/null >/dev/null 2>&1 &
+	) </dev/null >/dev/null 2>&1 3<&- &
 	watcher=$!
 }
 
+start_all() {
+	while [ "$1" != -- ]; do
+		name=$1 port=$2 ready=$3 line=$4 log=$logs/$1.log
+		wanted=$(printf %04X "$port")
+		note "starting $name"
+		start
+		shift 4
+	done
+	kill "$watcher"
+	note up
+	watch "$seconds" late
+}
+
+# A server could see a secret in the pipe, or open the memory of the process that is about to read it. So
+# they start when that has been read: what follows it is more than a pipe holds. Its end says that they are up.
+start_late() {
+	rm -f "$notes-input"
+	cat <&3 && printf '%1114112s' '' || exit
+	exec 3<&-
+	start_all "$@"
+	echo "$watcher $servers" >"$notes-started"
+}
+
 watch "$patience" expired
+if [ "$first" = command ]; then
+	mkfifo -m 600 "$notes-input" || exit 125
+	exec 3<&0
+	start_late "$@" >"$notes-input" &
+	exec 0<"$notes-input" 3<&-
+else
+	start_all "$@"
+fi
 while [ "$1" != -- ]; do
-	name=$1 port=$2 ready=$3 line=$4 log=$logs/$1.log
-	wanted=$(printf %04X "$port")
 	shift 4
-	note "starting $name"
-	start
 done
 shift
-kill "$watcher"
-note up
-watch "$seconds" late
 # Otherwise a command could be taken for one of the functions here.
 sh -c 'exec "$@"' sh "$@"
 code=$?
+if [ "$first" = command ]; then
+	read -r watcher servers 2>/dev/null <"$notes-started" || kill -KILL $!
+fi
 kill "$watcher" 2>/dev/null
 note ended
 stop

@@ -58,8 +58,6 @@ class Service(Record):
     """Container image that runs it, in place of `command`."""
     ready: str = ""
     """Shell line that exits with 0 as soon as it can be used. Empty: as soon as the port is open."""
-    reset: str = ""
-    """Shell line that brings it back to its first state. Empty: a fresh one per cell."""
     variables: Mapping[str, str] = {}
     """For the service; of those that clients need, `[environment]` tells the commands."""
 

@@ -14,6 +14,7 @@ from swe_scale.profiles import WHOLE, TestOutcome, find_tests, runner_of
 from swe_scale.records import Environment, Record
 from swe_scale.regression.running import run_tests
 from swe_scale.sandbox import Backend, Template
+from swe_scale.sandbox.services import on_base
 
 _FIRST = 8
 """Test files of the first run; each further one has twice as many, until the time is up."""
@@ -187,7 +188,9 @@ class _Trial:
         left = self._until - time.monotonic()
         limits = Limits(seconds=max(1.0, left if len(group) == 1 else min(left, max(_LEAST, left / 2))))
         async with self._template.fork(limits) as sandbox:
-            report = await run_tests(sandbox, self._command, group, limits, subdir=self._environment.subdir)
+            report = await run_tests(
+                on_base(sandbox), self._command, group, limits, subdir=self._environment.subdir
+            )
         self._outcomes.update(report.outcomes)
         self._output = printable(report.execution.output)
         self._absent |= set(absent(self._output))

@@ -17,6 +17,7 @@ from swe_scale.profiles import counted
 from swe_scale.records import BASE, Changes, Check, Environment, Execution, Verdict, digest
 from swe_scale.retry import retrying
 from swe_scale.sandbox import Template
+from swe_scale.sandbox.services import on_base
 from swe_scale.store import Key, Steps
 from swe_scale.trees import Trees
 
@@ -135,7 +136,7 @@ class Cells:
     async def _ran(self, check: Check, changes: Changes, resolved: int) -> tuple[Execution, bool]:
         async with self.slots, self.template.fork(self.limits) as sandbox:
             await sandbox.write(sandbox.workdir, changes)
-            return await execute(sandbox, check, self.limits, resolved)
+            return await execute(sandbox if changes else on_base(sandbox), check, self.limits, resolved)
 
     def _places(self) -> list[str]:
         """Return the folders of the work tree in which programs are searched."""

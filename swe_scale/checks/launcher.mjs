@@ -36,6 +36,8 @@ function received() {
   while (end < buffer.length && readSync(0, buffer, end, 1, null) === 1 && buffer[end] !== 10) end += 1;
   const words = buffer.toString("latin1", 0, end).split(" ");
   buffer.fill(0);
+  // Its end says that all may start.
+  while (readSync(0, buffer, 0, buffer.length, null) > 0);
   return words;
 }
 

@@ -231,9 +231,10 @@ def main(launcher: types.CodeType) -> None:
     os.close(writer)
     os.close(waiting)
     close_memory()
-    line = b""
-    while not line.endswith(b"\n"):
-        line += os.read(0, 64) or b"\n"
+    line, chunk = b"", os.read(0, 4096)
+    # Its end says that all may start.
+    while chunk:
+        line, chunk = (line + chunk)[:4096], os.read(0, 65536)
     nonce, resolved = line.split()[:2]
     os.write(starter, bytes([int(resolved)]))
     os.close(starter)

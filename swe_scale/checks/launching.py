@@ -11,7 +11,7 @@ from swe_scale.config import Limits
 from swe_scale.flags import EXITED, UNGUARDED
 from swe_scale.profiles import check_languages, profiles
 from swe_scale.records import Changes, Check, Execution, File, Outcome, digest
-from swe_scale.sandbox import Sandbox
+from swe_scale.sandbox import Sandbox, Secret
 
 RESOLVED = 0
 UNRESOLVED = 42
@@ -35,10 +35,13 @@ _FIND_NODE = f'{_PLACES}found=$(PATH=${{search#:}}; command -v node || echo node
 _VOUCHES = (
     'code=$?; [ $code -ne 0 ] || code=$resolved; [ $code -ne 0 ] || printf "\\n%s\\n" "$nonce"; exit $code'
 )
-# The script is read whole before it starts, so that rewriting its file changes nothing.
-_SHELL_LAUNCHER = f'read -r nonce resolved rest; sh -c "$(cat "$0")" "$0" </dev/null; {_VOUCHES}'
+# The script is read whole before it starts, so that rewriting its file changes nothing; the input to its end,
+# which says that code of others may start.
+_SHELL_LAUNCHER = (
+    f'read -r nonce resolved rest; cat >/dev/null; sh -c "$(cat "$0")" "$0" </dev/null; {_VOUCHES}'
+)
 _OTHER_LAUNCHER = (
-    f"read -r nonce resolved rest; {_PLACES}PATH=${{search#:}}; export PATH; "
+    f"read -r nonce resolved rest; {_PLACES}PATH=${{search#:}}; export PATH; cat >/dev/null; "
     f'sh -c "$0" </dev/null; {_VOUCHES}'
 )
 # Beside the product, since most languages look for what a file imports from where the file is.
@@ -145,6 +148,6 @@ async def execute(
         await sandbox.write(sandbox.workdir, beside)
     nonce = secrets.token_hex(16)
     told = f"{nonce} {resolved} {hashlib.sha256(_script(check)).hexdigest()}\n"
-    ran = await sandbox.run(_command(check, folder), limits=limits, stdin=told.encode())
+    ran = await sandbox.run(_command(check, folder), limits=limits, stdin=Secret(told.encode()))
     vouched = nonce in ran.output
     return ran.model_copy(update={"output": ran.output.replace(nonce, "").rstrip("\n")}), vouched

@@ -13,6 +13,7 @@ from swe_scale.regression.running import Report, run_tests
 from swe_scale.regression.sampling import near_limit, patience, portions
 from swe_scale.regression.written import written
 from swe_scale.sandbox import Sandbox, Template
+from swe_scale.sandbox.services import on_base
 
 __all__ = [
     "CRASHED",
@@ -78,7 +79,7 @@ class Suite:
         due = [portion for portion in every if not set(portion) & set(without)]
         async with self.template.fork(self.limits) as sandbox:
             await sandbox.write(sandbox.workdir, counted)
-            return await self._run(sandbox, counted, due, watched)
+            return await self._run(sandbox if counted else on_base(sandbox), counted, due, watched)
 
     async def _run(
         self, sandbox: Sandbox, put: Changes, due: Sequence[tuple[str, ...]], watched: bool

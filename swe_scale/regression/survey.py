@@ -18,6 +18,7 @@ from swe_scale.regression.running import run_tests
 from swe_scale.regression.sampling import Chosen, Probe, choose, one_per_folder
 from swe_scale.regression.suite import way
 from swe_scale.regression.tracing import Traced, tracer
+from swe_scale.sandbox.services import on_base
 from swe_scale.store import Key
 from swe_scale.trees import Trees
 
@@ -168,7 +169,8 @@ class Survey:
     async def _ran(self, path: str, traced: bool, watched: bool) -> Probe:
         limits = self.cells.limits.model_copy(update={"seconds": self.seconds * TRIALS_SHARE})
         subdir = self.cells.environment.subdir
-        async with self.cells.slots, self.cells.template.fork(limits) as sandbox:
+        async with self.cells.slots, self.cells.template.fork(limits) as fresh:
+            sandbox = on_base(fresh)
             if not traced:
                 report = await run_tests(sandbox, self.command, (path,), limits, watched, subdir)
                 return Probe(path=path, report=report)

@@ -9,7 +9,7 @@ from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, Sandbox
 from swe_scale.events import Events
 from swe_scale.records import Changes, Environment, Execution, Record, Service
 
-__all__ = ["Backend", "Build", "Here", "Need", "Recipe", "Sandbox", "Template", "open_backend"]
+__all__ = ["Backend", "Build", "Here", "Need", "Recipe", "Sandbox", "Secret", "Template", "open_backend"]
 
 
 class Need(Record):
@@ -77,6 +77,14 @@ class Recipe(Record):
     subdir: str = ""
     """Folder of the work tree in which set-up and the repository's tests run; empty is its root."""
     services: tuple[Service, ...] = ()
+
+
+class Secret(bytes):
+    """Standard input that nothing else inside may see.
+
+    The command reads it to its end before it starts any code of others, and heeds its first line alone:
+    where servers run beside the command, they start once that is read, and white space follows it.
+    """
 
 
 class Sandbox(Protocol):

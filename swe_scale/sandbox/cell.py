@@ -11,7 +11,8 @@ from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Execution, File, Limit
 from swe_scale.sandbox.archive import pack
-from swe_scale.sandbox.engine import Engine, Exec, script
+from swe_scale.sandbox.engine import Engine, script
+from swe_scale.sandbox.following import Exec
 from swe_scale.sandbox.process import Output
 from swe_scale.sandbox.tree import parts_of
 
@@ -57,7 +58,8 @@ class Cell:
         given = "/dev/null"
         async with self._turn:
             if stdin:
-                given = f"/.stdin-{token_hex(4)}"
+                # Who runs the command can delete what is in a folder of its own.
+                given = f"/.stdin-{token_hex(8)}/given"
                 await self.put("/", {given[1:]: File(mode="100644", data=stdin)})
             wrapped = ("sh", "-c", script("cell"), "sh", given, *command)
             return await self._run(
@@ -72,7 +74,7 @@ class Cell:
         async def follow() -> None:
             nonlocal outcome
             try:
-                outcome = await self.engine.follow(self.container, what, (spoken, report))
+                outcome = await self.engine.follow(self.container.id, what, (spoken, report))
             except SandboxError as error:
                 outcome = error
             ended.set()
@@ -142,5 +144,5 @@ class Cell:
     async def _delete(self, folder: str, paths: Sequence[str]) -> None:
         said = Output(1024)
         command = ("sh", "-c", script("delete"), "sh", folder, *paths)
-        if await self.engine.follow(self.container, Exec(command, "/", user=self._user), (said, said)):
+        if await self.engine.follow(self.container.id, Exec(command, "/", user=self._user), (said, said)):
             raise SandboxError(f"files can't be deleted in the sandbox: {said.text.strip()}")

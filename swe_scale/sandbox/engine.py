@@ -1,8 +1,7 @@
 """The one door to a Docker or Podman service: its errors become ours, its calls can be waited for."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
 from secrets import token_hex
 from time import monotonic, sleep
 from typing import IO, Any, TypeVar
@@ -10,13 +9,13 @@ from typing import IO, Any, TypeVar
 import anyio
 import docker
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.utils.socket import frames_iter
 from requests.exceptions import RequestException, Timeout
 
 from swe_scale import assets
 from swe_scale.config import Docker
 from swe_scale.errors import SandboxError
 from swe_scale.sandbox.choice import plain_reason
+from swe_scale.sandbox.following import Exec, followed
 from swe_scale.sandbox.owner import owner
 from swe_scale.sandbox.process import Output
 
@@ -36,16 +35,6 @@ _PATIENCE = 3600
 def script(name: str) -> str:
     """Return the text of a shell script that runs inside."""
     return (assets.folder("sandboxes") / f"{name}.sh").read_text(encoding="utf-8")
-
-
-@dataclass(frozen=True, slots=True)
-class Exec:
-    """One command in a running container."""
-
-    command: Sequence[str]
-    workdir: str
-    variables: Mapping[str, str] = field(default_factory=dict)
-    user: int = 0
 
 
 class Engine:
@@ -183,32 +172,14 @@ class Engine:
                     raise
                 sleep(_PAUSE)
 
-    async def follow(self, container: Any, what: Exec, outputs: tuple[Output, Output]) -> int | None:
-        """Run a command to its end, adding to `outputs` as it speaks; return its exit code.
+    async def follow(self, container: str, what: Exec, outputs: tuple[Output, Output]) -> int | None:
+        """Run a command in a container, by its id; see `followed`.
 
         Can't be cancelled: kill the container's processes to end it.
         """
-
-        def run() -> int | None:
-            api = self._client.api
-            made = api.exec_create(
-                container.id,
-                list(what.command),
-                workdir=what.workdir,
-                environment=dict(what.variables),
-                user=f"{what.user}:{what.user}",
-            )["Id"]
-            with closing(api.exec_start(made, socket=True)) as stream:
-                try:
-                    for number, data in frames_iter(stream, tty=False):
-                        outputs[number - 1].add(data)
-                finally:
-                    # The SDK keeps the connection here, and closes it nowhere.
-                    stream._response.close()
-            code: int | None = api.exec_inspect(made)["ExitCode"]
-            return code
-
-        return await anyio.to_thread.run_sync(_translated, run, limiter=self._streams)
+        return await anyio.to_thread.run_sync(
+            _translated, followed, self._client.api, container, what, outputs, limiter=self._streams
+        )
 
     async def put(self, container: Any, archive: bytes | IO[bytes]) -> None:
         """Unpack an archive inside, with the container's root as its root."""

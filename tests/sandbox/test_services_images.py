@@ -15,7 +15,7 @@ from sandbox_kit import IMAGE, ISOLATING
 
 from swe_scale.config import Docker, Limits, SandboxConfig
 from swe_scale.errors import EnvironmentFailure
-from swe_scale.events import Event, Events
+from swe_scale.events import Events
 from swe_scale.records import Environment, Execution, Service
 from swe_scale.sandbox import Recipe, Sandbox, Template, open_backend
 from swe_scale.sandbox.boxed import BoxTemplate
@@ -144,50 +144,23 @@ async def test_an_image_s_service_is_fresh_for_each_cell_and_lasts_in_one(
 
 
 @pytest.mark.parametrize("config", KINDS[:1], indirect=True)
-async def test_a_service_that_is_reset_serves_one_cell_after_another(
+async def test_no_two_cells_have_the_same_container(
     config: SandboxConfig, environment: Environment, image: str
 ) -> None:
-    service = keeper(image, reset="rm -f /data/values", ready="test -d /data")
-    async with opened(config, environment, service) as template:
-        seen: set[str] = set()
+    seen: list[str] = []
+    async with opened(config, environment, keeper(image)) as template:
+        assert isinstance(template, BoxTemplate) and isinstance(template.services, Company)
         for _ in range(3):
-            await given_back(template)
-            async with template.fork() as sandbox:
-                ran = await sh(sandbox, ask("SET kept"))
-                seen |= There.of(image).servers
-            assert (ran.exit_code, ran.output) == (0, "kept\n"), ran.output
-    assert len(seen) == 1
-
-
-async def given_back(template: Template) -> None:
-    """Wait until services that were used are at hand again."""
-    assert isinstance(template, BoxTemplate) and isinstance(template.services, Company)
-    for _ in range(600):
-        if template.services.ready:
-            return
-        await anyio.sleep(0.05)
-    raise AssertionError("the services don't come back")
-
-
-@pytest.mark.parametrize("config", KINDS[:1], indirect=True)
-async def test_a_reset_that_fails_later_brings_another_service(
-    config: SandboxConfig, environment: Environment, image: str
-) -> None:
-    seen: list[Event] = []
-    service = keeper(image, reset="! test -e /data/values")
-    events = Events([seen.append])
-    async with opened(config, environment, service, events=events) as template:
-        for words, said in (("SET one", "one\n"), ("GET", "nothing\n")):
-            async with template.fork() as sandbox:
-                assert (await sh(sandbox, ask(words))).output == said
-    assert any("another is started in its place: the reset of the service keeper" in one.text for one in seen)
+            async with template.services.lease() as started:
+                seen += [one.container for one in started.companions]
+    assert len(set(seen)) == 3
 
 
 BROKEN: dict[str, tuple[dict[str, object], str, str]] = {
     "ends": ({"variables": {"KEEPER_ENDS": "3"}}, "the service keeper ended with exit code 3", "ending"),
     "never ready": ({"ready": "false"}, "the service keeper isn't ready after 3 s", "keeping as 4242"),
     "another port": ({"port": PORT + 1}, "the service keeper isn't ready after 3 s", "keeping as 4242"),
-    "reset": ({"reset": "echo no; exit 9"}, "`echo no; exit 9`, ends with exit code 9", "no"),
+    "speaks without end": ({"ready": "yes"}, "the service keeper isn't ready after 3 s", "keeping as 4242"),
 }
 
 
@@ -203,6 +176,17 @@ async def test_an_image_s_service_that_does_not_come_up_is_named(
         async with opened(config, environment, keeper(image, **fields)):
             pass
     assert what in str(failure.value) and said in str(failure.value)
+    assert There.of(image) == There(0, frozenset(), frozenset())
+
+
+@pytest.mark.parametrize("config", KINDS[:1], indirect=True)
+async def test_what_speaks_without_end_can_be_cancelled(
+    config: SandboxConfig, environment: Environment, image: str
+) -> None:
+    with anyio.move_on_after(5) as given_up:
+        async with opened(config, environment, keeper(image, ready="yes")):
+            pass
+    assert given_up.cancelled_caught
     assert There.of(image) == There(0, frozenset(), frozenset())
 
 

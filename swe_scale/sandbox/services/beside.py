@@ -13,7 +13,7 @@ from swe_scale import assets
 from swe_scale.config import Limits, cache_folder
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.records import Changes, Environment, Execution, Service
-from swe_scale.sandbox import Sandbox, Template
+from swe_scale.sandbox import Sandbox, Secret, Template
 from swe_scale.sandbox.preparation import locked
 from swe_scale.sandbox.services.notes import Notes, failure
 
@@ -22,6 +22,8 @@ PATIENCE = 120
 _STOP = 5.0
 """Seconds that they get to end, as in the script."""
 _FOLDER = "services"
+_OURS = ".swe-scale"
+"""Folder of the work tree for what is of no candidate."""
 _BROKE = 125
 """Exit code of a command that wasn't run, since a server didn't come up."""
 _LOG = 1 << 20
@@ -52,6 +54,8 @@ class ServedSandbox:
     """In which they run, relative to the work tree."""
     shared: bool
     """Whether its ports are this host's own, so that no two commands may have them at a time."""
+    base: bool = False
+    """Whether nothing in it is a candidate's, so that a service's failure is the sandbox's own."""
     workdir: str = field(init=False)
     scratch: str = field(init=False)
     address: str = field(init=False)
@@ -77,7 +81,8 @@ class ServedSandbox:
         change's failure: the command isn't run, and the execution says why with exit code 125.
 
         Raises:
-            SandboxError: the backend failed, or a server doesn't come up where nothing was changed.
+            SandboxError: the backend failed, or a server doesn't come up where nothing was changed or in
+                a sandbox of the base.
         """
         async with self._turn, self._ports():
             untouched, self._untouched = self._untouched, False
@@ -85,7 +90,7 @@ class ServedSandbox:
             reason = await self._why(notes)
         if reason is None:
             return notes.told(ran, limits)
-        if untouched:
+        if untouched or self.base:
             raise SandboxError(reason)
         return ran.model_copy(
             update={"exit_code": _BROKE, "output": reason, "truncated": 0, "timed_out": False, "limit": None}
@@ -106,7 +111,8 @@ class ServedSandbox:
     ) -> tuple[Execution, Notes]:
         notes = f"{self.scratch}/{_FOLDER}/notes-{token_hex(8)}"
         place = str(PurePosixPath(self.workdir, self.folder))
-        whole = ("sh", "-c", _script(), "sh", notes, f"{limits.seconds:f}", str(PATIENCE), place)
+        first = "command" if isinstance(stdin, Secret) else "servers"
+        whole = ("sh", "-c", _script(), "sh", notes, f"{limits.seconds:f}", str(PATIENCE), place, first)
         most = limits.model_copy(update={"seconds": limits.seconds + PATIENCE + 2 * _STOP})
         ran = await self.inner.run(
             (*whole, *_words(self.services), "--", *command), limits=most, stdin=stdin, variables=variables
@@ -133,13 +139,21 @@ class ServedSandbox:
 
     async def write(self, folder: str, files: Changes) -> None:
         """Put files below a folder; see the protocol."""
-        scratch = PurePosixPath(folder).is_relative_to(self.scratch)
-        self._untouched = self._untouched and scratch
+        ours = (self.scratch, f"{self.workdir}/{_OURS}")
+        places = [PurePosixPath(folder, path) for path in files]
+        self._untouched &= all(any(place.is_relative_to(top) for top in ours) for place in places)
         await self.inner.write(folder, files)
 
     async def snapshot(self) -> Changes:
         """Return how the work tree differs from the template's; see the protocol."""
         return await self.inner.snapshot()
+
+
+def on_base(sandbox: Sandbox) -> Sandbox:
+    """Return a sandbox with the untouched tree in which a service that doesn't come up is never a result."""
+    if isinstance(sandbox, ServedSandbox):
+        sandbox.base = True
+    return sandbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from swe_scale.sandbox.box import HELPER, Size
 from swe_scale.sandbox.boxes import packed
 from swe_scale.sandbox.container import bounds
 from swe_scale.sandbox.engine import Engine
+from swe_scale.sandbox.following import Exec
+from swe_scale.sandbox.process import Output
 from swe_scale.sandbox.services.notes import failure
 
 PATIENCE = 120.0
 """Seconds that a service may take to come up."""
-_RESET = 60.0
-"""Seconds that it may take to be brought back to its first state."""
 _WAY = "/.swe-scale/way"
 _SOCKET = f"{_WAY}/socket"
 _POWERS = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
@@ -46,34 +46,40 @@ class Companion:
     volume: str
     """Name of the volume that holds the socket."""
 
-    async def run(self, line: str, seconds: float) -> tuple[int | None, str]:
-        """Run a shell line in the service's container; return its exit code, None if it takes too long.
+    async def run(self, line: str, seconds: float) -> int | None:
+        """Run a shell line in the service's container; return its exit code.
+
+        One that takes too long, or that nobody waits for any more, ends with all that runs in the container.
 
         Raises:
             SandboxError: the container service failed.
         """
-        code, said = None, ""
-        with anyio.move_on_after(seconds):
-            code, said = await self.engine.call(self._run, line)
-        return code, said
+        code: int | SandboxError | None = None
+        ended = anyio.Event()
+        what = Exec(("sh", "-c", line), None, user=None)
 
-    def _run(self, line: str) -> tuple[int | None, str]:
-        api = self.engine.api
-        made = api.exec_create(self.container, ["sh", "-c", line])["Id"]
-        said = api.exec_start(made)
-        return api.exec_inspect(made)["ExitCode"], (said or b"").decode("utf-8", "replace")
+        async def follow() -> None:
+            nonlocal code
+            ignored = Output(0)
+            try:
+                code = await self.engine.follow(self.container, what, (ignored, ignored))
+            except SandboxError as error:
+                code = error
+            ended.set()
 
-    async def reset(self) -> str | None:
-        """Bring it back to its first state; return why that failed, if it did.
-
-        Raises:
-            SandboxError: the container service failed.
-        """
-        code, said = await self.run(self.service.reset, _RESET)
-        if code == 0:
-            return None
-        ended = f"ends with exit code {code}" if code is not None else f"doesn't end within {_RESET:g} s"
-        return f"the reset of the service {self.service.name}, `{self.service.reset}`, {ended}: {said[-500:]}"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follow)
+            try:
+                with anyio.move_on_after(seconds):
+                    await ended.wait()
+            finally:
+                if not ended.is_set():
+                    with anyio.CancelScope(shield=True), suppress(SandboxError):
+                        # The stream can't be cancelled; one that has ended by now is told by its state.
+                        await self.engine.call(self.engine.api.kill, self.container)
+        if isinstance(code, SandboxError):
+            raise code
+        return code
 
     async def wait(self) -> None:
         """Return as soon as it can be used.
@@ -81,22 +87,22 @@ class Companion:
         Raises:
             SandboxError: it ended or takes too long; says why, with the end of its output.
         """
-        until, state = anyio.current_time() + PATIENCE, await self._state()
-        while state is None and anyio.current_time() < until:
+        until, state = anyio.current_time() + PATIENCE, await self._state(PATIENCE)
+        while state is None and (left := until - anyio.current_time()) > 0:
             await anyio.sleep(_PAUSE)
-            state = await self._state()
+            state = await self._state(left)
         if state == "":
             return
         reason = state or f"isn't ready after {PATIENCE:g} s"
         said = await self.engine.call(partial(self.engine.api.logs, self.container, tail=50))
         raise SandboxError(failure(self.service, reason, said.decode("utf-8", "replace")))
 
-    async def _state(self) -> str | None:
+    async def _state(self, seconds: float) -> str | None:
         """Return nothing as long as it may yet come up, an empty text if it has, otherwise what it did."""
         if ended := await self._end():
             return ended
         try:
-            return "" if await self._is_ready() else None
+            return "" if await self._is_ready(seconds) else None
         except SandboxError:
             # Nothing runs in one that has ended, which the container service notices a little later.
             await anyio.sleep(_NOTICED)
@@ -108,12 +114,10 @@ class Companion:
         state = (await self.engine.call(self.engine.api.inspect_container, self.container))["State"]
         return "" if state["Running"] else f"ended with exit code {state['ExitCode']}"
 
-    async def _is_ready(self) -> bool:
+    async def _is_ready(self, seconds: float) -> bool:
         # The bridge makes the socket as soon as the port is open.
-        code, _ = await self.run(f"[ -S {_SOCKET} ]", PATIENCE)
-        if code == 0 and self.service.ready:
-            code, _ = await self.run(self.service.ready, PATIENCE)
-        return code == 0
+        line = f"[ -S {_SOCKET} ] || exit\n{self.service.ready}"
+        return await self.run(line, seconds) == 0
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Keeps the containers of services at hand, each set for one cell at a time."""
+"""Starts the containers of services: each cell has fresh ones, since it may leave anything in them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -40,17 +40,6 @@ class Started:
         ways = ((str(one.service.port), f"{_INSIDE}/{one.service.name}/socket") for one in self.companions)
         return (HELPER, "join", *(word for way in ways for word in way), "--")
 
-    async def reset(self) -> str | None:
-        """Bring all back to their first state; return why that failed, if it did.
-
-        Raises:
-            SandboxError: the container service failed.
-        """
-        for one in self.companions:
-            if (reason := await one.reset()) is not None:
-                return reason
-        return None
-
     async def close(self) -> None:
         """End them, whatever is being cancelled."""
         with anyio.CancelScope(shield=True):
@@ -59,24 +48,18 @@ class Started:
 
 @dataclass(slots=True)
 class Company:
-    """The services of one environment: a fresh set for each cell, or one that is reset between cells."""
+    """The services of one environment: a fresh set for each cell."""
 
     engine: Engine
     services: tuple[Service, ...]
     images: Mapping[str, Any]
     programs: Mapping[str, bytes]
     """What carries bytes, by the name of the image in which it does."""
-    events: Events
     tasks: TaskGroup
     ready: list[Started] = field(default_factory=list)
-    """Sets that nobody uses."""
+    """Sets that nobody has used."""
     _coming: int = 0
     _open: bool = True
-
-    @property
-    def lasting(self) -> bool:
-        """Whether a set can serve one cell after another."""
-        return all(service.reset for service in self.services)
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Started]:
@@ -86,15 +69,13 @@ class Company:
             SandboxError: one doesn't come up.
         """
         started = self.ready.pop() if self.ready else await self.start()
-        if not self.lasting and self._open and not self.ready and not self._coming:
+        if self._open and not self.ready and not self._coming:
             self._coming += 1
             self.tasks.start_soon(self._add)
-        fit = False
         try:
             yield started
-            fit = self.lasting and self._open
         finally:
-            self.tasks.start_soon(self._take_back, started, fit)
+            self.tasks.start_soon(started.close)
 
     async def start(self) -> Started:
         """Return a set that has come up.
@@ -118,21 +99,6 @@ class Company:
             return
         finally:
             self._coming -= 1
-        await self._keep(started)
-
-    async def _take_back(self, started: Started, fit: bool) -> None:
-        if fit:
-            try:
-                reason = await started.reset()
-            except SandboxError as error:
-                reason = str(error)
-            if reason is None:
-                await self._keep(started)
-                return
-            self.events.emit("note", f"another is started in its place: {reason}")
-        await started.close()
-
-    async def _keep(self, started: Started) -> None:
         if self._open:
             self.ready.append(started)
         else:
@@ -152,7 +118,7 @@ async def open_company(
     """Return what starts the services of images, once it was tried; None where there are none.
 
     Raises:
-        EnvironmentFailure: an image isn't there, or its service doesn't come up or can't be reset.
+        EnvironmentFailure: an image isn't there, or its service doesn't come up.
         SandboxError: the container service failed.
     """
     services = tuple(service for service in environment.services if service.image)
@@ -162,7 +128,7 @@ async def open_company(
     images = {one.image: await obtain(engine, one.image, events) for one in services}
     programs = {name: await _program(image.attrs["Architecture"]) for name, image in images.items()}
     async with background() as tasks:
-        company = Company(engine, services, images, programs, events, tasks)
+        company = Company(engine, services, images, programs, tasks)
         try:
             await _try(company)
             yield company
@@ -188,15 +154,6 @@ async def _program(architecture: str) -> bytes:
 
 async def _try(company: Company) -> None:
     try:
-        started = await company.start()
+        company.ready.append(await company.start())
     except SandboxError as error:
         raise EnvironmentFailure(str(error)) from error
-    try:
-        reason = await started.reset() if company.lasting else None
-    except BaseException:
-        await started.close()
-        raise
-    if reason is not None:
-        await started.close()
-        raise EnvironmentFailure(reason)
-    company.ready.append(started)

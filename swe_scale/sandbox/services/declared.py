@@ -35,8 +35,6 @@ def _problem(service: Service, images: str | None) -> str:
         return "has no usable name: write small letters, digits, - and _"
     if bool(service.command.strip()) == bool(service.image.strip()):
         return "needs either a `command` or an `image`"
-    if service.reset and not service.image:
-        return "has a `reset`, which only one of an image needs: a command's files are fresh for each cell"
     if service.image and images is not None:
         return (
             f"is the image {service.image}, which the {images} sandbox can't run; use --sandbox docker, or "
@@ -44,5 +42,5 @@ def _problem(service: Service, images: str | None) -> str:
         )
     if unusable := [name for name in service.variables if not _VARIABLE.fullmatch(name)]:
         return f"has a variable with an unusable name: {unusable[0][:60]!r}"
-    texts = (service.command, service.image, service.ready, service.reset, *service.variables.values())
+    texts = (service.command, service.image, service.ready, *service.variables.values())
     return "has a zero byte in its settings" if any("\0" in text for text in texts) else ""

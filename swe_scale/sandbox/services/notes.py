@@ -43,7 +43,7 @@ class Notes:
                 reason = "isn't ready in time"
             elif word == "failed":
                 failed, _, reason = said.partition(" ")
-            elif word == "up":
+            elif word in ("up", "ended"):
                 failed = ""
         return cls(times, failed, reason)
 
