@@ -27,7 +27,7 @@ def names(texts: dict[str, str], *paths: str) -> list[str]:
         ({"pyproject.toml": "[tool.black"}, (), []),
         ({"setup.cfg": "[isort]\nprofile = black\n[yapf]\n"}, (), ["isort", "yapf"]),
         ({"setup.cfg": "[["}, (), []),
-        ({"setup.cfg": "[isort]\n" + "x\n" * 200_000}, (), []),
+        ({"setup.cfg": "[isort]\n" + "x\n" * 200_000}, (), ["isort"]),
         ({"pyproject.toml": f"[tool.black]\na = {'9' * 5_000}\n"}, (), []),
         ({"package.json": '{"devDependencies": {"prettier": "3"}}'}, (), ["prettier"]),
         ({"package.json": "[]"}, (".prettierrc.json",), ["prettier"]),
