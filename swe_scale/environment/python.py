@@ -43,9 +43,9 @@ _PINS = (
 """Writes the versions of a lock, those left out that it has several of or that are no releases."""
 _STARTS = (
     "python -m pytest --version >/dev/null 2>&1 || python -m pip install --upgrade "
-    r"$(python -m pip list --format=freeze | sed -n 's/^\(pytest[^=]*\)==.*/\1/p')"
+    r"$(python -m pip list --format=freeze | sed -n -e 's/^\(pytest[^=]*\)==.*/\1/p' -e 's/^\(py\)==.*/\1/p')"
 )
-"""Replaces a pytest, and its plugins, that were pinned when no such Python was there."""
+"""Replaces a pytest, its plugins and what an old one stood on, pinned when no such Python was there."""
 _PYTEST_FILES = ("pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml")
 _PYTEST_WORD = re.compile(r"\bpytest\b")
 _PYTEST_SECTION = re.compile(r"^\[(tool:pytest|pytest|tool\.pytest\b.*)\]", re.MULTILINE)

@@ -1,5 +1,6 @@
 """What is installed for a Python project, and which runner its tests get."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -131,9 +132,19 @@ def test_pytest_comes_last_where_the_tests_want_it() -> None:
     assert wanted[:2] == ("python -m pip install -e .", "python -m pip install pytest")
 
 
-def test_a_pytest_that_does_not_start_on_this_python_is_replaced() -> None:
+def test_a_pytest_that_does_not_start_on_this_python_is_replaced(tmp_path: Path) -> None:
     pinned = project({"pyproject.toml": BUILD + "[dependency-groups]\ntest = ['pytest<5']\n"})
-    assert setup_lines(Declared(pinned))[-1].startswith("python -m pytest --version >/dev/null 2>&1 || ")
+    line = setup_lines(Declared(pinned))[-1]
+    assert line.startswith("python -m pytest --version >/dev/null 2>&1 || ")
+    frozen = "Flask==1.0\npy==1.4.30\npytest==2.8.1\npytest-cov==2.1.0\npy-cpuinfo==1.0\n"
+    programs = tmp_path / "python"
+    programs.write_text(
+        f"#!/bin/sh\ncase $* in *--version) exit 1 ;; *freeze) printf '{frozen}' ;; *) echo \"$@\" ;; esac\n"
+    )
+    programs.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(["sh", "-c", line], env={"PATH": path}, capture_output=True, text=True, check=True)
+    assert ran.stdout.split()[-3:] == ["py", "pytest", "pytest-cov"]
     assert "--upgrade" not in "".join(setup_lines(Declared(project({"pyproject.toml": BUILD}))))
 
 
