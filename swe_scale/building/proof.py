@@ -16,7 +16,7 @@ from swe_scale.regression.running import run_tests
 from swe_scale.sandbox import Backend, Template
 from swe_scale.sandbox.services import on_base
 
-_FIRST = 8
+_FIRST = 2
 """Test files of the first run; each further one has twice as many, until the time is up."""
 _LEAST = 20.0
 """Seconds that a group may have in any case, if there are so many."""
