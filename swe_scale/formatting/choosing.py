@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -26,10 +27,18 @@ async def files_for(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ..
         return tuple(named)
     # In a process of its own: an expression that backtracks without end can't be stopped in this one.
     with anyio.move_on_after(_SECONDS):
-        return await anyio.to_process.run_sync(
-            matching, formatter.files, formatter.exclude, named, cancellable=True
-        )
+        with suppress(anyio.BrokenWorkerProcess):
+            return await _matching(formatter, named)
+        # One that was stopped a moment ago may be taken for a worker that is free.
+        with suppress(anyio.BrokenWorkerProcess):
+            return await _matching(formatter, named)
     return ()
+
+
+async def _matching(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ...]:
+    return await anyio.to_process.run_sync(
+        matching, formatter.files, formatter.exclude, paths, cancellable=True
+    )
 
 
 def matching(files: str, exclude: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def test_a_model_repairs(desk: Desk) -> None:
     fresh = environment(desk, "build", "--fresh", repo=repo)
     assert_clean(fresh, 1, "exit 3")
     (turns / "01.md").write_text(block("exit 4"))
-    given = ("build", "--replies", str(desk.folder / "replies"), "--repair-rounds", "1")
+    given = ("build", "--replies", str(desk.folder / "replies"))
     assert environment(desk, *given, repo=repo).returncode == 0
     fresh = environment(desk, *given, "--fresh", repo=repo)
     assert_clean(fresh, 1, "A model proposed other commands once")

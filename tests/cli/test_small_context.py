@@ -35,7 +35,14 @@ def test_both_strategies_reach_a_patch(desk: Desk) -> None:
     written |= {step.replace("/01/", "/03/"): text for step, text in agent_replies(1, FIX).items()}
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]], max_model_len=CONTEXT) as server:
         ran = desk.solve(
-            "--strategy", "revise=2", "--strategy", "agent=1", "--json", *endpoint(server.base_url)
+            "--strategy",
+            "revise=2",
+            "--strategy",
+            "agent=1",
+            "--turns",
+            "3",
+            "--json",
+            *endpoint(server.base_url),
         )
         calls = list(server.calls)
     assert_clean(ran, 0, f"context {CONTEXT:,} tokens")

@@ -38,7 +38,7 @@ def booked(usage: dict[str, Any]) -> dict[str, float]:
 
 def test_nothing_is_proposed_and_all_is_booked(server: Served, desk: Desk) -> None:
     before = server.figures()
-    ran = desk.solve(*options(server, "revise=2", "agent=1"))
+    ran = desk.solve(*options(server, "revise=2", "agent=1"), "--turns", "3")
     assert_clean(ran, 3, "no reply kept the format")
     answer = json.loads(ran.stdout)
     assert (answer["outcome"], answer["patch"]) == ("abstained", None)
