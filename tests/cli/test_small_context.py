@@ -35,14 +35,7 @@ def test_both_strategies_reach_a_patch(desk: Desk) -> None:
     written |= {step.replace("/01/", "/03/"): text for step, text in agent_replies(1, FIX).items()}
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]], max_model_len=CONTEXT) as server:
         ran = desk.solve(
-            "--strategy",
-            "revise=2",
-            "--strategy",
-            "agent=1",
-            "--turns",
-            "3",
-            "--json",
-            *endpoint(server.base_url),
+            "--strategy", "revise=2", "--strategy", "agent=1", "--json", *endpoint(server.base_url)
         )
         calls = list(server.calls)
     assert_clean(ran, 0, f"context {CONTEXT:,} tokens")
@@ -60,7 +53,8 @@ def test_there_is_room_for_replies_that_say_much(desk: Desk) -> None:
     noisy = "I think. " * 200 + bash("for n in $(seq 4000); do echo $n mean of values; done")
     written = {f"trajectory/01/turn/{number:02}": noisy for number in range(1, 20)}
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]], max_model_len=CONTEXT) as server:
-        ran = desk.solve("--strategy", "agent=1", "--json", *endpoint(server.base_url))
+        given = ("--strategy", "agent=1", "--turns", "3", "--json")
+        ran = desk.solve(*given, *endpoint(server.base_url))
         calls = list(server.calls)
     assert "Traceback" not in ran.stderr
     assert [call.status for call in calls] == [200] * 3
