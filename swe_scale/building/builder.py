@@ -100,7 +100,7 @@ class Builder:
     ) -> tuple[Prepared, Proof] | None:
         """Return the environment with what its tests looked for; None where that doesn't help."""
         way = prepared.way
-        recipe = completed(way, proof.absent, site.project.below(way.recipe.subdir).texts)
+        recipe = completed(way, proof.absent, site.project.below(way.recipe.subdir))
         if recipe is None:
             return None
         self.events.emit("note", f"tests look for {', '.join(proof.absent)}; once more: {recipe.setup[-1]}")

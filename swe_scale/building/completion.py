@@ -3,8 +3,10 @@
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 
 from swe_scale.environment import Proposal
+from swe_scale.environment.project import Project
 from swe_scale.sandbox import Recipe
 
 _ABSENT = re.compile(r"No module named ['\"]?(?P<name>[A-Za-z_]\w*)")
@@ -30,6 +32,7 @@ _PACKAGES: Mapping[str, str] = {
 }
 """Of modules whose package has another name."""
 _MOST = 20
+_ROOTS = {"src", "lib", "python"}
 ORIGIN = "the python profile, completed by what its tests looked for"
 
 
@@ -38,7 +41,7 @@ def absent(output: str) -> tuple[str, ...]:
     return tuple(sorted({found["name"] for found in _ABSENT.finditer(output)}))[:_MOST]
 
 
-def completed(way: Proposal, modules: Sequence[str], texts: Mapping[str, str]) -> Recipe | None:
+def completed(way: Proposal, modules: Sequence[str], project: Project) -> Recipe | None:
     """Return a recipe that installs further packages, too; None where there are none to be installed.
 
     Only what the project names in its own declarations is installed: a module's name alone could be
@@ -47,18 +50,26 @@ def completed(way: Proposal, modules: Sequence[str], texts: Mapping[str, str]) -
     Args:
         way: as it was built; only one that a profile knew is changed.
         modules: that tests looked for in vain.
-        texts: of the files that tell of the project.
+        project: in whose folder they ran. Its own modules are never had from elsewhere: tests would be of
+            another version.
     """
     recipe = way.recipe
     if not recipe.python or recipe.profile != "python" or way.origins.get("setup") != "the python profile":
         return None
-    declared = "\n".join(text for path, text in texts.items() if _declares(path)).replace("_", "-")
-    wanted = [_PACKAGES.get(module, module) for module in modules]
+    declared = "\n".join(text for path, text in project.texts.items() if _declares(path)).replace("_", "-")
+    own = {_module_of(path) for path in project.paths if path.endswith(".py")}
+    wanted = [_PACKAGES.get(module, module) for module in modules if module not in own]
     named = [package for package in wanted if _named(package, declared) or package.startswith("setuptools")]
     if not named:
         return None
     line = f"python -m pip install {' '.join(map(shlex.quote, dict.fromkeys(named)))}"
     return None if line in recipe.setup else recipe.model_copy(update={"setup": (*recipe.setup, line)})
+
+
+def _module_of(path: str) -> str:
+    """Return the top-level module that a source is, or is in."""
+    first, *others = PurePosixPath(path).with_suffix("").parts
+    return others[0] if others and first in _ROOTS else first
 
 
 def _declares(path: str) -> bool:
