@@ -57,7 +57,7 @@ def completed(way: Proposal, modules: Sequence[str], project: Project) -> Recipe
     if not recipe.python or recipe.profile != "python" or way.origins.get("setup") != "the python profile":
         return None
     declared = "\n".join(text for path, text in project.texts.items() if _declares(path)).replace("_", "-")
-    own = {_module_of(path) for path in project.paths if path.endswith(".py")}
+    own = {module for path in project.paths if path.endswith(".py") for module in _modules_of(path)}
     wanted = [_PACKAGES.get(module, module) for module in modules if module not in own]
     named = [package for package in wanted if _named(package, declared) or package.startswith("setuptools")]
     if not named:
@@ -66,10 +66,11 @@ def completed(way: Proposal, modules: Sequence[str], project: Project) -> Recipe
     return None if line in recipe.setup else recipe.model_copy(update={"setup": (*recipe.setup, line)})
 
 
-def _module_of(path: str) -> str:
-    """Return the top-level module that a source is, or is in."""
+def _modules_of(path: str) -> set[str]:
+    """Return the modules by whose names a source may be imported, wherever its package lies."""
     first, *others = PurePosixPath(path).with_suffix("").parts
-    return others[0] if others and first in _ROOTS else first
+    found = {others[0] if others and first in _ROOTS else first}
+    return found | {others[-2]} if len(others) > 1 and others[-1] == "__init__" else found
 
 
 def _declares(path: str) -> bool:

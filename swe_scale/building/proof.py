@@ -81,8 +81,8 @@ class Proof(Record):
     def suspicious(self) -> bool:
         """Whether there are tests and not one of them ran, or all that is known is that none passed."""
         # An exit code tells of a file, or of everything, and may as well say that the runner can't start.
-        told = self.passed or self.skipped or any("::" in test for test in self.failing if self.failed)
-        return self.command is not None and self.of > 0 and not told
+        told = self.failed and any("::" in test for test in self.failing)
+        return self.command is not None and self.of > 0 and not (self.passed or self.skipped or told)
 
     @property
     def in_words(self) -> str:

@@ -14,6 +14,8 @@ from swe_scale.house import Formatter
 _SECONDS = 10.0
 """For the regular expressions of one formatter."""
 _LONGEST = 2_000
+_TRIES = 2
+"""Since a worker that was stopped a moment ago may be taken for one that is free."""
 
 
 async def files_for(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ...]:
@@ -27,18 +29,12 @@ async def files_for(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ..
         return tuple(named)
     # In a process of its own: an expression that backtracks without end can't be stopped in this one.
     with anyio.move_on_after(_SECONDS):
-        with suppress(anyio.BrokenWorkerProcess):
-            return await _matching(formatter, named)
-        # One that was stopped a moment ago may be taken for a worker that is free.
-        with suppress(anyio.BrokenWorkerProcess):
-            return await _matching(formatter, named)
+        for _ in range(_TRIES):
+            with suppress(anyio.BrokenWorkerProcess):
+                return await anyio.to_process.run_sync(
+                    matching, formatter.files, formatter.exclude, named, cancellable=True
+                )
     return ()
-
-
-async def _matching(formatter: Formatter, paths: Sequence[str]) -> tuple[str, ...]:
-    return await anyio.to_process.run_sync(
-        matching, formatter.files, formatter.exclude, paths, cancellable=True
-    )
 
 
 def matching(files: str, exclude: Sequence[str], paths: Sequence[str]) -> tuple[str, ...]:

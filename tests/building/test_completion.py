@@ -38,7 +38,10 @@ def test_what_nobody_declares_is_anybodys() -> None:
     assert completed(WAY, ("hidden", "thing", "standalon"), PROJECT) is None
 
 
-@pytest.mark.parametrize("path", ["sphinx/__init__.py", "src/sphinx/a.py", "sphinx.py", "lib/sphinx.py"])
+@pytest.mark.parametrize(
+    "path",
+    ["sphinx/__init__.py", "src/sphinx/a.py", "sphinx.py", "lib/sphinx.py", "libs/core/sphinx/__init__.py"],
+)
 def test_the_project_itself_is_never_had_from_elsewhere(path: str) -> None:
     project = Project((*TEXTS, path), TEXTS)
     assert completed(WAY, ("sphinx",), project) is None

@@ -1,11 +1,13 @@
 """Reads one request of a client that nobody trusts, and answers it: HTTP/1.1, one request per connection."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import anyio
 import h11
 from anyio.abc import ByteStream
+
+from swe_scale.background import beside
 
 __all__ = ["Asked", "Connection", "Rejected"]
 
@@ -97,6 +99,19 @@ class Connection:
                 pass
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
             return
+
+    async def while_there(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do something until it is done or the client has left; return whether it was done."""
+        async with beside() as tasks:
+            with anyio.CancelScope() as scope:
+
+                async def left() -> None:
+                    await self.gone()
+                    scope.cancel()
+
+                tasks.start_soon(left)
+                await work()
+        return not scope.cancelled_caught
 
     async def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         """Send a whole answer, of JSON, but for its end."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import anyio
@@ -138,16 +139,7 @@ class Gateway:
         headers = passed_on(asked.headers, kind, step)
         body = by_newer_name(body) if self._newer and kind.path == "chat/completions" else body
         passage = Passage(connection, self._clients, step, kind, headers, body)
-        async with beside() as tasks:
-            with anyio.CancelScope() as scope:
-
-                async def left() -> None:
-                    await connection.gone()
-                    scope.cancel()
-
-                tasks.start_soon(left)
-                await self._paid(passage, places)
-        if scope.cancelled_caught:
+        if not await connection.while_there(partial(self._paid, passage, places)):
             raise anyio.EndOfStream
 
     async def _paid(self, passage: Passage, places: tuple[Place, ...]) -> None:

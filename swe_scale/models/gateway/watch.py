@@ -2,7 +2,6 @@
 
 import anyio
 
-from swe_scale.background import beside
 from swe_scale.models.gateway.connection import Connection, Rejected
 
 __all__ = ["Watch"]
@@ -31,18 +30,10 @@ class Watch:
         if waiting.cancelled_caught:
             raise Rejected(409, "the end of this agent is watched for already")
         try:
-            await self._until_left(connection)
+            await connection.while_there(self._until_ended)
         finally:
             self._place.release()
         raise anyio.EndOfStream
 
-    async def _until_left(self, connection: Connection) -> None:
-        async with beside() as tasks:
-            with anyio.CancelScope() as scope:
-
-                async def left() -> None:
-                    await connection.gone()
-                    scope.cancel()
-
-                tasks.start_soon(left)
-                await self.ended.wait()
+    async def _until_ended(self) -> None:
+        await self.ended.wait()
