@@ -167,6 +167,8 @@ class Request(Record):
     messages: tuple[Message, ...]
     sampling: Sampling
     tools: tuple[Tool, ...] = ()
+    reply_schema: Mapping[str, Any] | None = None
+    """JSON schema that the reply is to keep, where the server can hold it to one; it may break it."""
 
     @property
     def issue(self) -> str:
@@ -219,7 +221,8 @@ class Completion(Record):
     logprobs: tuple[float, ...] | None = None
     """Of the reply's tokens, where they were asked for and given."""
     dropped: tuple[str, ...] = ()
-    """Settings of the sampling that the server refused, so that the call was made without them."""
+    """What the server refused of the call's settings, so that it was made without: those of the sampling,
+    and `response_format` where that was to hold the reply to a schema."""
 
 
 class Execution(Record):

@@ -42,6 +42,8 @@ _WARMING_SECONDS = 60.0
 """For which siblings wait, at most, until the first reply to their prefix has begun."""
 _LAST_SAMPLED: Final = "2023-06-01"
 """The protocol's last version with a temperature; the models of that time still take it."""
+_NAMES = {"format": r"(?i)output_(config\.)?format\b|structured output|json.schema"}
+"""How a refusal names a setting whose name alone is an everyday word."""
 
 
 class AnthropicModel(ServedModel):
@@ -118,7 +120,7 @@ def _not_taken(error: BadRequestError, body: Body) -> frozenset[str]:
     told = _told(error)
     words = str(told.get("message")) if isinstance(told, dict) else ""
     sent = set(body.fields) | set(body.fields.get("output_config", ()))
-    named = (name for name in OPTIONAL if name in sent and re.search(rf"\b{name}\b", words))
+    named = (name for name in OPTIONAL if name in sent and re.search(_NAMES.get(name, rf"\b{name}\b"), words))
     return frozenset([first for first in [next(named, None)] if first])
 
 

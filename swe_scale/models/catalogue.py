@@ -82,6 +82,7 @@ def _abilities(model: _Model) -> Abilities:
         adaptive=_supported(types, "adaptive"),
         budget=_supported(types, "enabled"),
         longest=model.max_tokens if model.max_tokens and model.max_tokens > 0 else None,
+        schemas=_supported(told, "structured_outputs"),
     )
 
 

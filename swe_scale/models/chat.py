@@ -27,6 +27,9 @@ def body_of(request: Request, length: str = "max_tokens") -> dict[str, Any]:
     }
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
+    if request.reply_schema is not None:
+        held = {"name": "reply", "strict": True, "schema": dict(request.reply_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": held}
     return body
 
 

@@ -11,7 +11,7 @@ __all__ = ["OPTIONAL", "SAMPLED", "Abilities", "Body", "body_of"]
 
 SAMPLED = ("top_k", "top_p", "temperature")
 """Settings that the protocol had until its version of 2026-10-21, and that newer models refuse."""
-OPTIONAL = (*SAMPLED, "effort", "thinking")
+OPTIONAL = (*SAMPLED, "effort", "thinking", "format")
 """What a call makes sense without, in the order in which it is given up."""
 _UNKNOWN = ("min_p", "seed", "logprobs")
 """What the protocol never had."""
@@ -37,6 +37,8 @@ class Abilities(NamedTuple):
     """Whether it can be told how many tokens to think with."""
     longest: int | None = None
     """Tokens of a reply, at most."""
+    schemas: bool | None = None
+    """Whether it can be held to a JSON schema."""
 
 
 class Body(NamedTuple):
@@ -67,8 +69,11 @@ def body_of(request: Request, abilities: Abilities, refused: frozenset[str] = fr
             for one in request.tools
         ]
     fields |= _thinking(request, longest, abilities, refused)
+    if request.reply_schema is not None and abilities.schemas is not False and "format" not in refused:
+        held = {"type": "json_schema", "schema": dict(request.reply_schema)}
+        fields["output_config"] = {**fields.get("output_config", {}), "format": held}
     fields |= _sampled(request.sampling, refused, thinks="thinking" in fields)
-    return Body(fields, _dropped(request.sampling, fields))
+    return Body(fields, _dropped(request, fields))
 
 
 def _sampled(sampling: Sampling, refused: frozenset[str], thinks: bool) -> dict[str, Any]:
@@ -98,11 +103,14 @@ def _thinking(
     return {} if "thinking" in refused else {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
-def _dropped(sampling: Sampling, fields: dict[str, Any]) -> tuple[str, ...]:
+def _dropped(request: Request, fields: dict[str, Any]) -> tuple[str, ...]:
+    sampling, output = request.sampling, fields.get("output_config", {})
     asked = {name: getattr(sampling, name) for name in (*SAMPLED, *_UNKNOWN)}
     wanted = {name for name, value in asked.items() if value is not None and value is not False}
-    if sampling.effort is not None and not {"output_config", "thinking"} & fields.keys():
+    if sampling.effort is not None and "effort" not in output and "thinking" not in fields:
         wanted.add("effort")
+    if request.reply_schema is not None and "format" not in output:
+        wanted.add("response_format")
     return tuple(sorted(wanted - fields.keys()))
 
 

@@ -2,22 +2,29 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import anyio
 import httpx2
-from openai import AsyncOpenAI, BadRequestError, DefaultAsyncHttpxClient, OpenAIError, Timeout
+from openai import (
+    AsyncOpenAI,
+    BadRequestError,
+    DefaultAsyncHttpxClient,
+    OpenAIError,
+    Timeout,
+    UnprocessableEntityError,
+)
 
 from swe_scale.background import beside
 from swe_scale.config import OpenAIEndpoint
-from swe_scale.errors import Interrupted, ModelError
+from swe_scale.errors import ContextExceeded, Interrupted, ModelError
 from swe_scale.events import Events
 from swe_scale.models.chat import body_of
 from swe_scale.models.directory import Entry, find
 from swe_scale.models.endpoint import Endpoint, endpoint_of
 from swe_scale.models.faults import Unavailable, Unreachable, translate
 from swe_scale.models.follow import follow
+from swe_scale.models.form import Form, adapted
 from swe_scale.models.reply import Answer, parse
 from swe_scale.models.served import Asked, ServedModel, address, gather, unbroken
 from swe_scale.models.stream import Pieces, gathered
@@ -39,30 +46,6 @@ _AHEAD_SECONDS = 60.0
 """For which siblings wait, at most, until the first reply to their prefix has begun."""
 _CONNECT_SECONDS = 30.0
 _ENTRY_SECONDS = 30.0
-_OPTIONAL = {
-    "temperature", "top_p", "top_k", "min_p", "seed", "reasoning_effort", "logprobs", "stream_options",
-}  # fmt: skip
-"""Fields without which a call still makes sense; reasoning models refuse some of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """What a server has turned out to want."""
-
-    length: str = "max_tokens"
-    """Its name of the longest reply."""
-    dropped: frozenset[str] = frozenset()
-    """Fields that it refuses."""
-
-
-def _adapted(form: _Form, error: BadRequestError) -> _Form:
-    """Return the form without what the server doesn't take; the same where that isn't what is wrong."""
-    if error.code not in ("unsupported_parameter", "unsupported_value", "unknown_parameter"):
-        return form
-    if error.param == form.length == "max_tokens":
-        # OpenAI's reasoning models know the limit by its newer name only; most servers by the older.
-        return replace(form, length="max_completion_tokens")
-    return replace(form, dropped=form.dropped | ({error.param or ""} & _OPTIONAL))
 
 
 class OpenAIModel(ServedModel):
@@ -79,7 +62,7 @@ class OpenAIModel(ServedModel):
         self._client = client
         self._config = config
         self._streams = entry.server != "vllm" if config.stream is None else config.stream
-        self._form = _Form()
+        self._form = Form()
         if self._streams and entry.server == "other" and not endpoint.local:
             # A hosted service can use a prefix again a moment after the first reply to it has begun. vLLM
             # reads prompts one after another, so siblings find it there; slots of one's own each read it.
@@ -90,11 +73,12 @@ class OpenAIModel(ServedModel):
             form = self._form
             try:
                 answer = await (self._streamed(request, begun) if self._streams else self._whole(request))
-                return Asked(answer, tuple(sorted(form.dropped - {"stream_options"})))
-            except BadRequestError as error:
+                asked = body_of(request).keys() if form.dropped else ()
+                return Asked(answer, tuple(sorted(form.dropped & set(asked))))
+            except (BadRequestError, UnprocessableEntityError) as error:
                 # Another call may have learned the same while this one was under way.
-                if self._form == form:
-                    self._form = _adapted(form, error)
+                if self._form == form and not isinstance(self._ours(error), ContextExceeded):
+                    self._form = adapted(form, error, self._sent(request).keys())
                 if self._form == form:
                     raise
 
@@ -119,14 +103,16 @@ class OpenAIModel(ServedModel):
         return gathered(raw.decode("utf-8", "replace")) if raw.lstrip().startswith(b"data:") else parse(raw)
 
     def _asked(self, request: Request, **stream: Any) -> dict[str, Any]:
-        body = {**body_of(request, self._form.length), **stream}
-        for name in self._form.dropped:
-            body.pop(name, None)
-        body |= self._config.extra_body
+        body = {**self._sent(request, **stream), **self._config.extra_body}
         # Messages that the client is given by their name it walks through piece by piece, for longer than the
         # rest of a call takes; `extra_body` goes out as it is.
         named = {"model": body.pop("model"), "messages": ()}
         return {**named, "extra_headers": address(request), "extra_body": body}
+
+    def _sent(self, request: Request, **stream: Any) -> dict[str, Any]:
+        """Return the body without what the server doesn't take."""
+        body = {**body_of(request, self._form.length), **stream}
+        return {name: value for name, value in body.items() if name not in self._form.dropped}
 
 
 def _transport(endpoint: Endpoint) -> httpx2.AsyncClient:

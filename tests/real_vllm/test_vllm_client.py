@@ -173,3 +173,24 @@ async def test_no_prompt_is_longer_than_its_bound(server: Served, seed: int) -> 
         for number in range(1, 5):
             await talk.ask(number, (Message(role="user", content="On!"),))
     assert all(tokens <= bound for tokens, bound in bounds.seen), bounds.seen
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_reply_keeps_its_schema(server: Served, stream: bool) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"candidate": {"enum": ["A", "B"]}, "sure": {"type": "boolean"}},
+        "required": ["candidate", "sure"],
+        "additionalProperties": False,
+    }
+    held = ask("Which?", max_tokens=60).model_copy(update={"reply_schema": schema})
+    written = await reply(server, held, stream=stream)
+    said = json.loads(written.text)
+    assert said.keys() == {"candidate", "sure"} and said["candidate"] in ("A", "B")
+    assert isinstance(said["sure"], bool)
+    assert (written.finish, written.dropped) == ("stop", ())
+
+
+async def test_a_schema_that_the_server_can_not_keep_is_left_out(server: Served) -> None:
+    held = ask("Which?").model_copy(update={"reply_schema": {"type": "no such type"}})
+    assert (await reply(server, held)).dropped == ("response_format",)
