@@ -160,6 +160,7 @@ HEAVY = {
     "tenacity",
     "anyio",
     "requests",
+    "tokenizers",
 }
 
 

@@ -48,6 +48,9 @@ class OpenAIEndpoint(Endpoint):
     stream: bool | None = None
     """Whether replies come as they are written. None: not from vLLM, which drops the request of a client
     that left either way and costs this process less so; from all others."""
+    tokenizer: Path | None = None
+    """The model's `tokenizer.json`, for a server that counts no tokens. None: looked for among what Hugging
+    Face's tools have downloaded."""
 
     _without_password = field_validator("base_url")(_without_password)
 

@@ -1,6 +1,6 @@
 """One endpoint of several: whether calls go there, and which of them are under way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -11,6 +11,7 @@ from swe_scale.errors import Interrupted, ModelError
 from swe_scale.models.admission import Admission
 from swe_scale.models.endpoint import Endpoint, endpoint_of
 from swe_scale.models.faults import Unreachable
+from swe_scale.models.tokens import Counted
 from swe_scale.records import Completion, Request
 
 __all__ = ["Member", "Replica"]
@@ -30,6 +31,10 @@ class Replica(Protocol):
 
     async def attempt(self, request: Request) -> Completion:
         """Return the reply of one try."""
+        ...
+
+    async def count_tokens(self, texts: Sequence[str]) -> Counted | None:
+        """Return how many tokens each text has; None where nothing counts them."""
         ...
 
 

@@ -28,6 +28,9 @@ from swe_scale.models.form import Form, adapted
 from swe_scale.models.reply import Answer, parse
 from swe_scale.models.served import Asked, ServedModel, address, gather, unbroken
 from swe_scale.models.stream import Pieces, gathered
+from swe_scale.models.tokenize import server_tokens
+from swe_scale.models.tokenizer import FileTokens
+from swe_scale.models.tokens import Counter
 from swe_scale.models.warming import FirstAlone
 from swe_scale.records import Request
 from swe_scale.retry import retrying
@@ -46,6 +49,8 @@ _AHEAD_SECONDS = 60.0
 """For which siblings wait, at most, until the first reply to their prefix has begun."""
 _CONNECT_SECONDS = 30.0
 _ENTRY_SECONDS = 30.0
+_COUNTS = 4
+"""Texts of one call whose tokens are counted at a time."""
 
 
 class OpenAIModel(ServedModel):
@@ -164,6 +169,7 @@ async def open_openai(config: OpenAIEndpoint, events: Events | None = None) -> A
             _enter, client, endpoint, patience
         )
         model = OpenAIModel(client, endpoint, config, entry)
+        model.counter = _counter(config, endpoint, entry, http, heard)
         # A service in the distance shows its figures to nobody.
         if endpoint.local or entry.server == "vllm":
             tasks.start_soon(
@@ -171,6 +177,14 @@ async def open_openai(config: OpenAIEndpoint, events: Events | None = None) -> A
                 lambda text: heard.emit("endpoint", text, endpoint.shown),
             )  # fmt: skip
         yield model
+
+
+def _counter(
+    config: OpenAIEndpoint, endpoint: Endpoint, entry: Entry, http: httpx2.AsyncClient, heard: Events
+) -> Counter:
+    asked, read = server_tokens(http, endpoint, entry.server), FileTokens(config.model, config.tokenizer)
+    sources = (asked, read) if asked else (read,)
+    return Counter(sources, _COUNTS, lambda text: heard.emit("note", text))
 
 
 async def _enter(client: AsyncOpenAI, endpoint: Endpoint, patience: float) -> Entry:

@@ -1,7 +1,7 @@
 """One model at several endpoints: an issue stays at one of them while it is well, then goes to the next."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -16,6 +16,7 @@ from swe_scale.models.faults import Unavailable, Unreachable
 from swe_scale.models.health import Keeper, Patience
 from swe_scale.models.members import Member
 from swe_scale.models.place import Place
+from swe_scale.models.tokens import Counted
 from swe_scale.records import Completion, Request
 from swe_scale.retry import retrying
 
@@ -84,6 +85,14 @@ class PoolModel:
         if waits:
             raise min(waits, key=lambda error: error.retry_after or 0.0)
         raise _nobody(self.name, tuple(self._members.values()))
+
+    async def count_tokens(self, texts: Sequence[str]) -> Counted | None:
+        """Return how many tokens each text has, by the first member that can tell; None where none can."""
+        for member in self._members.values():
+            model = member.model if member.state == "up" else None
+            if model is not None and (counted := await model.count_tokens(texts)) is not None:
+                return counted
+        return None
 
     def places(self, step: str) -> tuple[Place, ...]:
         """Return the servers at which a call may be made, the best first; none while none is well."""

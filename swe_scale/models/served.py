@@ -1,7 +1,7 @@
 """What all models behind a network protocol have in common: their places, their patience, their failures."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext, suppress
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from swe_scale.models.endpoint import Endpoint
 from swe_scale.models.faults import Unavailable, Unreachable, refused
 from swe_scale.models.place import Place
 from swe_scale.models.reply import Answer, Malformed, Refusal, completion_of
+from swe_scale.models.tokens import Counted, Counter
 from swe_scale.models.warming import FirstAlone
 from swe_scale.records import Completion, Message, Request, digest
 from swe_scale.retry import pause, retrying
@@ -53,6 +54,8 @@ class ServedModel(ABC):
     """Lets the first request with a prefix go ahead of its siblings. None: they go together."""
     longest: int | None = None
     """Tokens that the server takes, at most, be `context_length` less. None: nobody said."""
+    counter: Counter | None = None
+    """Counts tokens. None: there is no way to."""
 
     def __init__(
         self, config: OpenAIEndpoint | AnthropicEndpoint, endpoint: Endpoint, context_length: int, places: int
@@ -76,6 +79,10 @@ class ServedModel(ABC):
     @abstractmethod
     def _ours(self, error: Exception) -> ModelError:
         """Return our error for one of the client library's."""
+
+    async def count_tokens(self, texts: Sequence[str]) -> Counted | None:
+        """Return how many tokens each text has; None where nothing counts them."""
+        return await self.counter.count(texts) if self.counter else None
 
     def places(self, step: str) -> tuple[Place, ...]:  # noqa: ARG002 - there is one for all
         """Return the servers at which a call may be made, the best first."""

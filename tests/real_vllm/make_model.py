@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy
 from numpy.typing import NDArray
 from safetensors.numpy import save_file  # type: ignore[import-not-found]
-from tokenizers import (  # type: ignore[import-not-found]
+from tokenizers import (
     Tokenizer,
     decoders,
     models,

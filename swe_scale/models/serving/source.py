@@ -1,7 +1,6 @@
 """Finds a model's own description, without its weights: in its folder, in the local cache, or on its hub."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import httpx2
 from anyio.to_thread import run_sync
 
 from swe_scale.errors import UsageError
+from swe_scale.models.hub import cached
 from swe_scale.models.serving.shape import Shape, read_shape
 
 __all__ = ["check_name", "find_shape", "is_folder"]
@@ -56,7 +56,8 @@ def check_name(model: str) -> None:
 async def find_shape(model: str, variables: Mapping[str, str]) -> Shape:
     """Return what is known of a model; where nothing is, its field `why` says so."""
     try:
-        folder = Path(model) if is_folder(model) else await run_sync(_cached, model, variables)
+        kept = None if is_folder(model) else await run_sync(cached, model, "config.json", variables)
+        folder = Path(model) if is_folder(model) else kept and kept.parent
         if folder is not None:
             return read_shape(*await run_sync(_read_folder, folder))
         if variables.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
@@ -64,20 +65,6 @@ async def find_shape(model: str, variables: Mapping[str, str]) -> Shape:
         return read_shape(*await _ask_hub(model, variables))
     except _Unknown as fault:
         return Shape(why=str(fault))
-
-
-def _cached(model: str, variables: Mapping[str, str]) -> Path | None:
-    """Return the folder in which the Hugging Face cache holds a model's main revision."""
-    home = variables.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - there may be no home folder
-    caches = variables.get("XDG_CACHE_HOME") or f"{home}/.cache"
-    hub = variables.get("HF_HUB_CACHE") or f"{variables.get('HF_HOME') or f'{caches}/huggingface'}/hub"
-    kept = Path(hub, f"models--{model.replace('/', '--')}")
-    try:
-        commit = (kept / "refs" / "main").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return None
-    folder = kept / "snapshots" / commit
-    return folder if re.fullmatch(r"[0-9a-f]{40}", commit) and (folder / "config.json").is_file() else None
 
 
 def _read_folder(folder: Path) -> tuple[dict[str, Any], int | None]:
