@@ -88,6 +88,8 @@ class Environment(Record):
     services: tuple[Service, ...] = ()
     python_version: str = ""
     """Of the interpreter that was asked for, such as `3.9`. Empty: the backend's own."""
+    recipe: str = ""
+    """Digest of what it was built by and from, the tree left out. Empty: nothing is known apart from that."""
 
 
 class ContextFile(Record):

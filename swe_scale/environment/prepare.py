@@ -42,8 +42,22 @@ class Site:
             EnvironmentFailure: what it starts from isn't there.
             SandboxError: the backend failed.
         """
-        start = (backend.name, self.options.basis, await backend.identity(recipe))
-        return digest(*start, recipe.model_dump_json(), self.tree, self.tag or "")
+        return digest(*await self._start(backend, recipe), self.tree, self.tag or "")
+
+    async def recipe(self, backend: Backend, recipe: Recipe) -> str:
+        """Return the digest of all that a build follows but the tree; empty where that is all one.
+
+        Raises:
+            EnvironmentFailure: what it starts from isn't there.
+            SandboxError: the backend failed.
+        """
+        if recipe.build is not None:
+            return ""
+        return digest("recipe", *await self._start(backend, recipe), self.tag or "")
+
+    async def _start(self, backend: Backend, recipe: Recipe) -> tuple[str, ...]:
+        given = (backend.name, self.options.basis, await backend.identity(recipe))
+        return (*given, recipe.model_dump_json())
 
     @property
     def key(self) -> str:
@@ -95,12 +109,13 @@ async def build(backend: Backend, site: Site, recipe: Recipe) -> tuple[Environme
         SandboxError: the backend failed.
     """
     identity = await site.identity(backend, recipe)
+    apart = {"recipe": await site.recipe(backend, recipe)}
     if (found := await backend.built(identity)) is not None:
-        return found, False
+        return found.model_copy(update=apart), False
     with tempfile.TemporaryDirectory(prefix=f"swe-scale-{owner()}-") as folder:
         exported = Path(folder) / "tree"
         await site.repository.export(site.tree, exported, site.tag)
-        return await backend.build(recipe, exported, identity), True
+        return (await backend.build(recipe, exported, identity)).model_copy(update=apart), True
 
 
 async def first_that_works(backend: Backend, site: Site, events: Events) -> Prepared:

@@ -25,7 +25,11 @@ def stable(first: Report, second: Report) -> Report:
     slower = max(first.execution.seconds, second.execution.seconds)
     return first.model_copy(
         update={
-            "outcomes": {test: one for test, (one, other) in told.items() if one == other == "passed"},
+            "outcomes": {
+                test: one
+                for test, (one, other) in told.items()
+                if one == other == "passed" and test not in first.flaky
+            },
             "complete": first.complete and second.complete,
             "watch": "kept" if first.watch == second.watch == "kept" else "off",
             "flaky": tuple(sorted(flaky)),
@@ -96,6 +100,7 @@ def joined(reports: Sequence[Report]) -> Report:
         outcomes={test: outcome for report in reports for test, outcome in report.outcomes.items()},
         complete=all(report.complete for report in reports),
         watch="broken" if "broken" in watches else "kept" if watches == {"kept"} else "off",
+        flaky=tuple(sorted({test for report in reports for test in report.flaky})),
         late=tuple(path for report in reports for path in report.late),
         crashed=tuple(path for report in reports for path in report.crashed),
         written=_both(*reports),

@@ -1,6 +1,7 @@
 """Which changed functions a test file executes, from what was traced in a run of it on the untouched code."""
 
 import ast
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
@@ -23,19 +24,62 @@ class Executed(Record):
     """By file, the first lines of the functions entered; 0 stands for the module's own code."""
     whole: bool = True
     """Whether nothing came in between that would have hidden some."""
+    read: frozenset[str] = frozenset()
+    """Files of the work tree that were opened, whatever for, or loaded as compiled modules."""
+    listed: frozenset[str] = frozenset()
+    """Folders of it whose names were asked for; empty is the root."""
+    imported: frozenset[str] = frozenset()
+    """Modules that were looked for by import statements, those of Python itself left out."""
+    hidden: bool = False
+    """Whether something ran that can't be seen into, or more was seen than is kept."""
+
+    def united(self, other: "Executed") -> "Executed":
+        """Return what this run and another one executed together."""
+        none = frozenset[int]()
+        return Executed(
+            functions={
+                path: self.functions.get(path, none) | other.functions.get(path, none)
+                for path in {*self.functions, *other.functions}
+            },
+            whole=self.whole and other.whole,
+            read=self.read | other.read,
+            listed=self.listed | other.listed,
+            imported=self.imported | other.imported,
+            hidden=self.hidden or other.hidden,
+        )
 
 
-def read_trace(data: bytes) -> Executed:
-    """Return what the tracer wrote; lines that it can't have written are passed over."""
+def read_trace(data: bytes, largest: int | None = None) -> Executed:
+    """Return what the tracer wrote; lines that it can't have written are passed over.
+
+    Args:
+        data: of its file.
+        largest: bytes beyond which the file wasn't read.
+    """
     found: dict[str, set[int]] = {}
-    whole = True
-    for row in data.decode("utf-8", "replace").splitlines()[:_LINES]:
+    marked: dict[str, set[str]] = {mark: set() for mark in ("-1", "-2", "-3", "-4", "-5")}
+    rows = data.decode("utf-8", "replace").splitlines()
+    for row in rows[:_LINES]:
         line, tab, path = row.partition("\t")
-        if line == "-1":
-            whole = False
+        if line in marked:
+            marked[line].add(path)
         elif tab and path and line.isdecimal() and len(line) < 8:
             found.setdefault(path, set()).add(int(line))
-    return Executed(functions={path: frozenset(lines) for path, lines in found.items()}, whole=whole)
+    cut = (
+        len(rows) > _LINES
+        or any("\ufffd" in path for path in marked["-3"])
+        or (largest is not None and len(data) >= largest)
+    )
+    return Executed(
+        functions={path: frozenset(lines) for path, lines in found.items()},
+        whole=not marked["-1"],
+        read=frozenset(marked["-3"]),
+        listed=frozenset(path.rstrip("/") for path in marked["-4"]),
+        imported=frozenset(
+            name for name in marked["-5"] if name.partition(".")[0] not in sys.stdlib_module_names
+        ),
+        hidden=cut or bool(marked["-2"]),
+    )
 
 
 def changed_lines(old: str, new: str) -> tuple[Lines, ...]:

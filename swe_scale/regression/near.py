@@ -21,7 +21,7 @@ _LARGEST = 1 << 20
 """Bytes of a file that is looked at."""
 _PARSED = 8 << 20
 """Characters of tests whose syntax is looked at, those first that lie nearest."""
-_SAFE = re.compile(r"[\w.][\w./ +=,@()\[\]-]*")
+SAFE = re.compile(r"[\w.][\w./ +=,@()\[\]-]*")
 """Paths that no runner takes for anything but a path."""
 _WORD = re.compile(r"\w+")
 _TEST_MARK = re.compile(r"^tests?[_-]|^Test(?=[A-Z])|[._-](?:tests?|spec)$|(?<=[a-z0-9])(?:Tests?|Spec|IT)$")
@@ -55,7 +55,7 @@ def near(changed: Sequence[str], texts: Mapping[str, str], limit: int = FILES) -
         limit: most files returned.
     """
     targets = [_target(path, texts) for path in sorted(set(changed)) if not is_test(path)]
-    tests = [test for test in find_tests(texts) if _SAFE.fullmatch(test)]
+    tests = [test for test in find_tests(texts) if SAFE.fullmatch(test)]
     placed = {test: float(sum(_by_path(test, target) for target in targets)) for test in tests}
     placed |= {test: placed[test] + _CHANGED for test in tests if test in changed}
     common = in_common(tests, [target.path for target in targets], texts)

@@ -97,7 +97,13 @@ class Neighbours:
         )  # fmt: skip
         environment = self.cells.environment.digest
         inputs = digest(
-            way(), environment, command, *chosen.tests, limits.model_dump_json(), str(self.repeats)
+            way(),
+            environment,
+            command,
+            *chosen.tests,
+            limits.model_dump_json(),
+            str(self.repeats),
+            *first.flaky,
         )
 
         async def make() -> Report:

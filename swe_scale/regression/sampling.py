@@ -1,7 +1,7 @@
 """Which of the tests near a change fit into the time there is, and in what portions they run."""
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from swe_scale.records import Record
 from swe_scale.regression.executed import Executed
@@ -32,6 +32,16 @@ class Probe(Record):
     def useful(self) -> bool:
         """Whether something in it passes, within its time."""
         return not self.report.execution.timed_out and "passed" in self.report.of(self.path).values()
+
+    def without(self, flaky: Collection[str]) -> "Probe":
+        """Return it with these tests left out and named as flaky."""
+        if not flaky:
+            return self
+        left = {test: end for test, end in self.report.outcomes.items() if test not in flaky}
+        named = tuple(sorted({*self.report.flaky, *flaky}))
+        return self.model_copy(
+            update={"report": self.report.model_copy(update={"outcomes": left, "flaky": named})}
+        )
 
 
 class Chosen(Record):

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 import anyio
 
 from swe_scale.checks import Cells
-from swe_scale.errors import SandboxError, unwrapped
+from swe_scale.errors import unwrapped
 from swe_scale.patch import is_test, touched
-from swe_scale.profiles import WHOLE, find_tests, runner_of, started_by
+from swe_scale.profiles import WHOLE, find_tests, started_by
 from swe_scale.records import Candidate, digest
 from swe_scale.regression.comparing import joined
 from swe_scale.regression.executed import changed_functions, changed_lines, executes
+from swe_scale.regression.known_tests import Known, KnownTests, open_known_tests
 from swe_scale.regression.near import FILES, near, read_texts
 from swe_scale.regression.reported import Report
-from swe_scale.regression.running import run_tests
 from swe_scale.regression.sampling import Chosen, Probe, choose, one_per_folder
 from swe_scale.regression.suite import way
-from swe_scale.regression.tracing import Traced, tracer
-from swe_scale.sandbox.services import on_base
+from swe_scale.regression.tracing import tracer
+from swe_scale.regression.trying import Trials
 from swe_scale.store import Key
 from swe_scale.trees import Trees
 
@@ -28,10 +28,6 @@ TRIALS_SHARE = 0.5
 """Of a candidate's time for its tests, what trying may take, all in all, and any one file of it."""
 _HOPELESS = 6
 """So many files of which the runner tells nothing show that it doesn't run here."""
-_TRIES = 3
-"""Runs before a failing backend is believed."""
-_OUTPUT = 2_000
-"""Characters of output that are kept."""
 
 
 @dataclass(slots=True)
@@ -46,6 +42,7 @@ class Survey:
     files: int = FILES
     _scores: dict[str, int] = field(default_factory=dict)
     _probes: dict[str, Probe] = field(default_factory=dict)
+    _known: KnownTests | None = None
 
     async def chosen(self, candidates: Sequence[Candidate]) -> tuple[Chosen, Report] | None:
         """Return the tests to run, and what became of them on the untouched code, each file by itself.
@@ -133,48 +130,25 @@ class Survey:
         inputs = digest(self._inputs(), path, str(traced), self.cells.limits.model_dump_json())
 
         async def make() -> Probe:
+            tests = await self._known_tests()
             kept = self.cells.cache.recall(f"probe/{inputs}", Probe)
-            if kept is not None:
-                return kept
-            probe = await self._tried(path, traced)
-            if not probe.report.execution.timed_out:
+            known = await tests.find(path)
+            if kept is None and known is not None and not (traced and known.probe.executed is None):
+                kept = known.probe
+            probe = kept or await tests.trials.tried(path, traced)
+            if kept is None and not probe.report.execution.timed_out:
                 self.cells.cache.keep(f"probe/{inputs}", probe)
-            return probe
+                await tests.keep(Known(probe=probe))
+            return probe.without(known.flaky if known else ())
 
         key = Key(f"{self.cells.issue}/regression/probe/{path}", digest(inputs, str(self.seconds)))
         return await self.cells.steps.once(key, Probe, make)
 
-    async def _tried(self, path: str, traced: bool) -> Probe:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return await self._run(path, traced)
-            except SandboxError:
-                if attempt == _TRIES:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _run(self, path: str, traced: bool) -> Probe:
-        probe = await self._ran(path, traced, watched=True)
-        runner = runner_of(self.command)
-        disturbed = runner is not None and runner.watched and probe.report.watch != "kept"
-        if disturbed and not probe.report.execution.timed_out:
-            probe = await self._ran(path, traced, watched=False)
-        report = probe.report
-        ran = report.execution.model_copy(update={"output": report.execution.output[-_OUTPUT:]})
-        watch = report.watch if report.watch == "kept" else "off"
-        return probe.model_copy(
-            update={"report": report.model_copy(update={"execution": ran, "watch": watch})}
-        )
-
-    async def _ran(self, path: str, traced: bool, watched: bool) -> Probe:
-        limits = self.cells.limits.model_copy(update={"seconds": self.seconds * TRIALS_SHARE})
-        subdir = self.cells.environment.subdir
-        async with self.cells.slots, self.cells.template.fork(limits) as fresh:
-            sandbox = on_base(fresh)
-            if not traced:
-                report = await run_tests(sandbox, self.command, (path,), limits, watched, subdir)
-                return Probe(path=path, report=report)
-            listening = Traced(sandbox)
-            await listening.begin()
-            report = await run_tests(listening, self.command, (path,), limits, watched, subdir)
-            return Probe(path=path, report=report, executed=await listening.executed())
+    async def _known_tests(self) -> KnownTests:
+        """Return what earlier runs, on this commit or on others, saw the tests execute."""
+        if self._known is None:
+            cells = self.cells
+            limits = cells.limits.model_copy(update={"seconds": self.seconds * TRIALS_SHARE})
+            trials = Trials(cells.environment, cells.template, self.command, limits, cells.slots, cells.cache)
+            self._known = await open_known_tests(trials, self.trees.repository, self.trees.base)
+        return self._known

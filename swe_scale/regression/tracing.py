@@ -54,7 +54,7 @@ class Traced:
         Raises:
             SandboxError: the backend failed.
         """
-        return read_trace(await self.read(f"{self.folder}/executed", _LARGEST) or b"")
+        return read_trace(await self.read(f"{self.folder}/executed", _LARGEST) or b"", _LARGEST)
 
     async def run(
         self,
