@@ -11,6 +11,7 @@ from swe_scale.cli.environment_app import environment
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
+from swe_scale.cli.prepare_app import prepare
 from swe_scale.cli.process import allow_descriptors, prepare_streams
 
 app = typer.Typer(
@@ -207,6 +208,7 @@ def doctor(
     finish(lambda: run_doctor(config, base_url, model, json=json))
 
 
+app.command(cls=Command)(prepare)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 

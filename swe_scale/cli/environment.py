@@ -1,11 +1,11 @@
 """Carries out `swe-scale environment`: builds, proves and shows how a repository is installed and tested."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from swe_scale.building import Builder, Built, Proof, read_proof
+from swe_scale.building import Builder, Built, Proof, Repairer, read_proof
 from swe_scale.cli import settings
 from swe_scale.cli.environment_effort import Effort
 from swe_scale.cli.options import SolveOptions
@@ -47,7 +47,18 @@ async def find(repo: str, base: str | None, options: SolveOptions, user: UserCon
     """
     source = complete_source(repo)
     repository = await Repository.open(source, kept_at(source))
-    commit = await repository.resolve(base)
+    return await find_in(repository, await repository.resolve(base), options, user, events)
+
+
+async def find_in(
+    repository: Repository, commit: str, options: SolveOptions, user: UserConfig, events: Events
+) -> Found:
+    """Return what a commit of a repository says of its environment.
+
+    Raises:
+        RepositoryError: it can't be read.
+        UsageError: an option or `[environment]` can't be used.
+    """
     sandbox = settings.sandbox_of(options, user)
     given = settings.options_of(options, sandbox)
     return Found(repository, await look(repository, commit, given, sandbox.kind, events), sandbox.kind)
@@ -83,15 +94,25 @@ async def _builder(
     found: Found, options: SolveOptions, user: UserConfig, effort: Effort, events: Events
 ) -> AsyncIterator[Builder]:
     sandbox, network = settings.sandbox_of(options, user), settings.network_of(options, user)
-    async with AsyncExitStack() as stack:
-        backend = await stack.enter_async_context(open_backend(sandbox, _RUN, events, network))
-        repairer = None
-        if effort.rounds and (options.base_url or options.replies or user.models):
-            from swe_scale.cli.environment_repair import open_repairer
-
-            opened = open_repairer(found.site, options, user, effort, events)
-            repairer = await stack.enter_async_context(opened)
+    async with (
+        open_backend(sandbox, _RUN, events, network) as backend,
+        open_repairer_of(found.site, options, user, effort, events) as repairer,
+    ):
         yield Builder(backend, events, repairer)
+
+
+@asynccontextmanager
+async def open_repairer_of(
+    site: Site, options: SolveOptions, user: UserConfig, effort: Effort, events: Events
+) -> AsyncIterator[Repairer | None]:
+    """Return who mends a site's set-up; None where no model is named, or none is to be asked."""
+    if not (effort.rounds and (options.base_url or options.replies or user.models)):
+        yield None
+        return
+    from swe_scale.cli.environment_repair import open_repairer
+
+    async with open_repairer(site, options, user, effort, events) as repairer:
+        yield repairer
 
 
 def show_environment(repo: str, base: str | None, options: SolveOptions, *, json: bool) -> int:
