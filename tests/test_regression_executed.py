@@ -149,3 +149,63 @@ def test_how_much_of_a_change_is_executed() -> None:
     assert executes(Executed(functions={"b.py": frozenset({1})}), changed) == 1
     assert executes(Executed(functions={"a.py": frozenset({0})}), changed) == 0
     assert executes(Executed(functions={"c.py": frozenset({3})}), changed) == 0
+
+
+READS = """\
+import glob, os, pathlib
+open('data.txt').close()
+pathlib.Path('pkg/__init__.py').read_bytes()
+os.listdir('pkg')
+glob.glob('*.json')
+import pkg.calc
+try:
+    import pkg.absent
+except ImportError:
+    pass
+"""
+SEEING = [python for python in PYTHONS if not python.endswith(("3.6", "3.7"))]
+
+
+@pytest.mark.parametrize("python", SEEING, ids=os.path.basename)
+def test_what_is_read_listed_and_looked_for_is_known(tmp_path: Path, python: str) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "data.txt").write_text("x")
+    seen = traced(tmp_path, python, READS)
+    assert {"data.txt", "pkg/__init__.py"} <= seen.read
+    assert {"", "pkg"} == seen.listed
+    assert {"pkg", "pkg.calc", "pkg.absent"} <= seen.imported
+    assert seen.whole and not seen.hidden
+
+
+@pytest.mark.parametrize("python", [one for one in PYTHONS if one not in SEEING], ids=os.path.basename)
+def test_an_interpreter_that_tells_of_nothing_is_noticed(tmp_path: Path, python: str) -> None:
+    assert traced(tmp_path, python, PROGRAM).hidden
+
+
+@pytest.mark.parametrize("python", SEEING, ids=os.path.basename)
+@pytest.mark.parametrize(
+    ("line", "hidden"),
+    [
+        ("subprocess.check_call(['true'])", True),
+        ("subprocess.check_call('true', shell=True)", True),
+        ("os.system('true')", True),
+        ("os.waitpid(os.posix_spawn(shutil.which('true'), ['true'], os.environ), 0)", True),
+        ("subprocess.check_call([sys.executable, '-I', '-c', '1'])", True),
+        ("subprocess.check_call([sys.executable, '-c', '1'], env={'PATH': os.environ['PATH']})", True),
+        ("os.execv(shutil.which('true'), ['true'])", True),
+        ("subprocess.check_call([sys.executable, '-c', '1'])", False),
+        ("subprocess.check_call([sys.executable, '-m', 'pkg.calc', '-S'])", False),
+        ("subprocess.check_call([sys.executable, '-c', '1'], env=dict(os.environ))", False),
+        ("import multiprocessing as m\nm.get_context('fork').Process(target=print).start()", False),
+    ],
+)
+def test_a_process_that_cannot_be_seen_into_is_noticed(
+    tmp_path: Path, python: str, line: str, hidden: bool
+) -> None:
+    assert traced(tmp_path, python, f"import os, shutil, subprocess, sys\n{line}\n").hidden is hidden
+
+
+def test_a_trace_that_was_cut_hides_something() -> None:
+    assert not read_trace(b"0\ta.py\n", 100).hidden
+    assert read_trace(b"0\ta.py\n", 5).hidden
+    assert read_trace(b"-3\t\xff.txt\n").hidden

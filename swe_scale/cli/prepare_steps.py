@@ -49,6 +49,8 @@ async def prepare_known_tests(work: Work) -> Stepped:
     tests = own_tests(environment, site.project.paths)
     if environment.test_command is None or not tests:
         return Stepped(note="no tests of its own are known")
+    if (proof := await work.proof()) is not None and proof.suspicious:
+        return Stepped(failed="none of them runs in the environment")
     limits = work.user.limits.model_copy(update={"seconds": _FILE_SECONDS})
     backend = await work.backend()
     with VerdictCache(cache_folder()) as cache:

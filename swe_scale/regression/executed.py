@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
@@ -32,6 +32,11 @@ class Executed(Record):
     """Modules that were looked for by import statements, those of Python itself left out."""
     hidden: bool = False
     """Whether something ran that can't be seen into, or more was seen than is kept."""
+
+    def without(self, paths: Collection[str]) -> "Executed":
+        """Return it with these files left out."""
+        left = {path: lines for path, lines in self.functions.items() if path not in paths}
+        return self.model_copy(update={"functions": left, "read": self.read - {*paths}})
 
     def united(self, other: "Executed") -> "Executed":
         """Return what this run and another one executed together."""

@@ -36,10 +36,10 @@ class Basis(Record):
     """By path, mode and blob of what was executed or read; empty: it wasn't in the tree."""
     folders: Mapping[str, str] = {}
     """By folder whose names were asked for, a digest of them."""
-    stems: tuple[str, ...] = ()
-    """Last parts of the names of modules that were looked for."""
+    imported: tuple[str, ...] = ()
+    """Names of modules that were looked for."""
     modules: str = ""
-    """Digest of the paths that have one of these."""
+    """Digest of the paths that could be one of these."""
     steering: str = ""
     """Digest of what steers the runner, decides what is installed, or leads elsewhere."""
     compiled: str = ""
@@ -70,13 +70,13 @@ class Ground:
         if any(posixpath.basename(path) not in _STAMPS for path in made):
             return None
         paths = {*executed.functions, *executed.read} - {*made}
-        stems = tuple(sorted({name.rpartition(".")[2] for name in executed.imported}))
+        imported = tuple(sorted(executed.imported))
         compiled = any(path.endswith(_COMPILED) and path not in self._files for path in executed.read)
         return Basis(
             files={path: self._files.get(path, _ABSENT) for path in sorted(paths)},
             folders={folder: self._names(folder) for folder in sorted(executed.listed)},
-            stems=stems,
-            modules=self._modules(stems),
+            imported=imported,
+            modules=self._modules(imported),
             steering=self._steering(test),
             compiled=self._sources() if compiled else "",
         )
@@ -87,7 +87,7 @@ class Ground:
             all(self._files.get(path, _ABSENT) == state for path, state in basis.files.items())
             and basis.steering == self._steering(test)
             and all(self._names(folder) == names for folder, names in basis.folders.items())
-            and basis.modules == self._modules(basis.stems)
+            and basis.modules == self._modules(basis.imported)
             and basis.compiled in ("", self._sources())
         )
 
@@ -107,14 +107,17 @@ class Ground:
                     path = above
         return digest(*sorted(self._folders.get(folder, ())))
 
-    def _modules(self, stems: Iterable[str]) -> str:
+    def _modules(self, names: Iterable[str]) -> str:
         if self._stems is None:
             self._stems = {}
-            for path in self._files:
-                module = path.removesuffix("/__init__.py")
-                stem = posixpath.basename(module).partition(".")[0]
-                self._stems.setdefault(stem, []).append(path)
-        return digest(*sorted(path for stem in stems for path in self._stems.get(stem, ()) if _loaded(path)))
+            for path in filter(_loaded, self._files):
+                self._stems.setdefault(_module(path).rpartition("/")[2], []).append(path)
+        found: list[str] = []
+        for name in names:
+            inner = name.replace(".", "/")
+            alike = self._stems.get(inner.rpartition("/")[2], ())
+            found += (path for path in alike if f"/{_module(path)}".endswith(f"/{inner}"))
+        return digest(*sorted(found))
 
     def _steering(self, test: str) -> str:
         if self._above is None or self._everywhere is None:
@@ -137,6 +140,12 @@ class Ground:
         python = _python()
         at_root = folder in ("", self.subdir, *python.source_roots)
         return python.steers(path) or (at_root and name.partition(".")[0] in python.shadowing)
+
+
+def _module(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    stem = name.partition(".")[0]
+    return folder if stem == "__init__" else f"{folder}/{stem}" if folder else stem
 
 
 def _loaded(path: str) -> bool:

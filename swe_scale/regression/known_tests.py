@@ -9,6 +9,7 @@ import anyio
 
 from swe_scale.profiles import started_by
 from swe_scale.records import Record, digest
+from swe_scale.regression.executed import Executed
 from swe_scale.regression.ground import Basis, Ground
 from swe_scale.regression.sampling import Probe
 from swe_scale.regression.suite import way
@@ -66,20 +67,12 @@ class KnownTests:
         return started is not None and started[0].name == "python" and started[1].selects == "files"
 
     async def find(self, test: str) -> Known | None:
-        """Return what is known of a test file and holds here; None where nothing is.
-
-        Raises:
-            SandboxError: the backend failed.
-        """
+        """Return what is known of a test file and holds here; None where nothing is."""
         known = await self.noted(test)
         return None if known is None or known.late else known
 
     async def noted(self, test: str) -> Known | None:
-        """Return what is known of a test file, and be it that it doesn't end within some time.
-
-        Raises:
-            SandboxError: the backend failed.
-        """
+        """Return what is known of a test file, and be it that it doesn't end within some time."""
         known = self.trials.cache.recall(self._here(test), Known)
         if known is not None or not self.trials.environment.recipe:
             return known
@@ -92,20 +85,17 @@ class KnownTests:
         return None
 
     async def keep(self, known: Known) -> None:
-        """Keep what is known of a test file, for other commits too where it is known what it depends on.
-
-        Raises:
-            SandboxError: the backend failed.
-        """
+        """Keep what is known of a test file, for other commits too where it is known what it depends on."""
         cache, probe = self.trials.cache, known.probe
-        cache.keep(self._here(probe.path), known)
+        kept = known.model_copy(update={"probe": _shortened(probe)})
+        cache.keep(self._here(probe.path), kept)
         whole = self.traced and probe.report.complete and not known.late
         if not whole or probe.executed is None or not self.trials.environment.recipe:
             return
         basis = self.ground.basis(probe.path, probe.executed)
         installed = (await self.trials.installed()).state
         if basis is not None and installed:
-            now = _State(known=known, basis=basis, installed=installed)
+            now = _State(known=kept, basis=basis, installed=installed)
             others = [
                 one for one in self._states(probe.path) if (one.basis, one.installed) != (basis, installed)
             ]
@@ -126,6 +116,14 @@ class KnownTests:
         # How much is shown of an output, and how long is waited, makes no difference to what did end.
         limits = self.trials.limits.model_dump_json(exclude={"output", "seconds"})
         return digest(_FORM, way(), tracer(), self.trials.command, limits)
+
+
+def _shortened(probe: Probe) -> Probe:
+    """Return a probe without what only its basis is made of."""
+    if probe.executed is None:
+        return probe
+    functions = Executed(functions=probe.executed.functions, whole=probe.executed.whole)
+    return probe.model_copy(update={"executed": functions})
 
 
 async def open_known_tests(trials: Trials, repository: Repository, tree: str) -> KnownTests:

@@ -27,6 +27,8 @@ class Traced:
     workdir: str = field(init=False)
     scratch: str = field(init=False)
     address: str = field(init=False)
+    _ours: set[str] = field(default_factory=set)
+    """What was put into the work tree besides."""
 
     def __post_init__(self) -> None:
         """Take the folders over."""
@@ -49,12 +51,13 @@ class Traced:
         await self.write(self.scratch, {path: File(mode="100644", data=data) for path, data in parts.items()})
 
     async def executed(self) -> Executed:
-        """Return what was executed so far.
+        """Return what was executed so far of what isn't put there through this.
 
         Raises:
             SandboxError: the backend failed.
         """
-        return read_trace(await self.read(f"{self.folder}/executed", _LARGEST) or b"", _LARGEST)
+        data = await self.read(f"{self.folder}/executed", _LARGEST) or b""
+        return read_trace(data, _LARGEST).without(self._ours)
 
     async def run(
         self,
@@ -74,6 +77,8 @@ class Traced:
 
     async def write(self, folder: str, files: Changes) -> None:
         """Put files below a folder."""
+        if folder == self.workdir:
+            self._ours |= files.keys()
         await self.inner.write(folder, files)
 
     async def snapshot(self) -> Changes:
