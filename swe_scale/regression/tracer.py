@@ -37,6 +37,7 @@ class Tracer:
         self.written = os.path.join(folder, "executed")
         self.seen: Dict[int, Any] = {}
         self.told: Dict[Any, bool] = {}
+        self.lines: Dict[Any, bool] = {}
 
     def begin(self) -> None:
         """Start to listen, by what costs least."""
@@ -70,7 +71,18 @@ class Tracer:
 
     def called(self, frame: Any, event: str, argument: Any) -> None:  # noqa: ARG002
         """Take a call; as it returns nothing, lines are not traced."""
+        # The code is asked for as seldom as can be: each time that is an audit event.
+        module, line = dict.get(frame.f_globals, "__file__"), frame.f_lineno
+        if (
+            isinstance(module, str)
+            and module[:1] == "/"
+            and ((module, line) in self.lines or not module.startswith(self.root))
+        ):
+            return
         code = frame.f_code
+        if code.co_flags & 1 and code.co_firstlineno == line:
+            # Not so where a generator goes on, or the module itself begins.
+            self.lines[module, line] = True
         if id(code) not in self.seen:
             # Kept, so that no other takes over its identity.
             self.seen[id(code)] = code
