@@ -59,6 +59,11 @@ class Clock:
                 "so give a larger --budget."
             )
 
+    def part_of(self, share: float) -> float:
+        """Return when a share of the time that is left will be over, on the event loop's clock."""
+        now = anyio.current_time()
+        return now + share * (self.end - now)
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Count the time against the bound while the context lasts."""

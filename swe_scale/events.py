@@ -8,7 +8,17 @@ from typing import Literal
 from swe_scale.records import Usage
 
 Kind = Literal[
-    "stage", "turn", "trajectory", "candidate", "check", "verdict", "decision", "usage", "endpoint", "note"
+    "stage",
+    "turn",
+    "trajectory",
+    "candidate",
+    "check",
+    "verdict",
+    "decision",
+    "usage",
+    "endpoint",
+    "progress",
+    "note",
 ]
 
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -50,10 +50,13 @@ class Ledger:
     events: Events
     issue: str
     """Id of the issue; its steps' paths begin with it. A budget is for one issue."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """Of the budget, what the calls of a stage may take at most; of a stage that isn't here, all."""
     spent: Usage = field(default_factory=Usage)
     by_stage: dict[str, Usage] = field(default_factory=dict)
     """The same by stage, named by the part of a step's path that follows the issue: `trajectory`, …"""
-    _reserved: dict[int, Usage] = field(default_factory=dict)
+    _reserved: dict[int, tuple[str, Usage]] = field(default_factory=dict)
+    """With the stages."""
     _number: int = 0
     _freed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -102,10 +105,11 @@ class Ledger:
             BudgetExceeded: the bound doesn't fit what is left.
             StoreError: it can't be written.
         """
-        await self._admit(bound)
+        stage = self._stage(path)
+        await self._admit(stage, bound)
         self._number += 1
         number = self._number
-        self._reserved[number] = bound
+        self._reserved[number] = stage, bound
         bill = Bill(Usage())
         try:
             entry = await self.steps.store.reserve(path, bound)
@@ -133,7 +137,8 @@ class Ledger:
 
     async def _try(self, key: Key, bound: Usage, call: Callable[[], Awaitable[Completion]]) -> Completion:
         """Make the call once, if its bound fits, and book what it cost."""
-        await self._admit(bound)
+        stage = self._stage(key.path)
+        await self._admit(stage, bound)
         cost = Usage()
 
         async def make() -> Completion:
@@ -143,7 +148,7 @@ class Ledger:
 
         self._number += 1
         number = self._number
-        self._reserved[number] = bound
+        self._reserved[number] = stage, bound
         try:
             reply = await self.steps.once(key, Completion, make, bound=bound, cost=lambda made: made.usage)
             # Of a call that another task makes at this moment, that one keeps the books.
@@ -162,34 +167,48 @@ class Ledger:
         self._freed = anyio.Event()
         self.events.emit("usage", "", path, self.spent)
 
-    async def _admit(self, bound: Usage) -> None:
+    async def _admit(self, stage: str, bound: Usage) -> None:
         """Wait while only the bounds of calls in flight stand in the way; they cost less than that."""
         while True:
             try:
-                self._check(bound)
+                self._check(stage, bound)
                 return
             except BudgetExceeded:
                 if not self._reserved:
                     raise
             await self._freed.wait()
 
-    def _check(self, bound: Usage) -> None:
+    def _check(self, stage: str, bound: Usage) -> None:
         if self.budget.tokens is None and self.budget.usd is None:
             # Hundreds of calls may be under way: what nothing bounds isn't summed for each of them.
             return
-        held = sum(self._reserved.values(), self.spent)
-        if self.budget.tokens is not None and held.tokens + bound.tokens > self.budget.tokens:
-            raise BudgetExceeded(
-                f"the next call may need {bound.tokens:,} tokens; of {self.budget.tokens:,} "
-                f"{max(0, self.budget.tokens - held.tokens):,} are left"
-            )
-        if self.budget.usd is not None and held.usd + bound.usd > self.budget.usd:
-            raise BudgetExceeded(
-                f"the next call may cost {bound.usd:.4f} USD; of {self.budget.usd:.2f} "
-                f"{max(0.0, self.budget.usd - held.usd):.4f} are left"
-            )
+        held = sum((one for _, one in self._reserved.values()), self.spent)
+        self._check_part(1.0, "", held, bound)
+        if (share := self.shares.get(stage, 1.0)) < 1:
+            own = (one for name, one in self._reserved.values() if name == stage)
+            self._check_part(share, f" for {stage}", sum(own, self.by_stage.get(stage, Usage())), bound)
+
+    def _check_part(self, share: float, named: str, held: Usage, bound: Usage) -> None:
+        """Refuse a bound that doesn't fit a part of the budget, of which so much is spent or reserved."""
+        if self.budget.tokens is not None:
+            tokens = int(share * self.budget.tokens)
+            if held.tokens + bound.tokens > tokens:
+                raise BudgetExceeded(
+                    f"the next call may need {bound.tokens:,} tokens; of {tokens:,}{named} "
+                    f"{max(0, tokens - held.tokens):,} are left"
+                )
+        if self.budget.usd is not None:
+            usd = share * self.budget.usd
+            if held.usd + bound.usd > usd:
+                raise BudgetExceeded(
+                    f"the next call may cost {bound.usd:.4f} USD; of {usd:.2f}{named} "
+                    f"{max(0.0, usd - held.usd):.4f} are left"
+                )
+
+    def _stage(self, path: str) -> str:
+        return path.removeprefix(f"{self.issue}/").partition("/")[0]
 
     def _book(self, path: str, usage: Usage) -> None:
-        stage = path.removeprefix(f"{self.issue}/").partition("/")[0]
+        stage = self._stage(path)
         self.spent = self.spent + usage
         self.by_stage[stage] = self.by_stage.get(stage, Usage()) + usage

@@ -27,6 +27,7 @@ class Board:
     counts: Counter[str] = field(default_factory=Counter)
     usage: dict[str, Usage] = field(default_factory=dict)
     endpoints: dict[str, str] = field(default_factory=dict)
+    progress: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def listen(self, event: Event) -> None:
@@ -35,6 +36,9 @@ class Board:
         match event.kind:
             case "stage":
                 self.stages[issue] = event.text
+                self.progress.pop(issue, None)
+            case "progress":
+                self.progress[issue] = event.text
             case "turn" | "trajectory" if "/trajectory/" in event.step:
                 parts = event.step.split("/")
                 turn = f" {parts[4]}" if len(parts) > 4 else ""
@@ -59,6 +63,8 @@ class Board:
             f"{self.counts['candidate']} candidates, {self.counts['verdict']} verdicts",
             f"{total.tokens:,} tokens, {total.usd:.4f} USD, {total.calls} calls",
         )
+        for issue, text in sorted(self.progress.items()):
+            table.add_row("reader", escape(printable(text)), issue if len(self.usage) > 1 else "")
         for path, text in sorted(self.trajectories.items())[:24]:
             issue, _, index = path.split("/")
             table.add_row(f"#{int(index)}", escape(printable(text)), issue if len(self.usage) > 1 else "")
@@ -85,8 +91,8 @@ def watch(events: Events, console: Console) -> Iterator[None]:
     if not console.is_terminal:
 
         def line(event: Event) -> None:
-            # How a server does is of interest while it does so; a log would fill with it.
-            if event.text and event.kind != "endpoint":
+            # How a server does, how far a reader is: that is of interest at the moment, and would fill a log.
+            if event.text and event.kind not in ("endpoint", "progress"):
                 where = f" {event.step}" if event.step else ""
                 text = printable(" ".join(event.text.split()))
                 console.print(f"{event.kind}{where}: {text}", markup=False, highlight=False, soft_wrap=True)

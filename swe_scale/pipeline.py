@@ -11,7 +11,7 @@ from swe_scale.checks.cache import VerdictCache
 from swe_scale.clock import Clock
 from swe_scale.conclusion import Made, conclude, without_candidates
 from swe_scale.config import Prompted, RunConfig, Stage, StageSampling
-from swe_scale.context import find
+from swe_scale.context import Wish, find_context
 from swe_scale.environment import Options
 from swe_scale.errors import BudgetExceeded, unwrapped
 from swe_scale.events import Events
@@ -22,6 +22,7 @@ from swe_scale.models import Model
 from swe_scale.planning import Planner
 from swe_scale.policy import Fixed, Move
 from swe_scale.ranking import Ranking, rank
+from swe_scale.readers import READER, asked_of, shares_of
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
@@ -36,8 +37,6 @@ _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
 _LEAST_NOTES = 800
 """Estimated tokens; otherwise notes may have a quarter of what files may."""
-_READ = 1 << 20
-"""Bytes of a file beyond which it isn't considered as context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
 async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) -> tuple[Solution, bool]:
     """Return the solution, and whether no fault of the infrastructure had a part in it."""
     repository, events = means.repository, means.events
-    ledger = Ledger(means.steps, config.budget, config.prices, events, issue.id)
+    ledger = Ledger(means.steps, config.budget, config.prices, events, issue.id, shares_of(config))
     trees = Trees(repository, await repository.tree_of(issue.base_commit))
     for note in await repository.notes(trees.base):
         events.emit("note", note, issue.id)
@@ -96,7 +95,7 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
         builder = Builder(means.backend, events, repairer)
         environment = await builder.environment(repository, issue.base_commit, means.options)
     with clock.bounded_stage("context"):
-        context = await _context(issue, means, trees, config.context_tokens)
+        context = await _context(issue, means, ledger, config, clock)
     async with means.backend.open(environment) as template:
         cells = Cells(
             issue.id, environment, template, means.steps, means.cache, events,
@@ -193,23 +192,22 @@ def _hindered(solution: Solution) -> bool:
     return lost or any(one.outcome == "infra" for one in solution.verdicts)
 
 
-async def choose_context(issue: Issue, repository: Repository, tree: str, budget: int) -> Context:
-    """Return the files of a tree that the models are shown, within a budget of estimated tokens.
+async def _context(issue: Issue, means: Means, ledger: Ledger, config: RunConfig, clock: Clock) -> Context:
+    """Return the files that all conversations on an issue are shown."""
+    wish = Wish(issue, issue.base_commit, config.context_tokens, config.context)
+    shown = means.models["trajectory"][0]
+    asked = None
+    if readers := means.models.get(READER):
+        drawn = sampling(config.sampling_of("reader"), 0)
+        asked = asked_of(issue, (readers[0], shown), ledger, drawn, means.events)
+        asked.end_at(clock.part_of(config.context.share))
 
-    Raises:
-        RepositoryError: the tree can't be read.
-    """
-    paths = [entry.path for entry in await repository.files(tree)]
-    sources = await repository.read(tree, paths, _READ)
-    return await anyio.to_thread.run_sync(find, issue, sources, budget)
-
-
-async def _context(issue: Issue, means: Means, trees: Trees, budget: int) -> Context:
     async def make() -> Context:
-        return await choose_context(issue, means.repository, trees.base, budget)
+        return await find_context(wish, means.repository, means.events, asked, shown)
 
-    key = Key(f"{issue.id}/context", digest(issue.model_dump_json(), trees.base, str(budget)))
-    return await means.steps.once(key, Context, make)
+    names = () if asked is None else (asked.reader.model.name, asked.orderer.model.name)
+    inputs = digest(issue.model_dump_json(), str(wish.budget), wish.steps.model_dump_json(), *names)
+    return await means.steps.once(Key(f"{issue.id}/context", inputs), Context, make)
 
 
 async def _choose(

@@ -97,10 +97,23 @@ class ContextFile(Record):
 
     path: str
     tokens: int
-    """Estimate: a third of its bytes."""
     score: float
     reasons: tuple[str, ...]
     text: str
+
+
+class RankedFile(Record):
+    """A file's place among those that may matter, with what put it there."""
+
+    path: str
+    tokens: int
+    """Of the whole file, estimated."""
+    score: float
+    reasons: tuple[str, ...]
+    note: str = ""
+    """What a reader model said of it."""
+    relevant: bool | None = None
+    """What it judged. None: it didn't read it."""
 
 
 class Context(Record):
@@ -108,8 +121,17 @@ class Context(Record):
 
     files: tuple[ContextFile, ...]
     tokens: int
+    """Of all files shown."""
+    counted_by: str = ""
+    """What counted them, such as the server's tokenizer; empty: a third of the bytes stands for them."""
+    ranking: tuple[RankedFile, ...] = ()
+    """The best files, shown or not, best first."""
+    considered: int = 0
+    """Files of which any might have been shown."""
     skipped: int = 0
-    """Files that were not considered: binary, generated, larger than the limit, not UTF-8."""
+    """Files that were not considered."""
+    skipped_by: Mapping[str, int] = {}
+    """The same by reason: `binary`, `generated`, `vendored`, …"""
 
 
 class Tool(Record):

@@ -29,6 +29,7 @@ from swe_scale.records import (
     Execution,
     Issue,
     Outcome,
+    RankedFile,
     Request,
     Sampling,
     Trajectory,
@@ -57,6 +58,10 @@ LIMITS = Limits(seconds=60.0)
 UNBOUND = Budget()
 LOCAL = Local()
 SHOWN = ContextFile(path="stats.py", tokens=20, score=1.0, reasons=("named",), text=SOURCE)
+RANKING = (
+    RankedFile(path="stats.py", tokens=20, score=1.0, reasons=("named",)),
+    RankedFile(path="near.py", tokens=9, score=0.5, reasons=("matches: mean",), note="calls mean"),
+)
 
 CHECK = (
     "<check>\nimport sys\nfrom stats import mean\n"
@@ -189,7 +194,7 @@ async def open_desk(
                 cells = Cells(ISSUE, environment, template, steps, cache, events, limits, slots, trees)
                 setting = Setting(
                     issue=issue(commit),
-                    context=Context(files=(SHOWN,), tokens=20),
+                    context=Context(files=(SHOWN,), tokens=20, ranking=RANKING),
                     trees=trees,
                     cells=cells,
                     ledger=Ledger(steps, budget, {}, events, ISSUE),

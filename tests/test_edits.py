@@ -74,8 +74,26 @@ def test_an_edit_that_changes_nothing_is_no_change() -> None:
     assert applied(edit("a", "a"), a=b"a\n") == {}
 
 
-def test_non_ascii_is_not_put_into_what_is_not_utf_8() -> None:
-    assert "is not UTF-8: only ASCII" in refusal(edit("b", "é"), a=b"caf\xe9\nb\n")
+def test_non_ascii_is_not_put_into_what_may_be_latin_1() -> None:
+    assert refusal(edit("b", "\u00fc"), a=b"caf\xe9\nb\n").startswith(
+        "a.py is not UTF-8, and '\u00fc' can't be put"
+    )
+
+
+def test_what_is_not_utf_8_is_found_as_it_is_shown_and_stays_as_it_is_written() -> None:
+    assert data_of(applied(edit("caf\u00e9", "caf\u00e9 1"), a=b"caf\xe9\nb\n")) == b"caf\xe9 1\nb\n"
+    russian = "# coding: koi8-r\nслово\n".encode("koi8-r")
+    assert data_of(applied(edit("слово", "другое"), a=russian)) == "# coding: koi8-r\nдругое\n".encode(
+        "koi8-r"
+    )
+    assert "'é' can't be put" in refusal(edit("слово", "é"), a=russian)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_utf_16_stays_utf_16(codec: str, mark: str) -> None:
+    before, after = (f"{mark}name = 'value'\n{text}\n".encode(codec) for text in ("old line", "né"))
+    assert data_of(applied(edit("old line", "né"), a=before)) == after
 
 
 def test_several_matches_are_refused_with_their_places() -> None:
@@ -116,8 +134,8 @@ def test_where_nothing_is_near_it_says_so() -> None:
 
 
 def test_what_is_shown_can_be_sent() -> None:
-    message = refusal(edit("x = 'caf'", "y"), a=b"x = 'caf\xe9'\n")
-    assert "x = 'caf?'" in message
+    message = refusal(edit("x = 'caf'", "y"), a=b"x = 'caf\xe9\x01'\n")
+    assert "x = 'caf?\x01'" in message
     message.encode()
 
 

@@ -80,6 +80,7 @@ async def test_words_are_filled_in_once(tmp_path: Path) -> None:
     assert '["scripted", "http://127.0.0.1:' in said and '/v1", "Resolve the following issue' in said
     assert '"{unknown}", "{\\"a\\": \\"/' in said and said.endswith(', ""]\n')
     assert "issue.md" in said and made.outcome == "failed"
+    assert "- `stats.py`\\n- `near.py`: calls mean\\n" in said, "the ranking is where it begins"
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ async def test_the_part_is_what_siblings_have_in_common(tmp_path: Path) -> None:
 
 SCRIPT = """
 import random, sys
-from swe_scale.context import find
+from context_kit import find
 from swe_scale.prompts import render
 from swe_scale.records import Issue
 from swe_scale.trajectory.shortened import fitted
@@ -163,8 +163,9 @@ random.Random(sys.argv[2]).shuffle(names)
 text = "def mean_of(values):\\n    return mean({name!r})\\n" * 9
 sources = {name: text.format(name=name).encode() for name in names}
 context = find(issue, sources, 3000)
-assert 3 < len(context.files) < len(names)
-print(render("shared", files=context.files, issue=fitted(issue, 100)))
+assert 3 < len(context.files) < len(names) == len(context.ranking)
+print(context.ranking)
+print(render("shared", files=context.files, others=context.ranking, issue=fitted(issue, 100)))
 """
 
 
@@ -173,7 +174,8 @@ def test_any_process_shows_the_same_files_in_the_same_order() -> None:
     shown = {
         subprocess.run(
             [sys.executable, "-c", SCRIPT, long.model_dump_json(), seed],
-            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": seed},
+            capture_output=True, check=True,
         ).stdout
         for seed in ("0", "1", "2")
     }  # fmt: skip

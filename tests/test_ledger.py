@@ -245,3 +245,15 @@ async def test_what_is_written_to_a_cache_has_its_price(
 @pytest.mark.parametrize("text", ["", "plain", "naïve – 数", "\ud800 lone", "\U0001f600" * 9])
 def test_no_text_has_more_tokens_than_its_bound(text: str) -> None:
     assert text_bound((Message(role="user", content=text),)) > len(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("budget", [Budget(tokens=10_000), Budget(usd=0.1)])
+async def test_a_stage_has_no_more_than_its_share(steps: Steps, budget: Budget) -> None:
+    ledger = Ledger(steps, budget, {"m": PRICE}, Events(), "pkg-1", {"reader": 0.2})
+    with pytest.raises(BudgetExceeded, match="for reader"):
+        await pay(ledger, key(1, "reader"), 9, 9, bound=1500, longest=2200)
+    await pay(ledger, key(1, "reader"), 900, 1000, bound=900, longest=1000)
+    assert ledger.by_stage["reader"].tokens == 1900
+    with pytest.raises(BudgetExceeded, match="for reader"):
+        await pay(ledger, key(2, "reader"), 100, 1200, bound=100, longest=1700)
+    await pay(ledger, key(1), 1500, 2200, bound=1500, longest=2200)

@@ -10,12 +10,17 @@ from jinja2 import UndefinedError
 from swe_scale import assets
 from swe_scale.profiles import check_languages
 from swe_scale.prompts import render
-from swe_scale.records import ContextFile, Execution, Issue, Verdict
+from swe_scale.records import ContextFile, Execution, Issue, RankedFile, Verdict
 
 ISSUE = Issue(
     id="pkg-1", repo=".", base_commit="0" * 40, title="Title", body="Body", comments=("One.", "Two.")
 )
 FILE = ContextFile(path="a.py", tokens=1, score=1.0, reasons=(), text="x = 1\n")
+RANKED = tuple(
+    RankedFile(path=f"{note or 'b'}.py", tokens=1, score=1.0, reasons=(), note=note)
+    for note in ("", "It reads.")
+)
+ENTRIES = [{"number": number, "path": f"{number}.py", "tokens": 5, "about": "It reads."} for number in (1, 2)]
 NOT_YET = Execution(exit_code=42, output="not resolved\n")
 FINE = Execution(exit_code=0, output="fine")
 KILLED = Execution(exit_code=None, output="", timed_out=True, seconds=3.2, limit="wall")
@@ -87,8 +92,19 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("check_rules", {}),
     ("check_example", {}),
     ("execution", {}),
-    ("shared", {"files": (FILE, FILE), "issue": ISSUE}),
-    ("shared", {"files": (), "issue": ISSUE.model_copy(update={"comments": ()})}),
+    *(("shared", {"files": (FILE, FILE), "others": others, "issue": ISSUE}) for others in ((), RANKED)),
+    ("shared", {"files": (), "others": (), "issue": ISSUE.model_copy(update={"comments": ()})}),
+    ("reader", {}),
+    ("reader_issue", {"issue": ISSUE}),
+    *(
+        ("read", {"issue": ISSUE, "path": "a.py", "text": text, "part": 1, "parts": parts, "folded": folded})
+        for text in ("x = 1\n", "```\ny\n```\n")
+        for parts in (1, 2)
+        for folded in (False, True)
+    ),
+    ("skim", {"issue": ISSUE, "entries": ENTRIES, "most": 3}),
+    ("order", {"issue": ISSUE, "entries": ENTRIES}),
+    *(("summarise", {"path": "a.py", "text": "x = 1\n", "folded": folded}) for folded in (False, True)),
     ("revise", {"turns": 8}),
     *(("revise", {"turns": 8, "languages": (one, "sh")}) for one in (*check_languages(), "python")),
     *(("agent", {**AGENT, **told}) for told in STARTS),
@@ -98,9 +114,19 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     *(("agent_observed", {**SEEN, "untouched": one, "edited": two}) for one in VERDICTS for two in VERDICTS),
     *observed(),
     *(
-        ("exec", {"issue": ISSUE, "checks": CHECKS, "languages": languages, "guidance": guidance})
+        (
+            "exec",
+            {
+                "issue": ISSUE,
+                "files": files,
+                "checks": CHECKS,
+                "languages": languages,
+                "guidance": guidance,
+            },
+        )
         for languages in (("python", "sh"), ("node", "sh"), ("native", "sh"), ("go", "sh"))
         for guidance in ("", "Look here first.")
+        for files in ((), RANKED)
     ),
     ("plan", {"most": 8}),
     *(
@@ -169,12 +195,13 @@ def test_a_missing_variable_is_an_error(name: str) -> None:
 
 def test_nothing_of_a_person_is_a_template() -> None:
     hostile = ISSUE.model_copy(update={"title": "{{ 7 * 7 }}", "body": "{% include 'system.md' %} <b>&amp;"})
-    text = render("shared", files=(), issue=hostile)
+    text = render("shared", files=(), others=(), issue=hostile)
     assert "{{ 7 * 7 }}" in text and "{% include 'system.md' %} <b>&amp;" in text
 
 
 def test_the_file_is_shown_whole_and_closed() -> None:
-    text = render("shared", files=(FILE.model_copy(update={"text": "\n  x = 1\n\n\n"}),), issue=ISSUE)
+    file = FILE.model_copy(update={"text": "\n  x = 1\n\n\n"})
+    text = render("shared", files=(file,), others=(), issue=ISSUE)
     assert '<file path="a.py">\n\n  x = 1\n</file>' in text
 
 

@@ -322,3 +322,9 @@ async def test_an_agent_out_of_time_gives_its_place_back(tmp_path: Path) -> None
 async def test_a_command_may_say_anything(tmp_path: Path) -> None:
     made = await converse(tmp_path, [bash("printf '\\xff\\x00```\\n{{ x }}\\x1b[2J'"), CHANGE, SUBMIT])
     assert made.outcome == "done" and "{{ x }}" in made.turns[1].asked[0].content
+
+
+async def test_it_is_told_of_the_files_that_it_is_not_shown(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Spoken({})) as desk:
+        shown = desk.setting.opening("")[1].content
+    assert shown.count("`stats.py`") == 0 and "- `near.py`: calls mean" in shown

@@ -6,7 +6,8 @@ from swe_scale.analysis.budgets import check_budget
 from swe_scale.analysis.endpoints import Looked, Served, look
 from swe_scale.analysis.estimate import Estimate, estimate
 from swe_scale.analysis.ranges import Range
-from swe_scale.analysis.sizes import Sizes, measure
+from swe_scale.analysis.reading import measure_reading
+from swe_scale.analysis.sizes import Sizes, measure, with_reading
 
 __all__ = [
     "Answer",
@@ -20,4 +21,6 @@ __all__ = [
     "estimate",
     "look",
     "measure",
+    "measure_reading",
+    "with_reading",
 ]

@@ -41,7 +41,12 @@ def amounts(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator
 def _models(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator[Amount]:
     mended = [one for one in made.shares if one.stage == "environment"]
     mending = f"; high: {config.repair_rounds} to mend the set-up" if mended else ""
-    yield _number("calls", "calls", made.calls, _turns(config, assumed) + mending)
+    read = [one.spending for one in made.shares if one.stage == "reader"]
+    reading = (
+        f"; a reader {sum(one.low.calls for one in read):,} – {sum(one.likely.calls for one in read):,} – "
+        f"{sum(one.high.calls for one in read):,}"
+    )
+    yield _number("calls", "calls", made.calls, _turns(config, assumed) + mending + (reading if read else ""))
     least, most = made.first_bytes
     first = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     prompts = (

@@ -23,6 +23,8 @@ class Assumptions(Record):
     tool_tokens: Range = _range(0, 150, 500)
     """In which a server explains how tools are called."""
 
+    reading_reply: Range = _range(8, 90, 400)
+    """Tokens in which a reader says what it thinks of a file, on average."""
     revise_turns: Typical = _typical(2, 5)
     """Replies of a `revise` trajectory, up to its turns: a check and the change; two checks, two changes and
     the end."""

@@ -94,16 +94,25 @@ def trajectory(strategy: str, served: Served, sizes: Sizes, config: RunConfig, a
     called = _CALL if tools else 0
     return Talk(
         served=served,
-        opening=Range(low=size, likely=size, high=size) + given,
+        opening=_first(size, sizes) + given,
         shared=sizes.system + sizes.shared,
         turns=turns_of(strategy, config, assumed),
         reply=reply,
         output=typical.up_to(executions * config.limits.output + _TEMPLATE),
         extra=_tools(sizes, assumed) if tools else NOTHING,
-        first_bound=size + int(given.high) + 2 * _MESSAGE + (sizes.schemas + _TOOLS if tools else 0),
+        first_bound=size
+        + sizes.more
+        + int(given.high)
+        + 2 * _MESSAGE
+        + (sizes.schemas + _TOOLS if tools else 0),
         growth_bound=int(reply.high) * _WORD + called + _output_bound(executions, config.limits),
         given_bound=int(given.high),
     )
+
+
+def _first(size: int, sizes: Sizes) -> Range:
+    """Return the bytes of a first prompt, in which a reader may want other files."""
+    return Range(low=size - sizes.less, likely=size, high=size + sizes.more)
 
 
 def _given(strategy: str, config: RunConfig, assumed: Assumptions) -> Range:
@@ -157,13 +166,13 @@ def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptio
     reply = reply_tokens("plan", config, assumed)
     return Talk(
         served=served,
-        opening=Range(low=size, likely=size, high=size),
+        opening=_first(size, sizes),
         shared=sizes.system + sizes.shared,
         turns=planning_turns(config),
         reply=reply,
         output=Range(low=0, likely=1200, high=_COMBINED),
         extra=NOTHING,
-        first_bound=size + 2 * _MESSAGE,
+        first_bound=size + sizes.more + 2 * _MESSAGE,
         growth_bound=int(reply.high) * _WORD + 2 * _MESSAGE + _COMBINED,
     )
 
@@ -178,13 +187,13 @@ def selection(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumpti
     reply = reply_tokens("selection", config, assumed)
     return Talk(
         served=served,
-        opening=Range(low=size, likely=size, high=size) + assumed.selection_evidence,
+        opening=_first(size, sizes) + assumed.selection_evidence,
         shared=sizes.system + sizes.shared,
         turns=selection_turns(config, assumed),
         reply=reply,
         output=assumed.selection_output.up_to(executions * config.limits.output + _TEMPLATE),
         extra=NOTHING,
-        first_bound=size + 2 * _MESSAGE + _PATCHES_SHOWN + written + _TEMPLATE,
+        first_bound=size + sizes.more + 2 * _MESSAGE + _PATCHES_SHOWN + written + _TEMPLATE,
         growth_bound=int(reply.high) * _WORD + _output_bound(executions, config.limits),
     )
 

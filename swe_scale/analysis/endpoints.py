@@ -54,8 +54,9 @@ class Looked(NamedTuple):
 
     @property
     def shortest(self) -> int:
-        """The shortest context, to which a run's settings are fitted."""
-        return min(one.length for one in chain.from_iterable(self.served.values()))
+        """The shortest context, to which a run's settings are fitted; a reader reads in windows."""
+        several = (found for stage, found in self.served.items() if stage != "reader")
+        return min(one.length for one in chain.from_iterable(several))
 
 
 class _Length(NamedTuple):

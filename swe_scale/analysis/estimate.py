@@ -8,6 +8,7 @@ from swe_scale.analysis.disk import Disk, disk
 from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.executions import Executions, executions, longest_seconds, sandbox_seconds
 from swe_scale.analysis.ranges import NOTHING, Range, Spending
+from swe_scale.analysis.reading import reading_seconds, reading_shares
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.staged import (
     Share,
@@ -129,7 +130,9 @@ def estimate(
     """
     known = assumed or Assumptions()
     staged = staged_of(sizes, config, served, known)
-    spent = shares_of(staged, known)
+    spent = (*reading_shares(sizes.reading, config, served, known), *shares_of(staged, known))
+    readers = served.get("reader")
+    reading = reading_seconds(sizes.reading, readers[0] if readers else None, known)
     counted = executions(sizes, config, known)
     writers = [one.talk for one in staged if one.stage == "trajectory"]
     return Estimate(
@@ -142,7 +145,7 @@ def estimate(
         shares=spent,
         executions=counted,
         setup_seconds=known.setup_seconds if sizes.setup else NOTHING,
-        serial_seconds=serial_seconds(staged, known),
+        serial_seconds=serial_seconds(staged, known) + reading,
         gpu_seconds=gpu_seconds(spent, known),
         sandbox_seconds=sandbox_seconds(counted, config, known),
         longest_sandbox_seconds=longest_seconds(counted, config),

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from swe_scale.checks import spoken
 from swe_scale.config import Prompted, RunConfig, standing_for
+from swe_scale.context import Questioning, Wish, find_context
 from swe_scale.environment import Options, look
 from swe_scale.events import Events
 from swe_scale.house import formatters_of
 from swe_scale.patch import is_test
-from swe_scale.pipeline import choose_context, plan
+from swe_scale.pipeline import plan
 from swe_scale.planning import OBSERVATIONS
 from swe_scale.prompts import render
 from swe_scale.records import Issue, Record
@@ -16,6 +17,11 @@ from swe_scale.repo import Repository
 from swe_scale.trajectory.setting import shared_part
 from swe_scale.trajectory.tools import BASH_AND_SUBMIT
 from swe_scale.trajectory.workplace import FOLDER, check_files
+
+_LARGEST = 4
+"""Bytes of a token of the files that are shown, at most."""
+_OTHERS, _SAID = 40, 700
+"""Files that are named with a note and not shown, and bytes of what is said of one, at most."""
 
 
 class Sizes(Record):
@@ -40,10 +46,21 @@ class Sizes(Record):
     """The work tree at the base commit."""
     setup: bool
     """Whether set-up installs anything."""
+    shown: int = 0
+    """Texts of the files that are shown."""
+    complete: bool = False
+    """Whether these are all that there are, whole."""
     tests: int
     """Its test files, not in bytes: at least one where it has tests that can be run, 0 where none are run."""
     formatted: bool = False
     """Whether the project names a formatter that is run over candidates."""
+
+    reading: Questioning | None = None
+    """What a reader is asked. None: none reads."""
+    less: int = 0
+    """By how much the files that a reader finds may be smaller than those that are found without."""
+    more: int = 0
+    """By how much they may be larger, with what is said of them."""
 
     def opening(self, strategy: str, tools: bool = False) -> int:
         """Return the size of the first two messages of a conversation."""
@@ -62,13 +79,17 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
     entries = await repository.files(tree)
     site = await look(repository, issue.base_commit, options, config.sandbox.kind, Events())
     recipe = site.ways[0].recipe
-    context = await choose_context(issue, repository, tree, config.context_tokens)
+    wish = Wish(issue, issue.base_commit, config.context_tokens, config.context)
+    context = await find_context(wish, repository, Events())
     paths = frozenset(entry.path for entry in entries)
     shared = shared_part(issue, context, config.issue_tokens)
     return Sizes(
         system=size_of(render("system")),
         shared=size_of(f"{shared}\n\n"),
         files=len(context.files),
+        shown=sum(size_of(file.text) for file in context.files),
+        complete=len(context.files) == context.considered
+        and not any(reason.startswith("cut to") for file in context.files for reason in file.reasons),
         instructions=_instructions(config, recipe.profile),
         variants=_variants(config),
         planning=size_of(render("plan", most=OBSERVATIONS)),
@@ -79,6 +100,15 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
         tests=max(1, sum(map(is_test, paths))) if recipe.test and config.regression_seconds else 0,
         formatted=config.format and bool(formatters_of(paths, site.project.texts)),
     )
+
+
+def with_reading(sizes: Sizes, reading: Questioning, config: RunConfig) -> Sizes:
+    """Return sizes with what a reader is asked, and how much other files its judgement may bring."""
+    if sizes.complete:
+        return sizes.model_copy(update={"reading": reading})
+    most = config.context_tokens * _LARGEST
+    more = max(0, most - sizes.shown) + _OTHERS * _SAID
+    return sizes.model_copy(update={"reading": reading, "less": sizes.shown // 2, "more": more})
 
 
 def _instructions(config: RunConfig, profile: str | None) -> dict[str, int]:

@@ -27,6 +27,12 @@ Name = Annotated[
     str | None, typer.Option(help="Run folder below runs/. The same name goes on where it stopped.")
 ]
 
+Repo = Annotated[
+    str | None,
+    typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
+]
+Base = Annotated[str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -50,13 +56,8 @@ def _top(
 def run(
     issue: Annotated[str, typer.Argument(help="A file, - for stdin, a quoted text, or a GitHub issue URL.")],
     options: SolveOptions,
-    repo: Annotated[
-        str | None,
-        typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")
-    ] = None,
+    repo: Repo = None,
+    base: Base = None,
     name: Name = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Apply the patch to the work tree of --repo.")
@@ -147,13 +148,8 @@ def estimate(
     issue: Annotated[
         str | None, typer.Argument(help="As for `run`: a file, -, a quoted text, or an address.")
     ] = None,
-    repo: Annotated[
-        str | None,
-        typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")
-    ] = None,
+    repo: Repo = None,
+    base: Base = None,
     rows: Annotated[
         Path | None, typer.Option(metavar="FILE", help="In place of an issue: the rows of `eval`, summed.")
     ] = None,
@@ -185,6 +181,47 @@ def estimate(
         rate=rate, prefill_rate=prefill_rate,
     )  # fmt: skip
     finish(lambda: run_estimate(question, options, json=json))
+
+
+@app.command(cls=Command)
+def context(
+    issue: Annotated[str, typer.Argument(help="As for `run`: a file, -, a quoted text, or an address.")],
+    repo: Repo = None,
+    base: Base = None,
+    tokens: Annotated[int, typer.Option(min=0, help="Tokens of the files shown.")] = 120_000,
+    reader_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="A model that reads files: of the configuration, or at --base-url."
+        ),
+    ] = None,
+    base_url: Annotated[
+        list[str] | None, typer.Option(help="Where it, and the model that is shown the files, are served.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model that is shown the files: its tokenizer counts.")
+    ] = None,
+    key_variable: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the key. [default: OPENAI_API_KEY]")
+    ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(metavar="mentions|graph|history|reader|order", help="Leave a step out; repeatable."),
+    ] = None,
+    budget: Annotated[
+        list[str] | None, typer.Option(metavar="2usd|500000tokens", help="Of a reader; never exceeded.")
+    ] = None,
+    config: Config = None,
+    json: Json = False,
+) -> None:
+    """Print which files an issue is about, why, and where the budget of tokens went."""
+    from swe_scale.cli.context import Search, show_context
+
+    options = SolveOptions(
+        config=config, context_tokens=tokens, reader_model=reader_model, base_url=base_url, model=model,
+        key_variable=key_variable, without=without, budget=budget,
+    )  # fmt: skip
+    finish(lambda: show_context(Search(issue, repo, base), options, json=json))
 
 
 @app.command(cls=Command)

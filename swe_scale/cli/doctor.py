@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from swe_scale.cli.naming import models_of
+from swe_scale.cli.naming import READER, models_of
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
 from swe_scale.config import load_user_config
@@ -21,10 +21,11 @@ def run_doctor(config: Path | None, base_url: str | None, model: str | None, *, 
     named = base_url or model or user.models
     addresses = [base_url] if base_url else None
     staged = models_of(SolveOptions(base_url=addresses, model=model), user) if named else {}
-    models = tuple({one.model_dump_json(): one for several in staged.values() for one in several}.values())
+    solving = (one for stage, several in staged.items() if stage != READER for one in several)
+    models = tuple({one.model_dump_json(): one for one in solving}.values())
 
     async def act() -> int:
-        found = await examine(user, models)
+        found = await examine(user, models, staged.get(READER, ()))
         if json:
             screen.document(found.model_dump(mode="json"))
         else:

@@ -17,6 +17,8 @@ from swe_scale.analysis import (
     estimate,
     look,
     measure,
+    measure_reading,
+    with_reading,
 )
 from swe_scale.cli import naming, settings
 from swe_scale.cli.options import SolveOptions
@@ -70,6 +72,8 @@ class _Work:
     async def estimate(self, issue: Issue, repository: Repository) -> Estimate:
         """Return what an issue on a resolved commit would cost."""
         sizes = await measure(issue, repository, self.config, self.environment)
+        reading = await measure_reading(issue, repository, self.config, self.served)
+        sizes = sizes if reading is None else with_reading(sizes, reading, self.config)
         return estimate(sizes, self.config, self.served, self.assumed)
 
 
@@ -134,7 +138,8 @@ async def _configured(
     else:
         address, length = launch.base_url, launch.plan.fit.context if launch.plan.fit else length
     served = OpenAIEndpoint(base_url=address, model=options.serve, context_length=length)
-    return asked_models(dict.fromkeys(naming.STAGES, (served,)), own)
+    staged = {**dict.fromkeys(naming.STAGES, (served,)), **naming.reader_of(options, user, served)}
+    return asked_models(staged, own)
 
 
 def _placed(options: SolveOptions, user: UserConfig, screen: Screen) -> SolveOptions:

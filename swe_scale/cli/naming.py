@@ -20,6 +20,8 @@ from swe_scale.errors import UsageError
 from swe_scale.repo.source import redacted
 
 STAGES: tuple[Stage, ...] = ("environment", "plan", "trajectory", "selection")
+"""Those that always have a model."""
+READER: Stage = "reader"
 _AS_TRAJECTORIES: tuple[Stage, ...] = ("environment", "plan")
 """Stages that ask the trajectories' first model where the configuration names none for them."""
 
@@ -32,7 +34,7 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
     """
     given = _given_model(options)
     if given is not None:
-        return dict.fromkeys(STAGES, (given,))
+        return {**dict.fromkeys(STAGES, (given,)), **reader_of(options, user, given)}
     if not user.models:
         raise UsageError(
             "no model is named: give --base-url URL --model NAME, or set [models.default] in "
@@ -45,7 +47,60 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
             known = ", ".join(user.models)
             raise UsageError(f"stage {stage!r} wants the model {missing[0]!r}; known are {known}.")
         found[stage] = tuple(user.models[name] for name in names)
-    return found
+    return {**found, **reader_of(options, user, found["trajectory"][0])}
+
+
+def reader_of(
+    options: SolveOptions, user: UserConfig, given: ModelConfig | None
+) -> dict[Stage, tuple[ModelConfig, ...]]:
+    """Return the model that reads files: one of the configuration, or another at the same address.
+
+    Args:
+        options: of the command; what they name wins over the configuration.
+        user: the configuration.
+        given: the model of the trajectories, if there is one.
+
+    Raises:
+        UsageError: the configuration names one that it doesn't define, or several; or nothing says where it
+            is served.
+    """
+    if READER in (options.without or ()) or not user.context.reader:
+        return {}
+    if options.reader_model is None:
+        named = user.stages.get(READER)
+        if isinstance(named, tuple) and len(named) > 1:
+            raise UsageError("stage 'reader' names several models; one reads.")
+        name = named[0] if isinstance(named, tuple) else named
+        if name is not None and name not in user.models:
+            raise UsageError(
+                f"stage 'reader' wants the model {name!r}; known are {', '.join(user.models) or 'none'}."
+            )
+        return {} if name is None else {READER: (user.models[name],)}
+    if options.reader_model in user.models:
+        return {READER: (user.models[options.reader_model],)}
+    if given is None:
+        raise UsageError(f"--reader-model {options.reader_model!r} is served nowhere: give --base-url, too.")
+    return {READER: (_renamed(given, options.reader_model),)}
+
+
+def reader_alone(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[ModelConfig, ...]]:
+    """Return the model that reads files where no other is asked; none where none is named.
+
+    Raises:
+        UsageError: as `models_of` and `reader_of`.
+    """
+    given = _given_model(options)
+    if given is None and user.models and options.reader_model not in (None, *user.models):
+        given = models_of(options, user)["trajectory"][0]
+    return reader_of(options, user, given)
+
+
+def _renamed(given: ModelConfig, model: str) -> ModelConfig:
+    if isinstance(given, Pool):
+        return given.model_copy(
+            update={"endpoints": tuple(one.model_copy(update={"model": model}) for one in given.endpoints)}
+        )
+    return given.model_copy(update={"model": model})
 
 
 def _names(stage: Stage, user: UserConfig) -> tuple[str, ...]:

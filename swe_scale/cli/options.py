@@ -67,6 +67,22 @@ class SolveOptions:
             min=1, help="Replies per trajectory. [default: up to 8; of agents 40]", rich_help_panel=_COMPUTE
         ),
     ] = None
+    reader_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A cheap model that reads files to find those that matter: of the configuration, or at "
+            "--base-url. [default: none reads]",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="mentions|graph|history|reader|order",
+            help="Leave a step out by which files are found; repeatable.", rich_help_panel=_COMPUTE,
+        ),
+    ] = None  # fmt: skip
     context_tokens: Annotated[
         int | None,
         typer.Option(

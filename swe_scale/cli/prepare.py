@@ -49,6 +49,8 @@ def run_prepare(wish: Wish, options: SolveOptions, *, json: bool) -> int:
     """
     if unknown := sorted({*wish.skip} - STEPS.keys()):
         raise UsageError(f"--skip {unknown[0]}: there is no such step; known are {', '.join(STEPS)}.")
+    if options.base_url and not options.reader_model:
+        raise UsageError("--base-url says where the reader is served: give --reader-model NAME, too.")
     screen, events = Screen.open(json), Events()
 
     async def act() -> int:

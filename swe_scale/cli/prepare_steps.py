@@ -7,7 +7,7 @@ import anyio
 
 from swe_scale.building.proof import own_tests
 from swe_scale.checks.cache import VerdictCache
-from swe_scale.cli.prepare_symbols import prepare_symbols
+from swe_scale.cli.prepare_symbols import prepare_summaries, prepare_symbols
 from swe_scale.cli.prepare_work import Stepped, Work
 from swe_scale.config import cache_folder
 from swe_scale.events import printable
@@ -80,6 +80,11 @@ def _told(tally: Tally) -> Stepped:
 
 Step = Callable[[Work], Awaitable[Stepped]]
 STEPS: Mapping[str, Step] = MappingProxyType(
-    {"symbols": prepare_symbols, "environment": prepare_environment, "tests": prepare_known_tests}
+    {
+        "symbols": prepare_symbols,
+        "environment": prepare_environment,
+        "tests": prepare_known_tests,
+        "summaries": prepare_summaries,
+    }
 )
 """In the order in which they are taken."""

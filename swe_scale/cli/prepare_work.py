@@ -3,7 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from swe_scale.building import Builder, Proof
@@ -101,8 +101,10 @@ class Work:
 
     async def _build(self) -> tuple[Prepared, Proof | None]:
         site, backend = (await self.found()).site, await self.backend()
+        # What is named here reads files, within a budget of its own; who repairs is configured.
+        options = replace(self.options, base_url=None, model=None, reader_model=None)
         repairer = await self.stack.enter_async_context(
-            open_repairer_of(site, self.options, self.user, _EFFORT, self.events)
+            open_repairer_of(site, options, self.user, _EFFORT, self.events)
         )
         seconds = max(0.0, min(_EFFORT.proof_seconds, self.until - time.monotonic()))
         built = await Builder(backend, self.events, repairer).build_proved(site, seconds)

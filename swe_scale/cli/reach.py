@@ -11,7 +11,7 @@ from swe_scale.cli import naming
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Screen
 from swe_scale.cli.strategies import own_models, strategies_of
-from swe_scale.config import ModelConfig, OpenAIEndpoint, UserConfig, asked_models
+from swe_scale.config import ModelConfig, OpenAIEndpoint, Stage, UserConfig, asked_models
 from swe_scale.events import Event, Events
 from swe_scale.models import Model
 from swe_scale.models.serving import Served, serving
@@ -34,8 +34,9 @@ class Reached:
 
     @property
     def context_length(self) -> int:
-        """Tokens that fit into each of them."""
-        return min(model.context_length for several in self.models.values() for model in several)
+        """Tokens that fit into each of them, a reader's left out: it reads in windows."""
+        asked = (several for stage, several in self.models.items() if stage != naming.READER)
+        return min(model.context_length for several in asked for model in several)
 
 
 @asynccontextmanager
@@ -68,7 +69,8 @@ async def reach(
     async with AsyncExitStack() as stack:
         served = await stack.enter_async_context(serving(started.model, started.settings, screen.say))
         screen.say(f"serving {served.model} at {served.base_url}")
-        configured = asked_models(dict.fromkeys(naming.STAGES, (_endpoint(served),)), own)
+        staged = {**dict.fromkeys(naming.STAGES, (_endpoint(served),)), **_reader(options, user, served)}
+        configured = asked_models(staged, own)
         models = await stack.enter_async_context(opened(configured, screen, events))
         port = urlsplit(served.base_url).port
         kept = started.settings.model_copy(update={"port": port})
@@ -93,6 +95,10 @@ async def reach_again(
 def _without_guesses(user: UserConfig) -> tuple[str, ...]:
     """Return what leaves speculation out where a stage samples with `min_p`, which vLLM refuses beside it."""
     return ("--speculative-config=",) if any(one.min_p for one in user.sampling.values()) else ()
+
+
+def _reader(options: SolveOptions, user: UserConfig, served: Served) -> dict[Stage, tuple[ModelConfig, ...]]:
+    return naming.reader_of(options, user, _endpoint(served))
 
 
 def _endpoint(served: Served) -> OpenAIEndpoint:

@@ -1,18 +1,18 @@
 """Makes a run's settings of the configuration file, the options and what the model can take."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from pydantic import ValidationError
 
-from swe_scale.cli.naming import STAGES
+from swe_scale.cli.naming import READER, STAGES
 from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
 from swe_scale.config import (
     Bubblewrap,
-    Budget,
+    ContextSteps,
     Docker,
     Limits,
     Local,
@@ -32,7 +32,9 @@ _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
 _AGENT_TURNS = 40
 """An agent looks around step by step; what it saw long ago gives way, so its context doesn't bound them."""
-_BUDGET = re.compile(r"\$?([\d.]+)\s*(usd|tokens?|min|minutes?)?", re.IGNORECASE)
+_READING = StageSampling(temperature=(0.0,), reply_tokens=1024)
+"""Of a reader, who answers with a few words and always alike."""
+_SWITCHED = ("mentions", "graph", "history", "reader")
 
 
 def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
@@ -82,26 +84,6 @@ def network_of(options: SolveOptions, user: UserConfig) -> Network:
     return Network.model_validate({**user.network.model_dump(), "mode": options.network})
 
 
-def budget_of(options: SolveOptions) -> Budget:
-    """Return the budget.
-
-    Raises:
-        UsageError: an amount isn't understood.
-    """
-    found: dict[str, float] = {}
-    for text in options.budget or ():
-        match = _BUDGET.fullmatch(text.strip().replace(",", "").replace("_", ""))
-        unit = (match[2] or ("usd" if text.strip().startswith("$") else "")).lower() if match else ""
-        if not match or not unit or match[1].count(".") > 1 or not float(match[1]) > 0:
-            raise UsageError(f"--budget {text!r}: write an amount such as 2usd, 500000tokens or 30min.")
-        field = "usd" if unit == "usd" else "tokens" if unit.startswith("token") else "minutes"
-        found[field] = float(match[1])
-    tokens = found.get("tokens")
-    return Budget(
-        usd=found.get("usd"), minutes=found.get("minutes"), tokens=None if tokens is None else int(tokens)
-    )
-
-
 def run_config(
     options: SolveOptions,
     user: UserConfig,
@@ -123,14 +105,9 @@ def run_config(
         UsageError: an option can't be used, or more is asked for than the context holds.
     """
     budget = budget_of(options)
-    asked = {one.model for several in models.values() for one in several}
-    unpriced = sorted(asked - user.prices.keys())
-    if budget.usd is not None and unpriced:
-        raise UsageError(
-            f'--budget in usd needs a price: set [prices."{unpriced[0]}"] prompt and completion, '
-            "in US dollars per million tokens, in the configuration."
-        )
-    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in STAGES}
+    check_priced(budget, (one.model for several in models.values() for one in several), user)
+    stages = tuple(stage for stage in (*STAGES, READER) if stage in models)
+    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in stages}
     reply = max(one.reply_tokens or 0 for one in sampling.values())
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
@@ -140,7 +117,7 @@ def run_config(
         )
     shown = max(2048, min(16 * 1024, context_length // 8))
     return RunConfig(
-        models={stage: models[stage] for stage in STAGES if stage in models},
+        models={stage: models[stage] for stage in stages},
         sampling=sampling,
         sandbox=sandbox_of(options, user),
         network=network_of(options, user),
@@ -151,6 +128,7 @@ def run_config(
         turns=options.turns or max(3, min(_TURNS, context_length // 4096)),
         agent_turns=options.turns or max(3, min(_AGENT_TURNS, context_length // 1024)),
         context_tokens=files,
+        context=steps_of(options, user),
         issue_tokens=context_length // 6,
         record_all=options.record_all,
         selection_turns=options.selection_turns,
@@ -167,7 +145,9 @@ def run_config(
 
 def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
     """Return how a stage draws: as configured, but for what an option says."""
-    base = user.sampling.get(stage, StageSampling())
+    base = user.sampling.get(stage, _READING if stage == READER else StageSampling())
+    if stage == READER:
+        return base
     given = {
         "temperature": None if options.temperature is None else tuple(options.temperature),
         "seed": options.seed,
@@ -175,6 +155,24 @@ def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_l
         "reply_tokens": base.reply_tokens or max(256, min(8192, context_length // 8)),
     }
     return base.model_copy(update={name: value for name, value in given.items() if value is not None})
+
+
+def steps_of(options: SolveOptions, user: UserConfig) -> ContextSteps:
+    """Return how files are found.
+
+    Raises:
+        UsageError: a step is to be left out that there isn't.
+    """
+    left_out: dict[str, dict[str, bool | int]] = {
+        "order": {"rounds": 0},
+        **{name: {name: False} for name in _SWITCHED},
+    }
+    changed: dict[str, bool | int] = {}
+    for name in options.without or ():
+        if name not in left_out:
+            raise UsageError(f"--without {name!r}: known are {', '.join([*_SWITCHED, 'order'])}.")
+        changed |= left_out[name]
+    return user.context.model_copy(update=changed)
 
 
 def _limits(limits: Limits, shown: int) -> Limits:
@@ -189,11 +187,12 @@ def describe(config: RunConfig, context_length: int) -> str:
     told = " + ".join(
         f"{kind} of up to {turns} replies" if several else kind for kind, turns in kinds.items()
     )
+    reader = "".join(f"; files are read by {one.model}" for one in config.models.get(READER, ()))
     each = "" if several else f", up to {max(kinds.values())} replies each"
     return (
         f"{told}{each}; model {' + '.join(writing(config))}, context "
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
-        f"{config.sampling_of('trajectory').reply_tokens:,}; sandbox {config.sandbox.kind}"
+        f"{config.sampling_of('trajectory').reply_tokens:,}{reader}; sandbox {config.sandbox.kind}"
     )
 
 

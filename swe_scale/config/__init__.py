@@ -13,7 +13,15 @@ from swe_scale.config.models import (
     Serve,
     StageSampling,
 )
-from swe_scale.config.run import Budget, GitHubConfig, RunConfig, Stage, UserConfig, asked_models
+from swe_scale.config.run import (
+    Budget,
+    ContextSteps,
+    GitHubConfig,
+    RunConfig,
+    Stage,
+    UserConfig,
+    asked_models,
+)
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
 from swe_scale.config.strategies import (
     OWN_STRATEGIES,
@@ -31,6 +39,7 @@ __all__ = [
     "Bubblewrap",
     "Budget",
     "Config",
+    "ContextSteps",
     "Docker",
     "Endpoint",
     "Exec",

@@ -27,8 +27,27 @@ class Budget(Config):
     minutes: float | None = Field(default=None, gt=0)
 
 
-Stage = Literal["environment", "plan", "trajectory", "selection"]
-"""What a model is used for."""
+class ContextSteps(Config):
+    """How the files are found that models are shown; each step can be left out."""
+
+    mentions: bool = True
+    """Files, modules, frames of a traceback and names of code that the issue speaks of."""
+    graph: bool = True
+    """What files that match import, and whose names they use."""
+    history: bool = True
+    """Commits before the base commit: those like the issue, recent ones, files changed together."""
+    reader: bool = True
+    """A reader model, where one is named, reads what may matter."""
+    rounds: int = Field(default=3, ge=0, le=100)
+    """Times that a model orders what was read; the orders are merged. 0: none."""
+    reading: float = Field(default=0.3, gt=0, le=1)
+    """Most tokens that the reader is shown, in those of all code but tests; of little code, all."""
+    share: float = Field(default=0.2, gt=0, le=1)
+    """Most of an issue's budget that reading and ordering take: of tokens, of money, of minutes."""
+
+
+Stage = Literal["environment", "plan", "reader", "trajectory", "selection"]
+"""What a model is used for. A reader is the only one that need not be there."""
 
 _WRITING = 1.25
 """Price of a token that Anthropic keeps for five minutes, in those of one that it doesn't."""
@@ -39,8 +58,11 @@ class UserConfig(Config):
 
     models: Mapping[str, ModelConfig] = {}
     """Named endpoints; `default` is used where a stage names none."""
+    context: ContextSteps = ContextSteps()
+    """How the files are found that models are shown."""
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
-    """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all."""
+    """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all. Files
+    are read by a model only where one is named for `reader`."""
     sampling: Mapping[Stage, StageSampling] = {}
     strategies: Mapping[str, StrategyConfig] = {}
     """Named strategies, for `--strategy NAME=COUNT`."""
@@ -81,6 +103,8 @@ class RunConfig(Config):
     """Of all others, which take a step per reply. None: as many."""
     context_tokens: int = Field(ge=0)
     """Budget of the files shown."""
+    context: ContextSteps = ContextSteps()
+    """How they are found."""
     issue_tokens: int | None = Field(default=None, ge=0)
     """Longest issue text shown; a longer one is cut. None: any."""
     record_all: bool = False

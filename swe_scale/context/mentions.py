@@ -6,10 +6,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from swe_scale.context.words import STOP
+from swe_scale.contents.words import STOP, UNSPACED
+from swe_scale.context.endings import Endings
 
 _PLACE = re.compile(r"[\w./\\-]++(?:(?:\", line |:)(?P<line>\d{1,7})(?:, in (?P<function>\w+))?)?")
-_CALLED = re.compile(r"\b(\w++)\(")
+_LINE = re.compile(
+    r"(?<=\.\w)(?P<more>\w{0,8}?)の?\s?(?:第\s?)?(?P<line>\d{1,7})\s?(?:行|번째|줄|행)", re.ASCII
+)
+"""A line of a file as it is named in Chinese, Japanese or Korean."""
+_SCRIPT = re.compile(f"[{UNSPACED}]++")
+_CALLED = re.compile(r"\b(\w++)[(（]")
 _QUOTED = re.compile(r"`([^`\n]{1,120})`")
 _NAME = re.compile(r"\w+")
 _LONGEST = 300
@@ -49,35 +55,31 @@ class Paths:
     """The files of a repository, to be found by the end of their path or by their module's name."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._by_name: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        self._by_module: dict[str, list[tuple[tuple[str, ...], str]]] = defaultdict(list)
-        for path in paths:
-            parts = tuple(path.split("/"))
-            self._by_name[parts[-1]].append(parts)
-            stem = parts[-1].partition(".")[0]
-            module = parts[:-1] if stem in _PACKAGE_FILES and len(parts) > 1 else (*parts[:-1], stem)
-            self._by_module[module[-1]].append((module, path))
+        files = {path: tuple(path.split("/")) for path in paths}
+        self._paths = Endings((parts, path) for path, parts in files.items())
+        self._modules = Endings((module_of(parts), path) for path, parts in files.items())
 
     def by_path(self, text: str) -> list[str]:
-        """Return the files whose path ends as `text` does, by two parts at least or by all it has."""
+        """Return the files whose path ends as `text` does, by two parts at least or by all it has.
+
+        Where they are too many to tell anything, only some are returned, though more than that.
+        """
         wanted = tuple(part for part in text.replace("\\", "/").split("/") if part not in ("", ".", ".."))
-        if not wanted:
-            return []
-        shared = {parts: _shared(parts, wanted) for parts in self._by_name.get(wanted[-1], ())}
-        most = max(shared.values(), default=0)
-        if most < min(2, len(wanted)):
-            return []
-        return ["/".join(parts) for parts, count in shared.items() if count == most]
+        return self._paths.longest(wanted, min(2, len(wanted)), _AMBIGUOUS + 1) if wanted else []
 
     def by_module(self, text: str) -> list[str]:
         """Return the files of the module that is the longest dotted prefix, of two names or more."""
         names = tuple(name for name in text.split(".")[:12] if name)
         for end in range(len(names), 1, -1):
-            modules = self._by_module.get(names[end - 1], ())
-            found = [path for module, path in modules if module[-end:] == names[:end]]
-            if found:
+            if found := self._modules.ending(names[:end], _AMBIGUOUS + 1):
                 return found
         return []
+
+
+def module_of(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names by which other files import a file of this path."""
+    stem = parts[-1].partition(".")[0]
+    return parts[:-1] if stem in _PACKAGE_FILES and len(parts) > 1 else (*parts[:-1], stem)
 
 
 def find_mentions(text: str, paths: Paths) -> dict[str, Mention]:
@@ -96,12 +98,18 @@ def find_mentions(text: str, paths: Paths) -> dict[str, Mention]:
 
 def find_names(text: str) -> frozenset[str]:
     """Return the words of a text that look like names of code: called, quoted, or written like one."""
-    found = dict.fromkeys(name for name in _NAME.findall(text) if _looks_like_code(name))
-    found |= dict.fromkeys(_CALLED.findall(text))
+    found = {name: None for word in _NAME.findall(text) for name in _parts(word) if _looks_like_code(name)}
+    found |= {name: None for word in _CALLED.findall(text) for name in (word, _parts(word)[-1])}
     for quoted in _QUOTED.findall(text):
-        found |= dict.fromkeys(_NAME.findall(quoted))
+        found |= {name: None for word in _NAME.findall(quoted) for name in _parts(word)}
     fit = [name for name in found if 2 < len(name) < 80 and name.lower() not in STOP]
     return frozenset(fit[:_MOST])
+
+
+def _parts(word: str) -> list[str]:
+    """Return a word and, where it holds a script without spaces, what stands between that."""
+    pieces = _SCRIPT.split(word)
+    return [word] if len(pieces) == 1 else [word, *filter(None, pieces)]
 
 
 def _meaning(place: _Place, paths: Paths, progress: float) -> tuple[list[str], float, str]:
@@ -124,17 +132,10 @@ def _places(text: str) -> list[_Place]:
 
 
 def _each_place(text: str) -> Iterator[_Place]:
+    text = _LINE.sub(r"\g<more>:\g<line> ", text)
     for match in _PLACE.finditer(text.replace("::", ".")):
-        place = match.group().partition('"')[0].partition(":")[0].rstrip(".")
-        if len(place) <= _LONGEST and ("." in place or "/" in place):
-            line = match.group("line")
-            yield _Place(place, int(line) if line else None, match.group("function"))
-
-
-def _shared(left: tuple[str, ...], right: tuple[str, ...]) -> int:
-    count = 0
-    for one, other in zip(reversed(left), reversed(right), strict=False):
-        if one != other:
-            break
-        count += 1
-    return count
+        named = match.group().partition('"')[0].partition(":")[0]
+        line = match.group("line")
+        for place in (part.rstrip(".") for part in _parts(named)):
+            if len(place) <= _LONGEST and ("." in place or "/" in place):
+                yield _Place(place, int(line) if line else None, match.group("function"))

@@ -1,116 +1,161 @@
-"""Orders a repository's files by how likely they are to matter for an issue."""
+"""Orders a repository's files by how likely they are to matter for an issue, without a model."""
 
-import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from swe_scale.context.bm25 import Matches
-from swe_scale.context.definitions import where_defined
+from swe_scale.config import ContextSteps
+from swe_scale.contents.sources import Kind
+from swe_scale.context.corpus import Corpus, Matches
+from swe_scale.context.excerpt import Wanted
+from swe_scale.context.graph import Graph, Reached
+from swe_scale.context.history import History, history_of
 from swe_scale.context.mentions import Mention, Paths, find_mentions, find_names
-from swe_scale.context.sources import Kind, Source
-from swe_scale.context.words import terms, words
+from swe_scale.context.query import query_of, visible_text
 from swe_scale.records import Issue
+from swe_scale.repo import Past
 
-_PRIOR: Mapping[Kind, float] = {"code": 1.0, "test": 0.4, "text": 0.4}
-_TITLE = 2.0
-_DEFINES = 0.25
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_PRIOR: Mapping[Kind, float] = {"code": 1.0, "test": 0.2, "text": 0.2}
+"""What resolves an issue is seldom in its tests or its prose, though these speak of it most."""
+_NAMED: Mapping[Kind, float] = {"code": 1.0, "test": 0.4, "text": 0.4}
+"""The same for files that the issue names."""
+_TITLE, _MENTION, _DEFINES, _GRAPH, _ALIKE, _RECENT, _TOGETHER = 0.4, 0.7, 0.5, 0.2, 0.4, 0.1, 0.05
+"""Weights beside the words of the whole issue, found on half of the development issues."""
 _WIDESPREAD = 20
 """Files that define a name before it tells none of them from the others."""
-_MOST_TERMS = 3_000
-_EXPLAINED = 300
-"""Files, best first, whose place is explained; no budget of today holds more."""
+_SEEDS, _PARTNERS = 40, 10
+"""Files, best first, from which scores spread over the graph and over commits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """A file's place in the order, with what put it there."""
+class Ranking:
+    """All files of a tree, best first, and why."""
 
-    source: Source
-    score: float
-    reasons: tuple[str, ...]
-    weights: Mapping[str, float]
-    """What each of the issue's terms contributes."""
-    lines: frozenset[int]
-    """Lines that the issue names."""
-    names: frozenset[str]
-    """Names of the issue that the file defines."""
+    corpus: Corpus
+    order: Sequence[int]
+    """Numbers of files."""
+    scores: Sequence[float]
+    """By number of file."""
+    _why: "_Why" = field(repr=False)
+
+    def reasons(self, number: int) -> tuple[str, ...]:
+        """Return what put a file in its place."""
+        return self._why.reasons(number)
+
+    def wanted(self, number: int) -> Wanted:
+        """Return what the issue is after in a file."""
+        return self._why.wanted(number)
 
 
-def rank(issue: Issue, sources: Sequence[Source]) -> list[Hit]:
-    """Return the files that may matter, best first; equal scores by path.
+def rank(issue: Issue, corpus: Corpus, past: Sequence[Past], steps: ContextSteps) -> Ranking:
+    """Return all files, best first; equal scores by path.
 
-    BM25 over terms, to which is added what the issue names: frames of a traceback, paths, modules, and
-    names that a file defines. Tests, prose and settings count less than code.
+    BM25 over the terms of the issue and, once more, of its title; what the issue names: frames of a
+    traceback, paths, modules, names that a file defines; what files that match import and use; commits.
     """
-    if not sources:
-        return []
+    import numpy as np
+
     text = visible_text(issue)
-    matches = Matches(_query(issue.title, text), sources)
-    mentions = find_mentions(text, Paths(source.path for source in sources))
-    defined = _defined(text, sources)
-    scores = [
-        _PRIOR[source.kind] * (total + _boost(mentions.get(source.path), defined.get(source.path, {})))
-        for source, total in zip(sources, matches.totals(), strict=True)
-    ]
-    order = sorted(range(len(sources)), key=lambda number: _key(sources[number], scores[number]))[:_EXPLAINED]
-    return [
-        _hit(source, scores[number], shares, mentions.get(source.path), defined.get(source.path, {}))
-        for number, source, shares in zip(
-            order, (sources[number] for number in order), matches.shares(order), strict=True
+    query = query_of(issue.title, text)
+    matches = corpus.match(query)
+    score = matches.totals(len(corpus))
+    score += _TITLE * corpus.match(query_of(issue.title, issue.title)).totals(len(corpus))
+    why = _Why(matches)
+    prior = _by_kind(_PRIOR, corpus)
+    score *= prior
+    if steps.mentions:
+        why.mentions = _mentions(text, corpus)
+        why.names, defining = _defining(text, corpus)
+        score += prior * _DEFINES * np.log1p(defining)
+        named = np.zeros(len(corpus))
+        for number, mention in why.mentions.items():
+            named[number] = mention.score
+        score += _MENTION * _by_kind(_NAMED, corpus) * named
+    base = score.copy()
+    if steps.graph:
+        why.reached = Graph(corpus).spread(_best(base, _SEEDS))
+        score += prior * _GRAPH * why.reached.scores
+    if steps.history and past:
+        why.history = history_of(past, query, corpus.numbers, _best(base, _PARTNERS))
+        score += prior * (_ALIKE * why.history.alike + _TOGETHER * why.history.together)
+        score *= 1 + _RECENT * why.history.recent
+    rounded = np.round(score, 6)
+    order = np.lexsort((np.arange(len(corpus)), -prior, -rounded)).tolist()
+    return Ranking(corpus, order, rounded.tolist(), why)
+
+
+def _by_kind(weights: Mapping[Kind, float], corpus: Corpus) -> "NDArray[np.float64]":
+    import numpy as np
+
+    return np.array([weights[kind] for kind in corpus.kinds])
+
+
+def _best(scores: "NDArray[np.float64]", count: int) -> dict[int, float]:
+    import numpy as np
+
+    order = np.argsort(-scores, kind="stable")[:count]
+    return {int(number): float(scores[number]) for number in order if scores[number] > 0}
+
+
+def _mentions(text: str, corpus: Corpus) -> dict[int, Mention]:
+    found = find_mentions(text, Paths(corpus.paths))
+    return {corpus.numbers[path]: mention for path, mention in found.items()}
+
+
+def _defining(text: str, corpus: Corpus) -> "tuple[dict[int, list[str]], NDArray[np.float64]]":
+    """Return the issue's names by the files that define them; the fewer files do, the more it says."""
+    import numpy as np
+
+    total = np.zeros(len(corpus))
+    numbers = corpus.index.numbers(find_names(text))
+    spelled = {number: name for name, number in numbers.items()}
+    at, found = corpus.all_defined.find({number: number for number in spelled})
+    owners = corpus.all_defined.owners[at]
+    # Tests and prose define names, too, of which nothing is to be had.
+    code = np.array([kind == "code" for kind in corpus.kinds], dtype=bool)[owners]
+    owners, found = owners[code], found[code]
+    counts = np.bincount(found) if len(found) else np.zeros(0)
+    names: dict[int, list[str]] = {}
+    for owner, number in sorted(
+        zip(owners.tolist(), found.tolist(), strict=True), key=lambda one: spelled[one[1]]
+    ):
+        if counts[number] <= _WIDESPREAD:
+            total[owner] += counts[number] ** -0.5
+            names.setdefault(owner, []).append(spelled[number])
+    return names, total
+
+
+@dataclass(slots=True)
+class _Why:
+    """What was found of the files, by number."""
+
+    matches: Matches
+    mentions: Mapping[int, Mention] = field(default_factory=dict)
+    names: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    reached: Reached | None = None
+    history: History | None = None
+
+    def reasons(self, number: int) -> tuple[str, ...]:
+        found = list(self.mentions[number].reasons[:3]) if number in self.mentions else []
+        if names := self.names.get(number):
+            found.append(f"defines: {', '.join(names[:4])}")
+        shares = self.matches.of_file(number)
+        if matched := sorted(shares, key=lambda term: (-shares[term], term))[:4]:
+            found.append(f"matches: {', '.join(matched)}")
+        if self.reached is not None and (told := self.reached.told(number)):
+            found.append(told)
+        if self.history is not None and self.history.alike[number] >= 0.1:
+            found.append(f"changed before: {self.history.subjects[number]}")
+        return tuple(found or ["has no word of the issue"])
+
+    def wanted(self, number: int) -> Wanted:
+        mention = self.mentions.get(number)
+        return Wanted(
+            weights=self.matches.of_file(number),
+            lines=frozenset(mention.lines if mention else ()),
+            names=frozenset(self.names.get(number, ())) | frozenset(mention.functions if mention else ()),
         )
-    ]
-
-
-def visible_text(issue: Issue) -> str:
-    """Return all that an issue says, without the hidden comments of a template."""
-    first, *others = "\n".join((issue.title, issue.body, *issue.comments)).split("<!--")
-    return first + "".join(other.partition("-->")[2] if "-->" in other else other for other in others)
-
-
-def _query(title: str, text: str) -> dict[str, float]:
-    wanted = dict.fromkeys((term for word in words(title) for term in terms(word)), _TITLE)
-    for word in dict.fromkeys(words(text)):
-        for term in terms(word):
-            wanted.setdefault(term, 1.0)
-    return dict(list(wanted.items())[:_MOST_TERMS])
-
-
-def _defined(text: str, sources: Sequence[Source]) -> dict[str, dict[str, float]]:
-    """Return, by path, the issue's names that a file defines; the fewer files do, the more it says."""
-    found: dict[str, dict[str, float]] = defaultdict(dict)
-    for name, paths in sorted(where_defined(find_names(text), sources).items()):
-        for path in paths if len(paths) <= _WIDESPREAD else ():
-            found[path][name] = len(paths) ** -0.5
-    return found
-
-
-def _boost(mention: Mention | None, names: Mapping[str, float]) -> float:
-    return (mention.score if mention else 0.0) + _DEFINES * math.log1p(sum(names.values()))
-
-
-def _key(source: Source, score: float) -> tuple[float, float, str]:
-    return (-round(score, 6), -_PRIOR[source.kind], source.path)
-
-
-def _hit(
-    source: Source,
-    score: float,
-    shares: Mapping[str, float],
-    mention: Mention | None,
-    names: Mapping[str, float],
-) -> Hit:
-    matched = sorted(shares, key=lambda term: (-shares[term], term))[:4]
-    reasons = list(mention.reasons[:3]) if mention else []
-    if names:
-        reasons.append(f"defines: {', '.join(sorted(names, key=lambda name: (-names[name], name))[:4])}")
-    if matched:
-        reasons.append(f"matches: {', '.join(matched)}")
-    return Hit(
-        source=source,
-        score=round(score, 6),
-        reasons=tuple(reasons or ["has no word of the issue"]),
-        weights=shares,
-        lines=frozenset(mention.lines if mention else ()),
-        names=frozenset(names) | frozenset(mention.functions if mention else ()),
-    )

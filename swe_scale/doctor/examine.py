@@ -11,6 +11,7 @@ from swe_scale.config import Docker, ModelConfig, Pool, UserConfig, cache_folder
 from swe_scale.doctor import kernel, programs, services, storage
 from swe_scale.doctor.endpoint import endpoint
 from swe_scale.doctor.findings import Finding, Report
+from swe_scale.models.probe import Single
 from swe_scale.sandbox.cgroup import Groups
 
 _Probe = Callable[[], Awaitable[Finding]]
@@ -21,15 +22,18 @@ _MODEL_PATIENCE = 60.0
 """Likewise for the endpoint: a server may first have to load the model."""
 
 
-async def examine(user: UserConfig, models: Sequence[ModelConfig] = ()) -> Report:
+async def examine(
+    user: UserConfig, models: Sequence[ModelConfig] = (), readers: Sequence[ModelConfig] = ()
+) -> Report:
     """Return what works here, what will be used, and what mends the rest. Never raises.
 
     Args:
         user: the user's configuration.
         models: the endpoints to ask; none where none is configured.
+        readers: those that are asked to read files; they may be the same.
     """
     machine = _machine(user)
-    probes: dict[str, _Probe] = {**machine, **_endpoints(models)}
+    probes: dict[str, _Probe] = {**machine, **_endpoints(models, readers)}
     findings: dict[str, Finding] = {}
 
     async def look(topic: str, probe: _Probe) -> None:
@@ -41,12 +45,26 @@ async def examine(user: UserConfig, models: Sequence[ModelConfig] = ()) -> Repor
     return Report(findings=tuple(findings[topic] for topic in probes))
 
 
-def _endpoints(models: Sequence[ModelConfig]) -> dict[str, _Probe]:
-    """Return the probes that ask the endpoints, those of a pool one by one."""
-    each = [one for model in models for one in (model.endpoints if isinstance(model, Pool) else (model,))]
-    if len(each) < 2:
-        return {"endpoint": partial(endpoint, each[0] if each else None)}
-    return {f"endpoint {number}": partial(endpoint, one) for number, one in enumerate(each, start=1)}
+def _endpoints(models: Sequence[ModelConfig], readers: Sequence[ModelConfig]) -> dict[str, _Probe]:
+    """Return the probes that ask the endpoints, those of a pool one by one, each of them once."""
+    solving, reading = _singles(models), _singles(readers)
+    named = {
+        f"{topic} and reader" if one in reading else topic: one
+        for topic, one in _numbered("endpoint", solving)
+    }
+    named |= dict(_numbered("reader", [one for one in reading if one not in solving]))
+    if not named:
+        return {"endpoint": partial(endpoint, None)}
+    return {topic: partial(endpoint, one) for topic, one in named.items()}
+
+
+def _numbered(topic: str, models: Sequence[Single]) -> list[tuple[str, Single]]:
+    several = len(models) > 1
+    return [(f"{topic} {number}" if several else topic, one) for number, one in enumerate(models, 1)]
+
+
+def _singles(models: Sequence[ModelConfig]) -> list[Single]:
+    return [one for model in models for one in (model.endpoints if isinstance(model, Pool) else (model,))]
 
 
 def _machine(user: UserConfig) -> dict[str, _Probe]:

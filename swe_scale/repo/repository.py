@@ -12,6 +12,7 @@ from swe_scale.errors import RepositoryError
 from swe_scale.records import Changes, File
 from swe_scale.repo import export, ignore, objects, patches, worktree
 from swe_scale.repo.git import Git, object_id
+from swe_scale.repo.history import Past, past
 from swe_scale.repo.objects import Entry
 from swe_scale.repo.source import Source, find_local, is_address, keep, locate, mirror
 
@@ -77,6 +78,11 @@ class Repository:
             return commit
 
     @property
+    def folder(self) -> Path:
+        """Where what is kept of it lies, ours alone."""
+        return self.store.home.parent
+
+    @property
     def worktree(self) -> Path | None:
         """Root of the user's own work tree; None of a bare repository or an address."""
         return self.source.work_tree
@@ -127,6 +133,14 @@ class Repository:
         """Return the nearest tag among a commit and its ancestors; None where there is none."""
         answer = await self.source.git.run("describe", "--tags", "--abbrev=0", object_id(commit))
         return answer.output.decode("utf-8", "replace").strip() or None if answer.code == 0 else None
+
+    async def past(self, commit: str, most: int) -> tuple[Past, ...]:
+        """Return a commit and those before it, newest first, merges left out, with what each changed.
+
+        Raises:
+            RepositoryError: git can't be started, or took far too long.
+        """
+        return await past(self.source.git, commit, most)
 
     async def files(self, tree: str) -> tuple[Entry, ...]:
         """Return every file, symbolic link and submodule of a tree, in git's order.

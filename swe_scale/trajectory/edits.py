@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from swe_scale.contents.encodings import codec_of
 from swe_scale.errors import PatchError
 from swe_scale.patch import check_path
 from swe_scale.records import Changes, File
@@ -34,8 +35,8 @@ class _Text:
     lines: list[str]
     newline: str
     bom: str
-    plain: bool
-    """Whether it is UTF-8; otherwise only ASCII may be put in."""
+    codec: str
+    """In which it is written. Latin-1 is a guess: only characters that it holds already may be put in."""
 
 
 def paths_of(tags: tuple[Tag, ...]) -> tuple[str, ...]:
@@ -130,15 +131,13 @@ def _content(path: str, tag: Tag) -> str:
 def _open(path: str, file: File) -> _Text:
     if file.mode == "120000":
         raise Refused(f"{path} is a symbolic link; delete it and create a file instead")
-    if b"\0" in file.data:
+    codec = codec_of(file.data) or "utf-8"
+    if b"\0" in file.data and not codec.startswith("utf-16"):
         raise Refused(f"{path} is binary and can't be edited by search and replace")
-    try:
-        text, plain = file.data.decode(), True
-    except UnicodeDecodeError:
-        text, plain = file.data.decode("utf-8", "surrogateescape"), False
+    text = file.data.decode(codec, "surrogateescape")
     bom = _BOM if text.startswith(_BOM) else ""
     newline = "\r\n" if "\r\n" in text and text.count("\r\n") == text.count("\n") else "\n"
-    return _Text(text[len(bom) :].split(newline), newline, bom, plain)
+    return _Text(text[len(bom) :].split(newline), newline, bom, codec)
 
 
 def _replace(path: str, file: File, blocks: tuple[Block, ...]) -> File:
@@ -147,9 +146,15 @@ def _replace(path: str, file: File, blocks: tuple[Block, ...]) -> File:
     for block in blocks:
         lines = _replace_one(path, lines, block)
     body = text.bom + text.newline.join(lines)
-    if not text.plain and any(ord(mark) > 127 and not 0xDC80 <= ord(mark) <= 0xDCFF for mark in body):
-        raise Refused(f"{path} is not UTF-8: only ASCII characters can be put into it")
-    return File(mode=file.mode, data=body.encode("utf-8", "surrogateescape"))
+    own = set(file.data.decode(text.codec, "surrogateescape")) if text.codec == "latin-1" else set(body)
+    new = sorted(mark for mark in set(body) - own if ord(mark) > 127)
+    try:
+        data = body.encode(text.codec, "surrogateescape")
+    except UnicodeEncodeError as error:
+        new = [body[error.start]]
+    if new:
+        raise Refused(f"{path} is not UTF-8, and {new[0]!r} can't be put into it; use ASCII characters")
+    return File(mode=file.mode, data=data)
 
 
 def _places(text: str, search: list[str]) -> list[int]:

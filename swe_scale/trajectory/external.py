@@ -21,6 +21,8 @@ from swe_scale.trajectory.ending import End, end_of
 from swe_scale.trajectory.shortened import fitted
 from swe_scale.trajectory.workplace import FOLDER, UNATTENDED, Ran, Workplace
 
+_LIKELY = 20
+"""Files, likeliest first, that an agent is told of."""
 _PLACEHOLDER = "placeholder-the-real-key-is-added-outside"
 _OUTPUT = 256 * 1024
 """Bytes of the agent's output that are kept, at least."""
@@ -123,6 +125,7 @@ class _Agent:
         text = render(
             "exec",
             issue=shown,
+            files=self._setting.context.ranking[:_LIKELY],
             checks=[f"{FOLDER}/{name}" for name in files],
             languages=tuple(files.values()),
             guidance=self._assignment.guidance,

@@ -16,6 +16,8 @@ from swe_scale.trajectory.shortened import fitted
 from swe_scale.trees import Trees
 
 T = TypeVar("T")
+_OTHERS = 20
+"""Files beside those shown that are named."""
 LATE: tuple[Start, ...] = ("notes", "best")
 """Starts of trajectories that wait until the others have been judged."""
 
@@ -23,7 +25,9 @@ LATE: tuple[Start, ...] = ("notes", "best")
 def shared_part(issue: Issue, context: Context, issue_tokens: int | None) -> str:
     """Return what the first messages of all conversations on an issue begin with: files and issue."""
     said = issue if issue_tokens is None else fitted(issue, issue_tokens)
-    return render("shared", files=context.files, issue=said)
+    shown = {file.path for file in context.files}
+    others = [file for file in context.ranking if file.path not in shown][:_OTHERS]
+    return render("shared", files=context.files, others=others, issue=said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,22 @@ def test_the_doctor_asks_every_endpoint_by_itself(desk: Desk) -> None:
     assert ran.returncode == 1
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_the_doctor_says_who_reads(desk: Desk, same: bool) -> None:
+    gone = nobody()
+    with ScriptedServer(lambda step, _: "fine") as server:
+        file = desk.folder / "config.toml"
+        file.write_text(
+            f'[models.default]\nkind = "openai"\nbase_url = "{server.base_url}"\nmodel = "scripted"\n'
+            f'[models.cheap]\nkind = "openai"\nbase_url = "{gone}"\nmodel = "small"\n'
+            f'[stages]\nreader = "{"default" if same else "cheap"}"\n'
+        )
+        ran = desk.run("doctor", "--config", str(file), "--json")
+    found = {one["topic"]: one["status"] for one in json.loads(ran.stdout)["findings"]}
+    told = {topic: status for topic, status in found.items() if "endpoint" in topic or "reader" in topic}
+    assert told == ({"endpoint and reader": "ok"} if same else {"endpoint": "ok", "reader": "fault"})
+
+
 def two(host: str, model: str) -> str:
     first, second = (
         f'{{ base_url = "http://{a}/v1", model = "{b}" }}' for a, b in (("a", "x"), (host, model))

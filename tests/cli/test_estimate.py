@@ -123,6 +123,19 @@ def in_rounds(log: Path) -> Callable[[str], str]:
     return reply
 
 
+def read_first(log: Path) -> Callable[[str], str]:
+    """A reader that finds everything relevant at length, and an order of it."""
+    written = replies((RIGHT, ALSO_RIGHT), log)
+
+    def reply(step: str) -> str:
+        if step.startswith("reader/order/"):
+            return '{"order": [2, 1]}'
+        judged = {"relevant": True, "note": "it matters " * 40, "summary": "averages " * 20}
+        return json.dumps(judged) if step.startswith("reader/") else written[step]
+
+    return reply
+
+
 def garbled(_: Path) -> Callable[[str], str]:
     return lambda step: f"I can't decide what to say to {step}."
 
@@ -136,6 +149,7 @@ CASES = {
     "every cell": Case(("--samples", "4", "--record-all"), lambda log: replies((RIGHT, WRONG) * 2, log)),
     "hasty": Case(("--samples", "3"), hasty),
     "wordy": Case(("--samples", "3", "--turns", "5", "--selection-turns", "2"), wordy),
+    "with a reader": Case(("--samples", "2", "--reader-model", "scripted"), read_first),
     "garbled": Case(("--samples", "2", "--turns", "4"), garbled),
     "in rounds": Case(
         (
@@ -177,8 +191,9 @@ def test_what_a_run_uses_lies_within_its_estimate(desk: Desk, name: str) -> None
         found = document(desk, *options)
         assert not server.calls, "an estimate has called the model"
         ran = desk.solve(*options, "--json", "--name", "real")
-        first = server.calls[0].body["messages"]
+        first = next(one for one in server.calls if "/reader/" not in one.step).body["messages"]
     assert ran.returncode in (0, 3), ran.stderr
+    assert_read(found, json.loads(ran.stdout)["stages"].get("reader"))
     used = json.loads(ran.stdout)["usage"]
     for kind in ("calls", "prompt_tokens", "completion_tokens"):
         low, _, high = total(found, kind)
@@ -191,6 +206,14 @@ def test_what_a_run_uses_lies_within_its_estimate(desk: Desk, name: str) -> None
         assert least == most
     assert_executed(found, log.read_text().splitlines() if log.exists() else [])
     assert_on_disk(desk, found)
+
+
+def assert_read(found: Document, used: dict[str, int] | None) -> None:
+    """Fail unless an estimate speaks of a reader where there is one, with as many calls as it had."""
+    said = re.search(r"; a reader ([\d,]+) – [\d,]+ – ([\d,]+)$", found["total"]["calls"]["assumption"])
+    assert (said is None) == (used is None)
+    if said and used:
+        assert int(said[1]) <= used["calls"] <= int(said[2]) and used["calls"] > 3
 
 
 def assert_executed(found: Document, lines: list[str]) -> None:

@@ -181,7 +181,7 @@ def test_mini_swe_agent_from_the_package_index(desk: Desk) -> None:
         ran = subprocess.run(
             command, cwd=desk.folder, env=desk.variables(), capture_output=True, text=True, timeout=840
         )
-        asked = server.bodies()
+        asked = [body for body in server.bodies() if "messages" in body]
     assert_clean(ran, 3, "search")
     said = json.loads(ran.stdout)
     (made,) = said["trajectories"]

@@ -43,7 +43,7 @@ def prepare(desk: Desk, repo: str, *arguments: str) -> tuple[int, dict[str, dict
 def test_the_second_time_there_is_nothing_to_do(desk: Desk) -> None:
     repo = repository(desk)
     code, first = prepare(desk, repo)
-    assert (code, list(first)) == (0, ["symbols", "environment", "tests"])
+    assert (code, list(first)) == (0, ["symbols", "environment", "tests", "summaries"])
     assert (first["environment"]["done"], first["tests"]["done"]) == (1, 1)
     code, second = prepare(desk, repo)
     assert (code, second["environment"]["kept"], second["tests"]["kept"]) == (0, 1, 1)
@@ -78,7 +78,7 @@ def test_a_repository_without_tests_is_none(desk: Desk) -> None:
 
 def test_steps_are_left_out(desk: Desk) -> None:
     code, steps = prepare(desk, repository(desk), "--skip", "environment", "--skip", "tests")
-    assert (code, list(steps)) == (0, ["symbols"])
+    assert (code, list(steps)) == (0, ["symbols", "summaries"])
     assert not (desk.folder / "cache" / "swe-scale" / "environments" / "local").exists()
     code, steps = prepare(desk, str(desk.folder / "other"), "--minutes", "0")
     assert code == 0 and all("time was up" in step["note"] for step in steps.values())

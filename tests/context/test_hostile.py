@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from context_kit import find
 
-from swe_scale.context import find
-from swe_scale.context.sources import read_sources
-from swe_scale.context.words import terms, words
+from swe_scale.contents.sources import skipped_by_content
+from swe_scale.contents.words import terms, words
 from swe_scale.records import Issue
 
 CODE = b"def compute_total(items):\n    return sum(items)\n"
@@ -56,21 +56,29 @@ FILES: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", FILES)
 def test_hostile_files(name: str) -> None:
     data = FILES[name]()
-    assert not read_sources({"b.py": data})[1], "the file is meant to be considered"
+    assert skipped_by_content(data) is None, "the file is meant to be considered"
     asked = Issue(id="i", repo="/r", base_commit="0" * 40, title="compute_total", body="`a` `f` x 名前")
     found = find(asked, {"a.py": CODE, "b.py": data}, 1_000)
     assert found.files[0].path == "a.py"
     assert found.tokens <= 1_000
 
 
-def test_a_file_of_5_megabytes_is_skipped() -> None:
+def test_a_file_of_5_megabytes_is_shown_in_part() -> None:
     asked = Issue(id="i", repo="/r", base_commit="0" * 40, title="compute_total", body="")
     found = find(asked, {"a.py": CODE, "b.py": CODE * 100_000}, 1_000)
-    assert found.skipped == 1
+    assert found.skipped == 0
+    assert {file.path for file in found.files} == {"a.py", "b.py"}
+
+
+def test_a_file_beyond_all_measure_is_skipped() -> None:
+    asked = Issue(id="i", repo="/r", base_commit="0" * 40, title="compute_total", body="")
+    found = find(asked, {"a.py": CODE, "b.py": CODE * 180_000}, 1_000)
+    assert found.skipped_by == {"large": 1}
 
 
 def test_importing_is_cheap() -> None:
-    code = "import sys, swe_scale.context; print({'numpy', 'bm25s'} & set(sys.modules))"
+    late = {"numpy", "tree_sitter", "tree_sitter_language_pack"}
+    code = f"import sys, swe_scale.context; print({late} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout == "set()\n"
 

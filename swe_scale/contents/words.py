@@ -3,8 +3,16 @@
 import re
 from functools import lru_cache
 
-_WORD = re.compile(r"\b[^\W\d]\w{0,79}+(?!\w)")
+UNSPACED = (
+    "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+"""Scripts that put no space between words, or between a word and a name of code."""
+_WORD = re.compile(
+    rf"(?<![^\W{UNSPACED}])[^\W\d{UNSPACED}][^\W{UNSPACED}]{{0,79}}+(?![^\W{UNSPACED}])|[{UNSPACED}]+"
+)
 """A longer one is a hash or encoded data."""
+_OTHER = re.compile(f"[{UNSPACED}]")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _ENGLISH = """
@@ -24,6 +32,8 @@ main new nil none null package pass private protected public raise return self s
 super switch throw throws true try type typeof undefined val var void yield
 args kwargs cls
 """
+_LONGEST = 200
+"""Characters of a run of a script without spaces that are looked at."""
 STOP = frozenset(_ENGLISH.split()) | frozenset(_KEYWORDS.split())
 """Terms that tell no file from another."""
 
@@ -35,7 +45,14 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 17)
 def terms(word: str) -> tuple[str, ...]:
-    """Return a word in lower case, whole and split at case and underscore; () where it says nothing."""
+    """Return a word in lower case, whole and split at case and underscore; () where it says nothing.
+
+    Of a script without spaces, return every two characters that stand together.
+    """
+    if _OTHER.match(word):
+        return tuple(dict.fromkeys(word[at : at + 2] for at in range(min(len(word), _LONGEST) - 1))) or (
+            word,
+        )
     whole = word.strip("_").lower()
     # Case tells parts apart in ASCII names only; prose in other scripts stays whole between underscores.
     parts = _PART.findall(word) if word.isascii() else word.split("_")

@@ -1,0 +1,1 @@
+"""What a file says for itself, whatever the issue, its path or its commit; light to import."""
