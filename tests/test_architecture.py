@@ -193,3 +193,8 @@ def test_importing_says_and_leaves_nothing(tmp_path: Path) -> None:
     )
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
     assert not list(tmp_path.iterdir())
+
+
+def test_test_files_have_names_of_their_own() -> None:
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names)), "pytest collects only one of two files of one name"
