@@ -31,12 +31,19 @@ async def find(notes: list[str], source: str, kept: str, commit: str) -> Context
     return await find_context(wish, repository, Events([note]))
 
 
+def own_peak() -> float:
+    """Return the megabytes that this program took at its peak.
+
+    `getrusage` also counts what the process that started this one took.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
 if __name__ == "__main__":
     said: list[str] = []
     context = anyio.run(partial(find, said, *sys.argv[1:]))
     # Workers and git have ended: of all of them together, the largest.
-    peaks = [
-        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    ]
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     found = {"best": context.files[0].path, "considered": context.considered, "tokens": context.tokens}
-    print(json.dumps({**found, "notes": said, "own": peaks[0], "largest_child": peaks[1]}))
+    print(json.dumps({**found, "notes": said, "own": own_peak(), "largest_child": children}))
