@@ -203,6 +203,11 @@ def load_job(store: Any) -> Job:
         ) from error
 
 
+def failure_key(issue: str) -> Key:
+    """Return where it is recorded why an issue failed the last time; a solution of it counts more."""
+    return Key(f"{issue}/failure", "1")
+
+
 def recorded(steps: Steps, job: Job) -> dict[str, Solution]:
     """Return the solutions that a run has already, by issue."""
     keys = {task.issue.id: solution_key(task.issue, task.options, job.config) for task in job.tasks}
@@ -250,6 +255,10 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
     results = Results(solutions=recorded(session.steps, job))
     limiter = anyio.CapacityLimiter(job.at_a_time)
 
+    async def failed(issue: str, reason: str) -> None:
+        results.failures[issue] = reason
+        await session.steps.store.put(failure_key(issue), reason)
+
     async def one(task: Task) -> None:
         async with limiter:
             try:
@@ -257,11 +266,11 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
             except (StoreError, EndpointRefused):
                 raise
             except SweScaleError as error:
-                results.failures[task.issue.id] = str(error)
+                await failed(task.issue.id, str(error))
                 session.events.emit("note", f"failed: {error}", task.issue.id)
             except Exception as error:
                 # A fault of ours in one row must not cost the others; its trace is kept for the report.
-                results.failures[task.issue.id] = f"internal error, see errors.log: {error!r}"
+                await failed(task.issue.id, f"internal error, see errors.log: {error!r}")
                 _log(session.folder / "errors.log", task.issue.id)
             done(results)
 

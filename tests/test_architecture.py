@@ -40,8 +40,8 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("pipeline",),
     ("github",),
     ("issues", "report", "live"),
-    ("batch", "rows"),
-    ("analysis", "doctor", "demo"),
+    ("batch", "rows", "grades"),
+    ("swebench", "analysis", "viewer", "doctor", "demo"),
     ("cli",),
     ("__main__",),
 )

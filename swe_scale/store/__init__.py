@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from swe_scale.errors import ModelError, StoreError
 from swe_scale.records import Usage
 
-__all__ = ["Entry", "Key", "Steps", "Store"]
+__all__ = ["Entry", "Key", "Readable", "Steps", "Store", "recorded"]
 
 T = TypeVar("T")
 
@@ -35,12 +35,20 @@ class Entry:
     settled: bool
 
 
-class Store(Protocol):
-    """Where results and the ledger are kept. Every method returns after the write is committed."""
+class Readable(Protocol):
+    """What has been kept."""
 
     def get(self, key: Key) -> Any | None:
         """Return the JSON value of a step; None where there is none for this digest."""
         ...
+
+    def entries(self, issue: str | None = None) -> tuple[Entry, ...]:
+        """Return the rows of the ledger, of one issue or all, in order."""
+        ...
+
+
+class Store(Readable, Protocol):
+    """Where results and the ledger are kept. Every method returns after the write is committed."""
 
     async def put(self, key: Key, value: Any, entry: int | None = None, usage: Usage | None = None) -> None:
         """Record a step's JSON value and, in the same transaction, settle its ledger row."""
@@ -54,14 +62,25 @@ class Store(Protocol):
         """Replace a row's bound by what the call cost."""
         ...
 
-    def entries(self, issue: str | None = None) -> tuple[Entry, ...]:
-        """Return the rows of the ledger, of one issue or all, in order."""
-        ...
-
 
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cast(Any, kind))
+
+
+def recorded(store: Readable, key: Key, kind: type[T]) -> T | None:
+    """Return a step's result if it is there.
+
+    Raises:
+        StoreError: the record is damaged or of another version.
+    """
+    value = store.get(key)
+    try:
+        return None if value is None else _adapter(cast(Hashable, kind)).validate_python(value)
+    except ValidationError as error:
+        raise StoreError(
+            f"what is recorded of {key.path} is damaged or of another version: choose another --name."
+        ) from error
 
 
 @dataclass(slots=True)
@@ -77,13 +96,7 @@ class Steps:
         Raises:
             StoreError: the record is damaged or of another version.
         """
-        value = self.store.get(key)
-        try:
-            return None if value is None else _adapter(cast(Hashable, kind)).validate_python(value)
-        except ValidationError as error:
-            raise StoreError(
-                f"what is recorded of {key.path} is damaged or of another version: choose another --name."
-            ) from error
+        return recorded(self.store, key, kind)
 
     async def once(
         self,

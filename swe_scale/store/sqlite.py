@@ -13,13 +13,11 @@ import anyio.to_thread
 
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.records import Usage
-from swe_scale.store import Entry, Key
+from swe_scale.store import Key
 from swe_scale.store.disk import network_file_system
-from swe_scale.store.texts import fold, unfold
+from swe_scale.store.reading import VERSION, Recorded, newer
+from swe_scale.store.texts import fold
 from swe_scale.store.writer import Job, Writer, connect
-
-VERSION = 1
-"""Of the schema, in SQLite's `user_version`."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS steps (path TEXT, digest TEXT, value TEXT NOT NULL, PRIMARY KEY (path, digest))
@@ -36,10 +34,7 @@ def _prepare(file: Path) -> bool:
     with closing(connect(file)) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version > VERSION:
-            raise StoreError(
-                f"{file} was written by a newer swe-scale (record version {version}, known {VERSION}): "
-                "update swe-scale, or choose another --name."
-            )
+            raise newer(file, version)
         journal = "TRUNCATE" if network_file_system(file.parent) else "WAL"
         chosen = connection.execute(f"PRAGMA journal_mode = {journal}").fetchone()[0]
         connection.executescript(_SCHEMA)
@@ -51,24 +46,13 @@ def _explain(file: Path, error: sqlite3.Error) -> StoreError:
     return StoreError(f"{file} can't be written: {error}. What is recorded is kept; mend it and run again.")
 
 
-class SqliteStore:
+class SqliteStore(Recorded):
     """A store in `run.sqlite`; made by `open_store`."""
 
     def __init__(self, file: Path, writer: Writer) -> None:
-        self._file = file
+        super().__init__(file, connect(file))
         self._writer = writer
-        self._reader = connect(file)
         self._next = 1 + (self._reader.execute("SELECT max(entry) FROM ledger").fetchone()[0] or 0)
-
-    def get(self, key: Key) -> Any | None:
-        """Return the JSON value of a step; None where there is none for this digest."""
-        try:
-            row = self._reader.execute(
-                "SELECT value FROM steps WHERE path = ? AND digest = ?", (key.path, key.digest)
-            ).fetchone()
-            return None if row is None else unfold(json.loads(row[0]), self._text)
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            raise StoreError(f"{self._file} can't be read: {error}.") from error
 
     async def put(self, key: Key, value: Any, entry: int | None = None, usage: Usage | None = None) -> None:
         """Record a step's JSON value and, in the same transaction, settle its ledger row."""
@@ -98,30 +82,10 @@ class SqliteStore:
         """Replace a row's bound by what the call cost."""
         await self._commit(lambda connection: _settle(connection, entry, usage))
 
-    def entries(self, issue: str | None = None) -> tuple[Entry, ...]:
-        """Return the rows of the ledger, of one issue or all, in order.
-
-        Raises:
-            StoreError: the file can't be read.
-        """
-        wanted = "SELECT path, usage, settled FROM ledger WHERE substr(path, 1, ?) = ? ORDER BY entry"
-        prefix = f"{issue}/" if issue is not None else ""
-        try:
-            rows = self._reader.execute(wanted, (len(prefix), prefix)).fetchall()
-        except sqlite3.Error as error:
-            raise StoreError(f"{self._file} can't be read: {error}.") from error
-        return tuple(Entry(path, Usage.model_validate_json(usage), bool(done)) for path, usage, done in rows)
-
     def close(self) -> None:
         """Write what is queued, and close the file."""
-        self._reader.close()
+        super().close()
         self._writer.close()
-
-    def _text(self, key: str) -> str:
-        row = self._reader.execute("SELECT body FROM texts WHERE hash = ?", (key,)).fetchone()
-        if row is None:
-            raise StoreError(f"{self._file} is damaged: a recorded text is missing.")
-        return bytes(row[0]).decode("utf-8", "surrogatepass")
 
     async def _commit(self, job: Job) -> None:
         try:

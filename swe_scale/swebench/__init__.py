@@ -1,0 +1,1 @@
+"""SWE-bench and datasets like it: the only place that knows what a row hides from solvers."""
