@@ -138,3 +138,15 @@ def test_a_candidates_own_tests_are_no_part_of_its_form() -> None:
     assert normal_form({"a.py": fix, "b_test.py": None}) == normal_form({"a.py": fix, "tests/c.txt": fix})
     assert normal_form({"tests/test_a.py": test}) != normal_form({"tests/test_a.py": fix})
     assert normal_form({"tests/test_a.py": test}) != normal_form({})
+
+
+def test_a_statement_is_worked_out_once_however_it_is_written() -> None:
+    body = "    one = call(1,\n        2)\n    return one\n"
+    plain = f"def f(x):\n{body}\n\nclass C:\n    pass\n"
+    tight = 'def f(x):\n    "doc"\n    one = call(1, 2); return one\nclass C: pass\n'
+    decorated = f"@wraps(\n  g)\n{plain}"
+    assert form(plain) == form(tight) == form(plain) == form(f"x = 1\n{plain}".removeprefix("x = 1\n"))
+    assert form(decorated) == form(f"@wraps(g)\n{plain}") != form(f"@wraps(h)\n{plain}")
+    assert form(f"a = 1; {'b = 2'}\n{plain}") == form(f"a = 1\nb = 2  # last\n{plain}")
+    assert form("# coding: latin-1\n" + plain) == form(plain.replace("\n", "\r\n")) == form(plain)
+    assert form(f"\ufeff{plain}") == form(plain.replace("    one", "    # é\n    one"))

@@ -11,6 +11,11 @@ from swe_scale.records import Changes, File, digest
 _LARGEST = 1 << 20
 """Bytes of a Python file beyond which it is compared as text."""
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_SHORT = 3
+"""Lines up to which a statement is worked out anew each time."""
+_MOST_KNOWN = 20_000
+_KNOWN: dict[str, str] = {}
+"""By the digest of a statement's text: candidates of one issue share nearly all of them."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -58,14 +63,48 @@ def _python(source: bytes) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = ast.parse(source)
-    for node in ast.walk(module):
-        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
+    _undocument(module)
+    lines = _lines_of(source)
+    return "\n".join(_written(node, lines) for node in _with_imports_in_order(module.body))
+
+
+def _lines_of(source: bytes) -> list[bytes]:
+    """Return the lines that the places of a module's nodes may be found in; none where that isn't sure."""
+    lines = source.split(b"\n")
+    told = b"coding" in b"".join(lines[:2]) or b"\r" in source or b"\f" in source
+    return [] if told or source.startswith(b"\xef\xbb\xbf") else lines
+
+
+def _written(node: ast.stmt, lines: list[bytes]) -> str:
+    """Return a statement in normal form; one whose lines are its own alone is worked out once."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    start = min((one.lineno for one in decorators), default=getattr(node, "lineno", 0))
+    if not lines or not start or node.end_lineno is None or node.end_lineno - start < _SHORT:
+        return digest(_unparsed(node))
+    text = b"\n".join(lines[start - 1 : node.end_lineno])
+    if node.col_offset or len(lines[node.end_lineno - 1]) != node.end_col_offset:
+        return digest(_unparsed(node))
+    key = digest(text)
+    if key not in _KNOWN:
+        if len(_KNOWN) >= _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = digest(_unparsed(node))
+    return _KNOWN[key]
+
+
+def _unparsed(node: ast.stmt) -> str:
+    for one in ast.walk(node):
+        _undocument(one)
         for name in ("body", "orelse", "finalbody"):
-            block = getattr(node, name, None)
+            block = getattr(one, name, None)
             if isinstance(block, list):
-                setattr(node, name, _with_imports_in_order(block))
-    return ast.unparse(module)
+                setattr(one, name, _with_imports_in_order(block))
+    return ast.unparse(node)
+
+
+def _undocument(node: ast.AST) -> None:
+    if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        node.body = node.body[1:] or [ast.Pass()]
 
 
 def _with_imports_in_order(block: list[ast.stmt]) -> list[ast.stmt]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from swe_scale.errors import ModelError, StoreError
 from swe_scale.records import Usage
 
-__all__ = ["Entry", "Key", "Readable", "Steps", "Store", "recorded"]
+__all__ = ["Entry", "Key", "Readable", "Steps", "Store", "dumped", "recorded"]
 
 T = TypeVar("T")
 
@@ -66,6 +66,11 @@ class Store(Readable, Protocol):
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cast(Any, kind))
+
+
+def dumped(value: T, kind: type[T]) -> Any:
+    """Return a result as it is recorded: what has its default is left out."""
+    return _adapter(cast(Hashable, kind)).dump_python(value, mode="json", exclude_defaults=True)
 
 
 def recorded(store: Readable, key: Key, kind: type[T]) -> T | None:
@@ -150,7 +155,5 @@ class Steps:
             raise
         with anyio.CancelScope(shield=True):
             usage = cost(value) if cost else None
-            await self.store.put(
-                key, _adapter(cast(Hashable, kind)).dump_python(value, mode="json"), entry, usage
-            )
+            await self.store.put(key, dumped(value, kind), entry, usage)
         return value

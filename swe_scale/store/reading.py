@@ -10,10 +10,10 @@ from typing import Any
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.records import Usage
 from swe_scale.store import Entry, Key
-from swe_scale.store.texts import unfold
+from swe_scale.store.texts import unfold, unpacked
 
-VERSION = 1
-"""Of the schema, in SQLite's `user_version`."""
+VERSION = 2
+"""Of the record, in SQLite's `user_version`. Before 2, no part of a value stood apart from it."""
 
 
 class Recorded:
@@ -55,7 +55,7 @@ class Recorded:
         row = self._reader.execute("SELECT body FROM texts WHERE hash = ?", (key,)).fetchone()
         if row is None:
             raise StoreError(f"{self._file} is damaged: a recorded text is missing.")
-        return bytes(row[0]).decode("utf-8", "surrogatepass")
+        return unpacked(key, bytes(row[0]))
 
 
 @contextmanager

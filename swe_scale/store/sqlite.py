@@ -1,7 +1,6 @@
 """The run's record in one SQLite file, locked for one process, every write of it committed by one writer."""
 
 import fcntl
-import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -16,7 +15,7 @@ from swe_scale.records import Usage
 from swe_scale.store import Key
 from swe_scale.store.disk import network_file_system
 from swe_scale.store.reading import VERSION, Recorded, newer
-from swe_scale.store.texts import fold
+from swe_scale.store.texts import compact, fold, packed
 from swe_scale.store.writer import Job, Writer, connect
 
 _SCHEMA = """
@@ -59,9 +58,9 @@ class SqliteStore(Recorded):
         texts: list[tuple[str, bytes]] = []
 
         def keep(name: str, text: str) -> None:
-            texts.append((name, text.encode("utf-8", "surrogatepass")))
+            texts.append((name, packed(name, text)))
 
-        body = json.dumps(fold(value, keep))
+        body = compact(fold(value, keep))
 
         def write(connection: sqlite3.Connection) -> None:
             connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", texts)

@@ -74,7 +74,7 @@ class Revise:
             return start
         files = await trees.files(start, paths_of(edits))
         changes = apply_edits(edits, files)
-        check_places(changes, (entry.path for entry in await trees.repository.files(start)))
+        check_places(changes, await trees.paths(start))
         return await trees.write(start, changes)
 
     async def _observe(self, action: str, wants_end: bool, left: int) -> Act:
