@@ -3,7 +3,7 @@
 import json
 import os
 import traceback
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import chain
@@ -19,12 +19,12 @@ from swe_scale.environment import Options
 from swe_scale.errors import EndpointRefused, StoreError, SweScaleError, UsageError, unwrapped
 from swe_scale.events import Events
 from swe_scale.models import Model, open_model
-from swe_scale.pipeline import Means, solution_key, solve
-from swe_scale.records import Issue, Record, Solution
+from swe_scale.pipeline import Means, provisional_key, solution_key, solve
+from swe_scale.records import Issue, Record, Solution, Usage, digest
 from swe_scale.repo import Repository
 from swe_scale.repo.source import kept_at
 from swe_scale.sandbox import Backend, open_backend
-from swe_scale.store import Key, Steps
+from swe_scale.store import Key, Readable, Steps, recorded
 from swe_scale.store.sqlite import open_store
 
 _JOB = Key("job", "1")
@@ -83,11 +83,26 @@ class Session:
     slots: anyio.CapacityLimiter
 
 
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What is kept in memory of a solution; the whole of it is in the record."""
+
+    issue: str
+    patch: str | None
+    outcome: Literal["proposed", "abstained"]
+    usage: Usage
+
+    @classmethod
+    def of(cls, solution: Solution) -> "Brief":
+        """Return what is kept of a solution."""
+        return cls(solution.issue, solution.patch, solution.outcome, solution.usage)
+
+
 @dataclass(slots=True)
 class Results:
     """What has become of the tasks so far."""
 
-    solutions: dict[str, Solution] = field(default_factory=dict)
+    solutions: dict[str, Brief] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -208,11 +223,36 @@ def failure_key(issue: str) -> Key:
     return Key(f"{issue}/failure", "1")
 
 
-def recorded(steps: Steps, job: Job) -> dict[str, Solution]:
-    """Return the solutions that a run has already, by issue."""
-    keys = {task.issue.id: solution_key(task.issue, task.options, job.config) for task in job.tasks}
-    found = {issue: steps.recorded(key, Solution) for issue, key in keys.items()}
-    return {issue: solution for issue, solution in found.items() if solution is not None}
+def finished(store: Readable, job: Job) -> dict[str, Brief]:
+    """Return what a run has solved already, by issue.
+
+    Raises:
+        StoreError: the record is damaged, or of another version.
+    """
+    found = (recorded(store, _key_of(store, one, job.config), Solution) for one in job.tasks)
+    return {one.issue: Brief.of(one) for one in found if one is not None}
+
+
+def _key_of(store: Readable, task: Task, config: RunConfig) -> Key:
+    """Return the step of a task's solution; its base may be given as a branch, or be cut short."""
+    commit = recorded(store, _base_key(task), str) or task.issue.base_commit
+    return solution_key(task.issue.model_copy(update={"base_commit": commit}), task.options, config)
+
+
+def _base_key(task: Task) -> Key:
+    return Key(f"{task.issue.id}/base", digest(task.issue.base_commit))
+
+
+def come_to(store: Readable, task: Task, config: RunConfig) -> Solution | None:
+    """Return what a task has come to; None where it has to nothing yet.
+
+    A solution in which faults of the infrastructure had a part counts here, though a resumed run tries again.
+
+    Raises:
+        StoreError: the record is damaged, or of another version.
+    """
+    key = _key_of(store, task, config)
+    return recorded(store, key, Solution) or recorded(store, provisional_key(key), Solution)
 
 
 async def solve_task(task: Task, session: Session) -> Solution:
@@ -225,6 +265,8 @@ async def solve_task(task: Task, session: Session) -> Solution:
     with unwrapped():
         repository = await Repository.open(source, repository_folder(source))
         commit = await repository.resolve(task.issue.base_commit)
+        if commit != task.issue.base_commit:
+            await session.steps.store.put(_base_key(task), commit)
         issue = task.issue.model_copy(update={"base_commit": commit})
         means = Means(
             repository=repository,
@@ -252,7 +294,7 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
         EndpointRefused: no model answers, whatever is asked.
     """
     # A prediction that was there before is never missing from the file, however this process ends.
-    results = Results(solutions=recorded(session.steps, job))
+    results = Results(solutions=finished(session.steps.store, job))
     limiter = anyio.CapacityLimiter(job.at_a_time)
 
     async def failed(issue: str, reason: str) -> None:
@@ -262,7 +304,7 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
     async def one(task: Task) -> None:
         async with limiter:
             try:
-                results.solutions[task.issue.id] = await solve_task(task, session)
+                results.solutions[task.issue.id] = Brief.of(await solve_task(task, session))
             except (StoreError, EndpointRefused):
                 raise
             except SweScaleError as error:
@@ -286,7 +328,7 @@ def _log(path: Path, issue: str) -> None:
         file.write(f"{issue}\n{traceback.format_exc()}\n")
 
 
-def write_predictions(folder: Path, model: str, solutions: Sequence[Solution]) -> None:
+def write_predictions(folder: Path, model: str, solutions: Iterable[Brief]) -> None:
     """Write `preds.jsonl` in SWE-bench's form, whole or not at all; an abstention has an empty patch.
 
     Raises:

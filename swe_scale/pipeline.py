@@ -29,7 +29,7 @@ from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend
 from swe_scale.search import Search
 from swe_scale.selection import Choice, majority, settle, telling
-from swe_scale.store import Key, Steps
+from swe_scale.store import Key, Steps, dumped
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trees import Trees
 
@@ -78,7 +78,7 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
                 solution, lasting = await _solve(issue, means, config, clock)
     except BudgetExceeded as error:
         return without_candidates(issue, str(error))
-    return await _record(means.steps, key, solution) if lasting else solution
+    return await _record(means.steps, key if lasting else provisional_key(key), solution)
 
 
 async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) -> tuple[Solution, bool]:
@@ -187,6 +187,11 @@ def solution_key(issue: Issue, options: Options, config: RunConfig) -> Key:
     )
 
 
+def provisional_key(key: Key) -> Key:
+    """Return the step of a solution in which faults of the infrastructure had a part: it isn't the last."""
+    return Key(f"{key.path}/provisional", key.digest)
+
+
 def _hindered(solution: Solution) -> bool:
     lost = any(one.outcome == "failed" for one in solution.trajectories)
     return lost or any(one.outcome == "infra" for one in solution.verdicts)
@@ -232,7 +237,5 @@ async def _choose(
 
 
 async def _record(steps: Steps, key: Key, solution: Solution) -> Solution:
-    async def make() -> Solution:
-        return solution
-
-    return await steps.once(key, Solution, make)
+    await steps.store.put(key, dumped(solution, Solution))
+    return solution

@@ -12,10 +12,13 @@ from git_kit import Kit, git
 from solving_kit import CHECK, DONE, FILES, RIGHT, Spoken, edit
 
 from swe_scale.batch import (
+    Brief,
     Job,
     Results,
     Session,
     Task,
+    come_to,
+    finished,
     load_job,
     make_folder,
     open_models,
@@ -201,7 +204,7 @@ async def test_predictions_have_the_form_of_swe_bench(tmp_path: Path, source: st
     async with session(tmp_path, Spoken(SCRIPT)) as opened:
         solved = await solve_task(task(source, "pkg-2"), opened)
     abstained = solved.model_copy(update={"issue": "pkg-1", "patch": None})
-    write_predictions(tmp_path, "m", [solved, abstained])
+    write_predictions(tmp_path, "m", [Brief.of(solved), Brief.of(abstained)])
     lines = [json.loads(line) for line in (tmp_path / "preds.jsonl").read_text().splitlines()]
     assert lines == [
         {"instance_id": "pkg-1", "model_name_or_path": "m", "model_patch": ""},
@@ -283,3 +286,27 @@ async def test_a_fault_of_ours_in_one_row_costs_no_other(tmp_path: Path, source:
         assert "a bug" in (opened.folder / "errors.log").read_text()
     assert "internal error" in results.failures["pkg-1"]
     assert results.solutions["pkg-2"].outcome == "proposed"
+
+
+async def test_a_solution_that_faults_had_a_part_in_is_kept_though_it_is_tried_again(
+    tmp_path: Path, source: str
+) -> None:
+    class Flaky(Spoken):
+        async def complete(self, request: Request) -> Completion:
+            if "/trajectory/02/" in request.step:
+                raise ModelError("the endpoint is gone")
+            return await super().complete(request)
+
+    work = task(source, "pkg-1")
+    config = configured(strategies={"revise": 2})
+    async with session(tmp_path, Flaky(SCRIPT), config=config) as opened:
+        results = await solve_all(job(opened, [work]), opened, lambda results: None)
+        assert finished(opened.steps.store, job(opened, [work])) == {}
+        kept = come_to(opened.steps.store, work, config)
+        assert kept is not None and Brief.of(kept) == results.solutions["pkg-1"]
+        assert [one.outcome for one in kept.trajectories] == ["done", "failed"]
+    async with session(tmp_path, Spoken(SCRIPT), config=config) as opened:
+        await solve_all(job(opened, [work]), opened, lambda results: None)
+        again = come_to(opened.steps.store, work, config)
+        assert again is not None and [one.outcome for one in again.trajectories] == ["done", "done"]
+        assert set(finished(opened.steps.store, job(opened, [work]))) == {"pkg-1"}

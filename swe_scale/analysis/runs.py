@@ -5,11 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from swe_scale.batch import Job, Task, failure_key, load_job
+from swe_scale.batch import Job, Task, come_to, failure_key, load_job
 from swe_scale.grades import FILE, Grade, Grades, patch_id, read_grades
-from swe_scale.pipeline import solution_key
 from swe_scale.records import Solution
-from swe_scale.store import Entry, recorded
+from swe_scale.store import Entry
 from swe_scale.store.reading import Recorded, open_recorded
 
 
@@ -28,12 +27,12 @@ class Run:
         return self.folder.name
 
     def solution(self, task: Task) -> Solution | None:
-        """Return what came of a task; None where it isn't finished.
+        """Return what came of a task; None where nothing did yet.
 
         Raises:
             StoreError: the record is damaged, or of another version.
         """
-        return recorded(self.record, solution_key(task.issue, task.options, self.job.config), Solution)
+        return come_to(self.record, task, self.job.config)
 
     def solutions(self) -> Iterator[Solution]:
         """Yield the solutions that there are, one at a time: all of them may not fit into memory.

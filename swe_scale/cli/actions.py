@@ -20,7 +20,6 @@ from swe_scale.records import Solution, digest
 from swe_scale.repo import Repository, complete_source
 from swe_scale.repo.source import redacted
 from swe_scale.rows import read_rows
-from swe_scale.store import Steps
 from swe_scale.store.sqlite import open_store
 
 _RUNS = Path("runs")
@@ -92,13 +91,16 @@ def resume_run(run: str, *, json: bool) -> int:
     async def act() -> int:
         async with open_store(folder) as store:
             job = batch.load_job(store)
-            finished = batch.recorded(Steps(store), job)
+            finished = batch.finished(store, job)
+            known = batch.come_to(store, job.tasks[0], job.config)
         if len(finished) == len(job.tasks):
-            return _answer(job, Results(solutions=finished), screen, folder)
+            if job.kind == "eval" or known is None:
+                return screen.answer_with_many(Results(solutions=finished), folder, job.faults)
+            return screen.answer_with(known)
         place = Place(folder, screen, events)
         async with reach_again(job.config.asked, job.started, screen, events) as models:
             if job.kind == "eval":
-                return _answer(job, await _solve_many(job, models, place), screen, folder)
+                return screen.answer_with_many(await _solve_many(job, models, place), folder, job.faults)
             solution = await _solve_one(job, models, place)
         source = job.tasks[0].issue.repo
         repository = await Repository.open(source, batch.repository_folder(source))
@@ -106,13 +108,6 @@ def resume_run(run: str, *, json: bool) -> int:
         return screen.answer_with(solution)
 
     return interruptible(act, Naming(run))
-
-
-def _answer(job: Job, results: Results, screen: Screen, folder: Path) -> int:
-    if job.kind == "eval":
-        return screen.answer_with_many(results, folder, job.faults)
-    [solution] = results.solutions.values()
-    return screen.answer_with(solution)
 
 
 def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
@@ -173,7 +168,7 @@ async def _solve_one(job: Job, models: Opened, place: Place) -> Solution:
         async with batch.open_session(place.folder, job.config, models, place.events) as session:
             await _begin(session, job)
             solution = await batch.solve_task(job.tasks[0], session)
-    batch.write_predictions(place.folder, _writers(job), [solution])
+    batch.write_predictions(place.folder, _writers(job), [batch.Brief.of(solution)])
     place.screen.say(f"run folder: {place.folder}")
     return solution
 
@@ -182,7 +177,7 @@ async def _solve_many(job: Job, models: Opened, place: Place) -> Results:
     batch.make_folder(place.folder)
 
     def keep(results: Results) -> None:
-        batch.write_predictions(place.folder, _writers(job), list(results.solutions.values()))
+        batch.write_predictions(place.folder, _writers(job), results.solutions.values())
 
     with watch(place.events, place.screen.progress):
         async with batch.open_session(place.folder, job.config, models, place.events) as session:

@@ -68,8 +68,8 @@ class Screen:
         """Print what came of many issues, and which rows weren't any; return the exit code."""
         failed = FAILED if results.failures or unusable else PROPOSED
         if self.json:
-            rows = {name: report.document(one) for name, one in sorted(results.solutions.items())}
-            self.document({"solutions": rows, "failures": results.failures, "unusable_rows": unusable})
+            with _writing():
+                _print_all(results, folder, unusable)
             return failed
         for text in (*unusable, *(f"{name} failed: {why}" for name, why in sorted(results.failures.items()))):
             self.say(text)
@@ -89,6 +89,20 @@ class Screen:
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
         return failed
+
+
+def _print_all(results: "Results", folder: Path, unusable: tuple[str, ...]) -> None:
+    """Print one document of all solutions; only one of them is in memory at a time."""
+    from swe_scale.analysis.runs import open_run
+
+    print('{"solutions": {', end="")
+    comma = ""
+    with open_run(folder) as run:
+        for task in sorted(run.job.tasks, key=lambda one: one.issue.id):
+            if task.issue.id in results.solutions and (one := run.solution(task)) is not None:
+                print(f"{comma}{json.dumps(one.issue)}: {json.dumps(report.document(one))}", end="")
+                comma = ", "
+    print(f'}}, "failures": {json.dumps(results.failures)}, "unusable_rows": {json.dumps(unusable)}}}')
 
 
 @contextmanager
