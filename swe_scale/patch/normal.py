@@ -11,8 +11,8 @@ from swe_scale.records import Changes, File, digest
 _LARGEST = 1 << 20
 """Bytes of a Python file beyond which it is compared as text."""
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_SHORT = 3
-"""Lines up to which a statement is worked out anew each time."""
+_SHORT = 2
+"""Lines from which a statement is worked out once."""
 _MOST_KNOWN = 20_000
 _KNOWN: dict[str, str] = {}
 """By the digest of a statement's text: candidates of one issue share nearly all of them."""
@@ -79,7 +79,7 @@ def _written(node: ast.stmt, lines: list[bytes]) -> str:
     """Return a statement in normal form; one whose lines are its own alone is worked out once."""
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     start = min((one.lineno for one in decorators), default=getattr(node, "lineno", 0))
-    if not lines or not start or node.end_lineno is None or node.end_lineno - start < _SHORT:
+    if not lines or not start or node.end_lineno is None or node.end_lineno - start + 1 < _SHORT:
         return digest(_unparsed(node))
     text = b"\n".join(lines[start - 1 : node.end_lineno])
     if node.col_offset or len(lines[node.end_lineno - 1]) != node.end_col_offset:
