@@ -1,0 +1,272 @@
+"""All figures of one run: what its report shows, and its `--json` document."""
+
+from collections.abc import Mapping
+
+from swe_scale.analysis.figures import Cell, Measured, Point, Share, Spread
+from swe_scale.records import Record, Usage
+
+
+class Named(Record):
+    """An issue, and what is said of it."""
+
+    issue: str
+    text: str
+
+
+class Reason(Record):
+    """A reason, and the issues that it holds for."""
+
+    text: str
+    issues: tuple[str, ...]
+
+
+class Counts(Record):
+    """Issues of a run by what became of them; the first is the sum of the next three."""
+
+    issues: int
+    finished: int
+    """With a solution: a patch or an abstention."""
+    failed: int
+    """Infrastructure failed: nothing is known of how well they would have been solved."""
+    unstarted: int
+    """Without a solution and without a failure: not begun, or under way."""
+    proposed: int
+    abstained: int
+    """With `proposed`, all that are finished."""
+
+
+class Scores(Record):
+    """What one way of grading (official or hardened) says of a run."""
+
+    resolved: Share
+    """Resolved of all issues of the run, less `ungraded` and `infra`; one without a patch isn't resolved."""
+    precision: Share
+    """Resolved of the graded proposals."""
+    ungraded: int
+    """Issues whose proposed patch has no grade."""
+    infra: int
+    """Issues on whose proposed patch the machine failed each time."""
+    known: int
+    """Finished issues whose proposal and every candidate have a ruling: the next six figures are over these."""
+    coverage: Share
+    """With any resolved candidate: what an oracle would resolve (pass@n)."""
+    random: Measured
+    """Mean probability that a candidate drawn by trajectories is resolved; 0 where there is no candidate."""
+    selected: Share
+    """Resolved by the proposal."""
+    efficiency: Measured | None
+    """Selected / covered, 0 to 1. None: nothing is covered."""
+    gap: Measured | None
+    """(selected - random) / (coverage - random); negative where it is worse than random. None: no gap."""
+    pass_at: tuple[Point, ...]
+    """pass@k for k up to the samples: coverage by k trajectories, exact over all subsets."""
+    ranked_at: tuple[Point, ...]
+    """Resolved with k of the trajectories, drawn without replacement and ranked anew, no model asked."""
+    by_turns: tuple[Point, ...]
+    """Coverage by all trajectories cut after so many turns; no point where too few patches were graded."""
+    heat: tuple[Cell, ...]
+    """Coverage by turns and samples, row by row: turns ascending, within them samples ascending."""
+
+
+class Part(Record):
+    """The issues of one repository, or of one difficulty."""
+
+    name: str
+    issues: int
+    official: Share | None
+    """As `Scores.resolved`. None: there are no grades."""
+    hardened: Share | None
+
+
+class Stage(Record):
+    """What one stage has cost, over all issues and all processes."""
+
+    name: str
+    usage: Usage
+    """Tokens; `seconds` of the calls; `usd` US dollars."""
+    unsettled: int
+    """Calls that are booked at their bound, since nobody knows what they cost."""
+
+
+class Costs(Record):
+    """What a run has cost."""
+
+    total: Usage
+    stages: tuple[Stage, ...]
+    """Dearest first."""
+    usd_per_issue: float
+    """Over issues that are finished or failed."""
+    tokens_per_issue: float
+    usd_per_resolved: float | None
+    """US dollars per issue that the hardened grades call resolved. None: none is, or there are no grades."""
+    tokens_per_resolved: float | None
+
+
+class Priced(Record):
+    """One point of the cost frontier: fewer trajectories, and all the rest as it was."""
+
+    samples: int
+    usd: float
+    """Per issue, US dollars."""
+    tokens: float
+    """Per issue."""
+    ranked: Measured
+    """As `Scores.ranked_at`, hardened."""
+    coverage: Measured
+    """As `Scores.pass_at`, hardened."""
+
+
+class Bin(Record):
+    """Proposals of like confidence."""
+
+    low: float
+    high: float
+    """Confidences from `low` to `high`; equal ones to `high` belong to the next bin, 1 to the last."""
+    confidence: float
+    """Mean, 0 to 1."""
+    resolved: Share
+    """Hardened."""
+
+
+class Risk(Record):
+    """One point of the risk-coverage curve: only proposals of at least this confidence are handed out."""
+
+    confidence: float
+    coverage: float
+    """Share of the graded proposals that are handed out, 0 to 1."""
+    risk: float
+    """Share of these that aren't resolved, 0 to 1."""
+
+
+class Calibration(Record):
+    """How well the confidence of proposals tells whether they are resolved (hardened)."""
+
+    of: int
+    """Graded proposals."""
+    bins: tuple[Bin, ...]
+    """Those that hold a proposal, ascending."""
+    brier: Measured
+    """Mean squared difference of confidence and outcome, 0 (best) to 1."""
+    ece: Measured
+    """Expected calibration error: mean distance of confidence and share resolved, weighted by bins, 0 to 1."""
+    curve: tuple[Risk, ...]
+    """By falling confidence."""
+    aurc: Measured
+    """Area under the risk-coverage curve, 0 (best) to 1."""
+
+
+class Span(Record):
+    """Something that took time."""
+
+    issue: str
+    kind: str
+    """`issue`, `stage` or `trajectory`."""
+    step: str
+    """Name of the stage, number of the trajectory; empty of an issue."""
+    began: float
+    """Seconds since 1970 (Unix time)."""
+    seconds: float
+
+
+class Times(Record):
+    """When what was worked on, and how long it took, in seconds of wall clock."""
+
+    issue: Spread | None
+    """Of finished issues: the sum of their stages. None: none is finished."""
+    stages: Mapping[str, Spread]
+    """By stage, over the finished issues; a resumed run counts its last process only."""
+    spans: tuple[Span, ...]
+    """Of all processes, by `began`; empty for runs that were made before spans were kept."""
+
+
+class Finding(Record):
+    """A sign that a trajectory saw the answer, or fetched it."""
+
+    issue: str
+    trajectory: int | None
+    turn: int | None
+    kind: str
+    text: str
+
+
+class Strategy(Record):
+    """What the trajectories of one strategy brought, over all issues."""
+
+    name: str
+    trajectories: int
+    candidates: int
+    """Trajectories that brought one."""
+    own: int
+    """Normal forms that no other strategy brought."""
+
+
+class Variety(Record):
+    """How much the candidates of an issue differ: means over finished issues."""
+
+    trees: float
+    forms: float
+    """Distinct normal forms."""
+    files: float
+    """Distinct sets of files."""
+    behaviours: float
+    overlap: float | None
+    """Mean token overlap of changed lines, 0 to 1, over the issues that have one."""
+    strategies: tuple[Strategy, ...]
+
+
+class Outcome(Record):
+    """One issue in one line."""
+
+    issue: str
+    repo: str
+    difficulty: str
+    outcome: str
+    """`proposed`, `abstained`, `failed` or `unstarted`."""
+    reason: str
+    confidence: float
+    official: str
+    """Of the proposal: `resolved`, `unresolved`, `infra`, or empty where it has no grade or there is none."""
+    hardened: str
+    covered: bool | None
+    """Whether any candidate is resolved, hardened. None: not all were graded."""
+    trajectories: int
+    candidates: int
+    usage: Usage
+    """Of all its calls in all processes."""
+
+
+class Summary(Record):
+    """The figures of one run."""
+
+    name: str
+    folder: str
+    models: tuple[str, ...]
+    """Of the trajectories, as they were called."""
+    strategies: Mapping[str, int]
+    """Trajectories per issue that were asked for, by strategy."""
+    samples: int
+    """Their sum."""
+    turns: int
+    """At most, per trajectory."""
+    counts: Counts
+    failures: tuple[Named, ...]
+    abstentions: tuple[Reason, ...]
+    """Most frequent first; numbers in reasons are left out when they are grouped."""
+    graded: int
+    """Grades in the run folder. 0: `official`, `hardened`, `frontier` and `calibration` are empty."""
+    official: Scores | None
+    hardened: Scores | None
+    repositories: tuple[Part, ...]
+    difficulties: tuple[Part, ...]
+    """Of issues whose difficulty is known."""
+    costs: Costs
+    frontier: tuple[Priced, ...]
+    calibration: Calibration | None
+    times: Times
+    findings: tuple[Finding, ...]
+    variety: Variety | None
+    """None: no issue is finished."""
+    outcomes: tuple[Outcome, ...]
+    """Of all issues, in the run's order."""
+    notes: tuple[str, ...]
+    """What is missing, and the command that would bring it."""
