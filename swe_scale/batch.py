@@ -26,6 +26,7 @@ from swe_scale.repo.source import kept_at
 from swe_scale.sandbox import Backend, open_backend
 from swe_scale.store import Key, Readable, Steps, recorded
 from swe_scale.store.sqlite import open_store
+from swe_scale.timeline import keeping_time
 
 _JOB = Key("job", "1")
 
@@ -278,7 +279,8 @@ async def solve_task(task: Task, session: Session) -> Solution:
             events=session.events,
             slots=session.slots,
         )
-        return await solve(issue, means, session.config)
+        async with keeping_time(session.steps.store, session.events, issue.id):
+            return await solve(issue, means, session.config)
 
 
 async def solve_all(job: Job, session: Session, done: Callable[[Results], None]) -> Results:

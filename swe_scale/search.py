@@ -200,6 +200,7 @@ class Search:
         if found is not None:
             setting.events.emit("trajectory", found.outcome, key.path)
             return found
+        setting.events.emit("trajectory", "started", key.path)
         ended = await make_trajectory(setting, assignment)
         made = ended.model_copy(update={"began": assignment.tree or "", "shown": assignment.shown})
 

@@ -20,7 +20,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets", "flags", "readable", "foreign"),
     ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background"),
     ("store",),
-    ("ledger", "clock", "statistics"),
+    ("ledger", "clock", "statistics", "timeline"),
     ("repo",),
     ("contents",),
     ("trees",),

@@ -61,6 +61,6 @@ class Cell(Record):
     samples: int
     """Parallel compute: so many of an issue's trajectories, drawn without replacement."""
     coverage: float | None
-    """Share of issues in which one of them is resolved, 0 to 1. None: too few of these patches were graded."""
+    """Share of issues in which one of them is resolved, 0 to 1. None: too few of these patches are graded."""
     issues: int
     """In which all patches after these turns were graded."""
