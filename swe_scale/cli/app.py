@@ -13,6 +13,7 @@ from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
 from swe_scale.cli.prepare_app import prepare
 from swe_scale.cli.process import allow_descriptors, prepare_streams
+from swe_scale.cli.report_app import report
 
 app = typer.Typer(
     name="swe-scale",
@@ -246,6 +247,7 @@ def doctor(
 
 
 app.command(cls=Command)(prepare)
+app.command(cls=Command)(report)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from swe_scale import report
 from swe_scale.errors import StoreError, unwrapped
@@ -54,6 +54,11 @@ class Screen:
         """Print a JSON document as the answer, in ASCII: it is the same whatever the stream's encoding."""
         with _writing():
             print(json.dumps(value))
+
+    def show(self, what: RenderableType) -> None:
+        """Print what a person reads as the answer."""
+        with _writing():
+            self.answer.print(what)
 
     def answer_with(self, solution: Solution) -> int:
         """Print a solution; return the exit code."""
