@@ -4,11 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import comb, sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LEVEL = 0.95
 """Of intervals."""
 _POWER = 0.8
 """With which the smallest effect would be seen."""
+_RESAMPLES = 10_000
+"""Of a bootstrap, so that its ends are certain to about a hundredth of the interval."""
+_BLOCK = 1 << 20
+"""Draws that are held in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,19 @@ class Proportion:
         """Return it as it is printed."""
         low, high = self.interval
         return f"{self.share:.3f} ({low:.3f} … {high:.3f}), {self.count} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean, difference or ratio over issues, with its 95 % interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+    def __str__(self) -> str:
+        """Return it as it is printed."""
+        low, high = self.interval
+        return f"{self.value:.3f} ({low:.3f} … {high:.3f})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +129,62 @@ def _newcombe(both: int, only_ours: int, only_other: int, neither: int) -> tuple
         value - reach(first.share - first.interval[0], second.interval[1] - second.share),
         value + reach(first.interval[1] - first.share, second.share - second.interval[0]),
     )
+
+
+def bootstrap(values: Sequence[float], seed: int = 0) -> Estimate:
+    """Return a mean over issues with its percentile interval (Efron, 1979); whole issues are resampled.
+
+    Args:
+        values: one of each issue; where it was measured several times, their mean, so that repetitions
+            aren't taken for more issues.
+        seed: of the resampling; the same gives the same interval.
+    """
+    return ratio_bootstrap(values, [1.0] * len(values), seed)
+
+
+def paired_bootstrap(ours: Sequence[float], other: Sequence[float], seed: int = 0) -> Estimate:
+    """Return the mean difference, ours less the other, of values of the same issues; see `bootstrap`.
+
+    Raises:
+        ValueError: they are not as many.
+    """
+    return bootstrap([one - two for one, two in zip(ours, other, strict=True)], seed)
+
+
+def ratio_bootstrap(parts: Sequence[float], wholes: Sequence[float], seed: int = 0) -> Estimate:
+    """Return the ratio of two sums over the same issues; see `bootstrap`.
+
+    Resamples in which the whole is nothing are left out; where it always is, the value and both ends are NaN.
+
+    Raises:
+        ValueError: they are not as many.
+    """
+    import numpy as np
+
+    if len(parts) != len(wholes):
+        raise ValueError(f"{len(parts)} parts of {len(wholes)} wholes: these numbers can't be")
+    pairs = np.array([parts, wholes], dtype=float)
+    total = pairs.sum(axis=1)
+    drawn = _resampled(pairs, seed)
+    ratios = drawn[0][drawn[1] != 0] / drawn[1][drawn[1] != 0]
+    if not total[1] or not ratios.size:
+        return Estimate(float("nan"), (float("nan"), float("nan")))
+    low, high = np.quantile(ratios, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return Estimate(float(total[0] / total[1]), (float(low), float(high)))
+
+
+def _resampled(pairs: "np.ndarray", seed: int) -> "np.ndarray":
+    """Return the sums of each row over as many issues as there are, drawn with replacement, many times."""
+    import numpy as np
+
+    of = pairs.shape[1]
+    chance = np.random.default_rng(seed)
+    rows = max(1, _BLOCK // max(1, of))
+    sums = [
+        pairs[:, chance.integers(0, max(1, of), (min(rows, _RESAMPLES - start), of))].sum(axis=2)
+        for start in range(0, _RESAMPLES, rows)
+    ]
+    return np.concatenate(sums, axis=1)
 
 
 def smallest_effect(of: int, discordant: float) -> float:

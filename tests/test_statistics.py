@@ -1,10 +1,20 @@
 """Intervals and tests against published values, by simulation, and at the edges."""
 
 import random
+from math import isnan, sqrt
+from statistics import fmean, stdev
 
 import pytest
 
-from swe_scale.statistics import difference, pass_at_k, smallest_effect, wilson
+from swe_scale.statistics import (
+    bootstrap,
+    difference,
+    paired_bootstrap,
+    pass_at_k,
+    ratio_bootstrap,
+    smallest_effect,
+    wilson,
+)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +87,54 @@ def test_pass_at_k_is_the_mean_over_all_subsets() -> None:
     for samples, right, k in ((3, 4, 1), (3, 1, 4), (3, -1, 1)):
         with pytest.raises(ValueError, match="can't be"):
             pass_at_k(samples, right, k)
+
+
+def test_the_bootstrap_of_a_mean_is_that_of_theory() -> None:
+    chance = random.Random(2)
+    values = [chance.gauss(3, 1) for _ in range(400)]
+    found, reach = bootstrap(values), 1.96 * stdev(values) / sqrt(400)
+    assert found.value == pytest.approx(fmean(values))
+    assert found.interval == pytest.approx((found.value - reach, found.value + reach), abs=0.006)
+
+
+def test_the_bootstrap_is_repeated_by_its_seed() -> None:
+    values = [0.0, 1.0, 1.0, 0.5, 0.25] * 7
+    assert bootstrap(values, 3) == bootstrap(values, 3)
+    assert bootstrap(values, 3).interval != bootstrap(values, 4).interval
+    assert str(bootstrap([0.5, 0.5])) == "0.500 (0.500 … 0.500)"
+
+
+def test_pairing_takes_out_what_both_have_in_common() -> None:
+    chance = random.Random(4)
+    other = [chance.random() for _ in range(100)]
+    ours = [one + 0.05 for one in other]
+    assert paired_bootstrap(ours, other).interval == pytest.approx((0.05, 0.05))
+    low, high = bootstrap(ours).interval
+    assert high - low > 0.05
+    with pytest.raises(ValueError, match="shorter"):
+        paired_bootstrap([1.0, 0.0], [1.0])
+
+
+def test_a_bootstrapped_interval_covers_the_truth_as_often_as_it_says() -> None:
+    chance = random.Random(6)
+    covered = 0
+    for place in range(200):
+        hard = [chance.random() for _ in range(60)]
+        ours = [fmean(chance.random() < 0.6 * one for _ in range(5)) for one in hard]
+        other = [fmean(chance.random() < 0.4 * one for _ in range(5)) for one in hard]
+        low, high = paired_bootstrap(ours, other, place).interval
+        covered += low <= 0.1 <= high
+    assert 180 <= covered <= 199
+
+
+def test_a_ratio_of_sums() -> None:
+    found = ratio_bootstrap([1, 0, 1, 0], [1, 1, 1, 0])
+    assert found.value == pytest.approx(2 / 3) and found.interval[1] == 1.0
+    assert isnan(ratio_bootstrap([0, 0], [0, 0]).value) and isnan(bootstrap([]).value)
+    with pytest.raises(ValueError, match="can't be"):
+        ratio_bootstrap([1], [])
+
+
+def test_a_bootstrap_of_many_issues_is_drawn_in_blocks() -> None:
+    found = bootstrap([0.0, 1.0] * 5000)
+    assert found.interval == pytest.approx((0.4902, 0.5098), abs=5e-4)
