@@ -214,5 +214,20 @@ def pass_at_k(samples: int, right: int, k: int) -> float:
     return 1.0 - comb(samples - right, k) / comb(samples, k)
 
 
+def holm(values: Sequence[float]) -> list[float]:
+    """Return the probabilities of several tests, corrected for there being several (Holm, 1979).
+
+    Args:
+        values: of each test, how probable its result is by chance alone.
+
+    Returns:
+        The same in the same order, each at least what it was and at most 1.
+    """
+    found, least = [1.0] * len(values), 0.0
+    for rank, place in enumerate(sorted(range(len(values)), key=lambda place: values[place])):
+        least = found[place] = max(least, min(1.0, (len(values) - rank) * values[place]))
+    return found
+
+
 def _quantile(share: float) -> float:
     return NormalDist().inv_cdf(share)

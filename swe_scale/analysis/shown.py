@@ -28,9 +28,9 @@ def shown(summaries: Sequence[Summary]) -> Iterator[RenderableType]:
         yield from _details(one)
 
 
-def line(text: str) -> str:
+def line(text: str, most: int = _TEXT) -> str:
     """Return a text of unknown origin on one line, without what steers a terminal."""
-    return escape(" ".join(printable(text).split())[:_TEXT])
+    return escape(" ".join(printable(text).split())[:most])
 
 
 def percent(figure: Measured | None) -> str:
@@ -60,10 +60,7 @@ def _rows(summaries: Sequence[Summary]) -> Iterator[list[str]]:
     if any(one.graded for one in summaries):
         yield row("resolved, hardened", lambda one: percent(one.hardened.resolved if one.hardened else None))
         yield row("resolved, official", lambda one: percent(one.official.resolved if one.official else None))
-        for title, told in _SCORES:
-            yield row(
-                f"{title} ¹", lambda one, told=told: percent(told(one.hardened) if one.hardened else None)
-            )  # type: ignore[misc]
+        yield from _hardened(summaries)
     yield row("cost per issue", lambda one: _cost(one.costs.usd_per_issue, one.costs.tokens_per_issue))
     yield row(
         "cost per resolved issue ¹",
@@ -71,6 +68,12 @@ def _rows(summaries: Sequence[Summary]) -> Iterator[list[str]]:
     )
     yield row("seconds per issue", lambda one: _spread(one.times.issue))
     yield row("leak findings", lambda one: str(len(one.findings)))
+
+
+def _hardened(summaries: Sequence[Summary]) -> Iterator[list[str]]:
+    for title, told in _SCORES:
+        figures = [told(one.hardened) if one.hardened else None for one in summaries]
+        yield [f"{title} ¹", *map(percent, figures)]
 
 
 _SCORES: tuple[tuple[str, Callable[[Scores], Measured | None]], ...] = (

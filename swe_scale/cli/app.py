@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from swe_scale.cli.compare_app import compare
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
 from swe_scale.cli.help import Command
@@ -248,6 +249,7 @@ def doctor(
 
 app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)
+app.command(cls=Command)(compare)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 
