@@ -9,6 +9,7 @@ import typer
 from swe_scale.cli.compare_app import compare
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
+from swe_scale.cli.export_app import export
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
@@ -250,6 +251,7 @@ def doctor(
 app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)
 app.command(cls=Command)(compare)
+app.command(cls=Command)(export)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 
