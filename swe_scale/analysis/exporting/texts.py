@@ -11,7 +11,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 
 
 def encoded(value: Any) -> Any:
-    """Return a value as valid JSON: texts are Unicode, and a number that isn't finite is a text, such as `inf`.
+    """Return a value as valid JSON: texts are Unicode, numbers that are not finite texts such as `inf`.
 
     `decoded` makes texts what they were.
     """
