@@ -36,6 +36,7 @@ from swe_scale.events import Event, Events
 from swe_scale.models import Model
 from swe_scale.records import Completion, Issue, Request
 from swe_scale.store.sqlite import open_store
+from swe_scale.timeline import read_spans
 
 pytestmark = pytest.mark.anyio
 ALSO = "    if not values:\n        return 0.0\n    return sum(values) / len(values)"
@@ -96,7 +97,11 @@ async def test_one_issue_from_end_to_end(tmp_path: Path, source: str) -> None:
     again = Spoken({})
     async with session(tmp_path, again) as opened:
         assert await solve_task(task(source, "pkg-1"), opened) == solution
+        spans = [*read_spans(opened.steps.store, "pkg-1")]
     assert again.requests == []
+    # Of the second process there are none: it did nothing.
+    assert [one.step for one in spans if one.kind == "stage"] == [*solution.seconds]
+    assert sorted(one.step for one in spans if one.kind == "trajectory") == ["01", "02"]
 
 
 def job(opened: Session, tasks: Sequence[Task], at_a_time: int = 1) -> Job:

@@ -1,13 +1,11 @@
 """An export is whole or not there, is what its page says, and reads back as what it was made from."""
 
 import json
-import os
 import re
 import resource
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -125,30 +123,27 @@ def test_it_replaces_an_earlier_one(tmp_path: Path) -> None:
     assert list(read_export(tmp_path / "to")) == made
 
 
-DRIVER = (
-    "import resource, sys; from pathlib import Path; from swe_scale.cli import main\n"
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY)); main()"
-)
+@contextmanager
+def no_larger_than(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("name", ["jsonl", "parquet"])
 def test_a_full_disk_leaves_nothing_half_made(tmp_path: Path, name: str) -> None:
-    form = form_of(name)
-    run = recorded_run(tmp_path / "r", issues=60)
-    with open_run(run) as opened:
-        export_run(opened, tmp_path / "to", form)
-    before = {one: one.read_bytes() for one in (tmp_path / "to").iterdir()}
-    most = str(max(map(len, before.values())) // 2)
-    asked = ["export", str(run), "--to", str(tmp_path / "to"), "--format", form]
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER, most, *asked],
-        capture_output=True, text=True, check=False, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    assert "can't be written: File too large. Free some space, or choose another folder." in done.stderr
-    assert "Traceback" not in done.stderr
-    assert {one: one.read_bytes() for one in (tmp_path / "to").iterdir()} == before
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != int(most)
+    form, to = form_of(name), tmp_path / "to"
+    with open_run(recorded_run(tmp_path / "r", issues=30)) as run:
+        export_run(run, to, form)
+        before = {one: one.read_bytes() for one in to.iterdir()}
+        full = no_larger_than(max(map(len, before.values())) // 2)
+        with pytest.raises(StoreError, match=r"can't be written: .*Free some space, or choose"), full:
+            export_run(run, to, form)
+    assert {one: one.read_bytes() for one in to.iterdir()} == before
 
 
 def test_a_folder_that_can_not_be_is_named(tmp_path: Path) -> None:
@@ -202,10 +197,11 @@ def test_without_its_last_file_it_is_not_whole(tmp_path: Path) -> None:
 
 def test_a_damaged_run_leaves_no_export(tmp_path: Path) -> None:
     folder = recorded_run(tmp_path / "r")
-    with sqlite3.connect(folder / "run.sqlite") as connection:
-        connection.execute("DELETE FROM texts")
-    with open_run(folder) as run, pytest.raises(StoreError, match="damaged"):
-        export_run(run, tmp_path / "to")
+    with open_run(folder) as run:
+        with sqlite3.connect(folder / "run.sqlite") as connection:
+            connection.execute("DELETE FROM texts")
+        with pytest.raises(StoreError, match="damaged"):
+            export_run(run, tmp_path / "to")
     assert list((tmp_path / "to").iterdir()) == []
     assert (folder / FILE).is_file()
 

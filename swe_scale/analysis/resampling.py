@@ -1,6 +1,7 @@
 """Intervals by the bootstrap, clustered by issue: whole issues are drawn, with all that belongs to them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,7 @@ class Resampled:
 
     def __init__(self, issues: int, seed: int = 0) -> None:
         self._issues = issues
-        even = np.full(max(1, issues), 1 / max(1, issues))
-        drawn = np.random.default_rng(seed).multinomial(issues, even, size=_DRAWS)
-        self._weights: _Values = drawn.astype(np.float64)
+        self._weights = _weights(issues, seed)
 
     def mean(self, values: Sequence[float]) -> Measured:
         """Return the mean over the issues; 0, with any interval, where there is none.
@@ -56,3 +55,10 @@ class Resampled:
         """Return a figure with the percentile interval of its draws."""
         low, high = np.percentile(drawn, _TAILS)
         return Measured(value=value, low=float(low), high=float(high))
+
+
+@lru_cache(maxsize=2)
+def _weights(issues: int, seed: int) -> _Values:
+    even = np.full(max(1, issues), 1 / max(1, issues))
+    drawn = np.random.default_rng(seed).multinomial(issues, even, size=_DRAWS)
+    return drawn.astype(np.float64)
