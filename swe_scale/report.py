@@ -129,16 +129,17 @@ def _ranking(solution: Solution) -> Table:
         by = ",".join(_label(author) for author in authors[one.candidate])
         table.add_row(
             f"{one.candidate[:8]}{' ←' if chosen else ''}", by, f"{one.votes}/{one.of}", str(one.similar),
-            f"{one.agreement:.2f}", f"{one.posterior:.2f}", escape(_why(solution, one, chosen)),
+            f"{one.agreement:.2f}", f"{one.posterior:.2f}", escape(why(solution, one)),
             style="bold" if chosen else "",
         )  # fmt: skip
     return table
 
 
-def _why(solution: Solution, one: Ranked, chosen: bool) -> str:
-    if chosen or solution.candidate is None:
+def why(solution: Solution, one: Ranked) -> str:
+    """Return why a candidate was chosen, or why it lost to the one that was."""
+    winner = next((other for other in solution.ranking if other.candidate == solution.candidate), None)
+    if winner is None or winner.candidate == one.candidate:
         return "; ".join(one.reasons)
-    winner = next(other for other in solution.ranking if other.candidate == solution.candidate)
     if one.form == winner.form:
         return "the same change as the chosen one, but for formatting and comments"
     if one.of - one.votes > winner.of - winner.votes:

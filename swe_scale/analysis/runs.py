@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from swe_scale.batch import Job, Task, come_to, failure_key, load_job
+from swe_scale.errors import StoreError
 from swe_scale.grades import FILE, Grade, Grades, patch_id, read_grades
-from swe_scale.records import Solution
+from swe_scale.records import Completion, Solution
 from swe_scale.store import Entry
 from swe_scale.store.reading import Recorded, open_recorded
 
@@ -52,6 +55,22 @@ class Run:
     def grade(self, issue: str, patch: str | None) -> Grade | None:
         """Return how a patch was graded; None where it wasn't."""
         return self.grades.get((issue, patch_id(patch or "")))
+
+    def selection(self, issue: str) -> tuple[tuple[str, Completion], ...]:
+        """Return the replies of those that chose among finalists, each with its address.
+
+        Raises:
+            StoreError: the record is damaged, or of another version.
+        """
+        try:
+            return tuple(
+                (path, Completion.model_validate(value))
+                for path, value in self.record.under(f"{issue}/selection")
+            )
+        except ValidationError as error:
+            raise StoreError(
+                f"what is recorded of {issue}/selection is damaged or of another version."
+            ) from error
 
     def entries(self) -> tuple[Entry, ...]:
         """Return the rows of the ledger."""

@@ -33,6 +33,20 @@ class Recorded:
         except (sqlite3.Error, ValueError, TypeError) as error:
             raise StoreError(f"{self._file} can't be read: {error}.") from error
 
+    def under(self, path: str) -> tuple[tuple[str, Any], ...]:
+        """Return every step below an address, with its JSON value, in the order of their addresses.
+
+        Raises:
+            StoreError: the file can't be read.
+        """
+        # What follows a slash: all that begins with `path/` comes before `path0`.
+        wanted = "SELECT path, value FROM steps WHERE path > ? AND path < ? ORDER BY path"
+        try:
+            rows = self._reader.execute(wanted, (f"{path}/", f"{path}0")).fetchall()
+            return tuple((name, unfold(json.loads(value), self._text)) for name, value in rows)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise StoreError(f"{self._file} can't be read: {error}.") from error
+
     def entries(self, issue: str | None = None) -> tuple[Entry, ...]:
         """Return the rows of the ledger, of one issue or all, in order.
 
