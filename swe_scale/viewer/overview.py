@@ -63,12 +63,17 @@ def plots(summary: Summary, others: Sequence[Summary]) -> Iterator[Plot]:
         yield _risk(summary["calibration"])
     if summary["times"]["spans"]:
         spans = drawn_spans(summary["times"]["spans"])
-        text = "Each row is an issue; colours are its stages. Gaps are times in which no process worked on it."
+        text = (
+            "Each row is an issue; colours are its stages. Gaps are times in which no process worked on it."
+        )
         yield Plot("Time line", text, spans, wide=True)
 
 
 def _scaling(scores: Mapping[str, Any]) -> Iterator[Plot]:
-    coverage, ranked = _curve("coverage", "third", scores["pass_at"]), _curve("ranked", "first", scores["ranked_at"])
+    coverage, ranked = (
+        _curve("coverage", "third", scores["pass_at"]),
+        _curve("ranked", "first", scores["ranked_at"]),
+    )
     if coverage.dots:
         text = "By trajectories per issue: with any resolved candidate, and resolved by the vote without a selection."
         yield _over("Samples", text, "trajectories per issue", (coverage, ranked))
@@ -107,7 +112,9 @@ def _heat(cells: Sequence[Mapping[str, Any]]) -> Plot:
         for one in cells
     )
     title, text = "Serial × parallel", "Coverage in percent of issues, by turns and trajectories."
-    return Plot(title, text, heat(title, across, up, places), ("turns", "trajectories", "coverage", "issues"), rows)
+    return Plot(
+        title, text, heat(title, across, up, places), ("turns", "trajectories", "coverage", "issues"), rows
+    )
 
 
 def _frontier(summary: Summary, others: Sequence[Summary]) -> Plot:
@@ -115,9 +122,7 @@ def _frontier(summary: Summary, others: Sequence[Summary]) -> Plot:
     unit = "usd" if all(any(point["usd"] for point in one["frontier"]) for one in runs) else "tokens"
     across = "US dollars per issue" if unit == "usd" else "tokens per issue"
     curves = [
-        replace(
-            _priced(one["name"], f"other o{place % 4}", one["frontier"], unit, "ranked"), band=False
-        )
+        replace(_priced(one["name"], f"other o{place % 4}", one["frontier"], unit, "ranked"), band=False)
         for place, one in enumerate(runs[1:])
     ]
     curves += [
@@ -155,7 +160,9 @@ def _calibration(found: Mapping[str, Any]) -> Plot:
     ]  # fmt: skip
     rows = tuple((formats.percent(dot.x), dot.label, *_read(dot)) for dot in dots)
     brier, ece = (f"{found[name]['value']:.3f}" for name in ("brier", "ece"))
-    text = f"Beside each point, its proposals. Brier score {brier}, expected calibration error {ece}, 0 is best."
+    text = (
+        f"Beside each point, its proposals. Brier score {brier}, expected calibration error {ece}, 0 is best."
+    )
     heads = ("mean confidence", "proposals", "resolved", "95 % interval")
     return Plot("Calibration", text, points("Calibration", _unit("confidence, %"), dots), heads, rows)
 
@@ -163,7 +170,10 @@ def _calibration(found: Mapping[str, Any]) -> Plot:
 def _risk(found: Mapping[str, Any]) -> Plot:
     dots = tuple(Dot(one["coverage"], one["risk"], one["risk"], one["risk"]) for one in found["curve"])
     curve = Curve("", "first", dots, band=False, marks=len(dots) <= 20)
-    frame = replace(_unit("proposals handed out, %"), up=shares("of these not resolved, %", [0.0, *(dot.y for dot in dots)]))
+    frame = replace(
+        _unit("proposals handed out, %"),
+        up=shares("of these not resolved, %", [0.0, *(dot.y for dot in dots)]),
+    )
     text = f"If only proposals of the highest confidence were handed out. Area under it {found['aurc']['value']:.3f}, 0 is best."
     rows = tuple(
         (f"{one['confidence']:.2f}", formats.percent(one["coverage"]), formats.percent(one["risk"]))

@@ -71,6 +71,7 @@ def _solved(task: Task, run: Record, solution: Solution) -> dict[str, Any]:
         "proposed": None if proposed is None else proposed.model_dump(mode="json"),
         "why": {one.candidate: why(solution, one) for one in solution.ranking},
         "selection": [
-            (step, reply.model_dump(mode="json", exclude={"logprobs"})) for step, reply in run.selection(issue)
+            (step, reply.model_dump(mode="json", exclude={"logprobs"}))
+            for step, reply in run.selection(issue)
         ],
     }

@@ -133,7 +133,7 @@ def intervals(title: str, rows: Sequence[Row]) -> Markup:
         + element("text", label, x=x(value), y=bottom + 14, class_="tick middle")
         for value, label in axis.ticks
     ]
-    parts.append(element("text", axis.title, x=width - right + 12, y=bottom + 14, class_="title"))
+    parts.append(element("text", axis.title, x=width - right + 22, y=bottom + 14, class_="title"))
     for place, one in enumerate(rows):
         y = 10 + pitch * (place + 0.5)
         parts += [

@@ -57,7 +57,7 @@ function clustersOf(facts) {
   const overlap = diversity.overlap === null ? "" : ` · mean overlap of changed lines ${diversity.overlap.toFixed(2)}`;
   return section("clusters", "Clusters of equal changes",
     el("p", { class: "quiet" }, "Candidates of one cluster differ in formatting and comments at most. ",
-      `${counted(diversity.trees, "tree")} · ${counted(diversity.forms, "form")} · ${counted(diversity.behaviours, "behaviour")}${overlap}`),
+      diversity.trees ? `${counted(diversity.trees, "tree")} · ${counted(diversity.forms, "form")} · ${counted(diversity.behaviours, "behaviour")}${overlap}` : ""),
     table("Clusters", ["cluster", "candidates", "trajectories", "voices", "normal form"], rows));
 }
 

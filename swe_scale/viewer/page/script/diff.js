@@ -74,8 +74,15 @@ function within(one, other) {
   for (const line of [one, other]) line.part = [head, line.text.length - tail];
 }
 
+const NUMBERED = { add: true, del: true, same: true };
+
+function padded(number) {
+  return String(number ?? "").padStart(5);
+}
+
 function lineOf(line) {
-  const made = el("span", { class: `line ${line.kind}`, "data-old": line.old ?? "", "data-new": line.fresh ?? "" });
+  const numbers = line.kind in NUMBERED ? `${padded(line.old)} ${padded(line.fresh)}` : null;
+  const made = el("span", { class: `line ${line.kind}`, "data-numbers": numbers });
   if (line.part && line.part[0] < line.part[1]) {
     const [from, to] = line.part;
     append(made, [line.text.slice(0, from), el("mark", {}, line.text.slice(from, to)), line.text.slice(to)]);

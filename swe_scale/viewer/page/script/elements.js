@@ -63,7 +63,8 @@ function folded(summary, make, attributes = {}) {
 
 /** Return a table with a caption, a head, and rows of cells; a cell is a node, a text or `{head, class, …}`. */
 function table(caption, heads, rows, attributes = {}) {
-  const head = el("tr", {}, heads.map((one) => cellOf("th", one, { scope: "col" })));
+  const first = rows[0] ? rows[0].cells || rows[0] : [];
+  const head = el("tr", {}, heads.map((one, place) => cellOf("th", one, { scope: "col", class: first[place]?.class })));
   const body = rows.map((row) => el("tr", { class: row.class }, (row.cells || row).map((one) => cellOf("td", one))));
   const made = el("table", attributes, el("caption", { class: "quiet-caption" }, caption), el("thead", {}, head), el("tbody", {}, body));
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, made);

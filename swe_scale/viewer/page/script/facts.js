@@ -1,7 +1,7 @@
 // What several parts of a page say alike: names of candidates and checks, signs of outcomes, verdicts.
 
 const BASE = "base";
-const SIGNS = { pass: "✓", fail: "✗", error: "!", timeout: "⏱", infra: "?" };
+const SIGNS = { pass: "✓", fail: "✗", error: "!", timeout: "T", infra: "?" };
 const MEANINGS = {
   pass: "resolved", fail: "not resolved", error: "the check broke", timeout: "timed out", infra: "sandbox failed",
 };

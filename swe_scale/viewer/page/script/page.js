@@ -73,6 +73,8 @@ async function route() {
   if (row === null) {
     current = null;
     place.replaceChildren();
+    // What the address names was hidden when the browser looked for it.
+    if (kind) document.getElementById(kind)?.scrollIntoView();
     return;
   }
   if (current !== row) await open(row, place);
