@@ -1,8 +1,7 @@
 """Reports of runs for tests of the viewer: ordinary ones, and one whose every text attacks its reader."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,10 @@ ATTACK = (
     "<img src=http://outside.test/i onerror=globalThis.pwned=1><svg onload=globalThis.pwned=1></svg>"
     "<link rel=stylesheet href=http://outside.test/c><style>*{display:none}@import 'http://outside.test/s'</style>"
     "<iframe src='javascript:top.pwned=1'></iframe><a href='javascript:globalThis.pwned=1'>x</a>"
-    "<base href=http://outside.test/><meta http-equiv=refresh content='0;url=http://outside.test/m'>"
+    "<base href=//outside.test/><meta http-equiv=refresh content='0;url=http://outside.test/m'>"
     "<form action=http://outside.test/f><input autofocus onfocus=globalThis.pwned=1></form>"
-    "\"'`${globalThis.pwned=1}`{{ 7*7 }}{% raw %}]]>&lt;&#x3c;\u2028\u2029\u202e\u2066\u200b\x00\x1b[31m\x07\r"
+    "\"'`${globalThis.pwned=1}`{{ 7*7 }}{% raw %}]]>"
+    "&lt;&#x3c;\u2028\u2029\u202e\u2066\u200b\x00\x1b[31m\x07\r"
 )
 """What begins to run, or to fetch, where a text is taken for anything but a text."""
 
@@ -115,16 +115,16 @@ def write_selection(folder: Path, issue: str, *replies: str) -> None:
 
 
 @contextmanager
-def opened(folder: Path, **given: int) -> Iterator[Run]:
+def opened(folder: Path, issues: int, trajectories: int = 4) -> Iterator[Run]:
     """Open a run that is made for it."""
-    with open_run(recorded_run(folder, **given)) as run:
+    with open_run(recorded_run(folder, issues, trajectories)) as run:
         yield run
 
 
-def report_of(folder: Path, **given: int) -> Path:
+def report_of(folder: Path, issues: int) -> Path:
     """Return the report of a run that is made for it."""
     out = folder.with_suffix(".html")
-    with opened(folder, **given) as run:
+    with opened(folder, issues) as run:
         write_report(run, summary_of(run), out)
     return out
 

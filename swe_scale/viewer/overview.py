@@ -75,7 +75,7 @@ def _scaling(scores: Mapping[str, Any]) -> Iterator[Plot]:
         _curve("ranked", "first", scores["ranked_at"]),
     )
     if coverage.dots:
-        text = "By trajectories per issue: with any resolved candidate, and resolved by the vote without a selection."
+        text = "With any resolved candidate, and resolved by the vote alone, without a selection."
         yield _over("Samples", text, "trajectories per issue", (coverage, ranked))
     turns = _curve("coverage", "third", scores["by_turns"])
     if turns.dots:
@@ -86,8 +86,12 @@ def _scaling(scores: Mapping[str, Any]) -> Iterator[Plot]:
 
 
 def _curve(name: str, kind: str, found: Sequence[Mapping[str, Any]]) -> Curve:
-    dots = [Dot(one["at"], *(one["figure"][part] for part in ("value", "low", "high"))) for one in found]
+    dots = [_dot(one["at"], one["figure"]) for one in found]
     return Curve(name, kind, tuple(dots))
+
+
+def _dot(x: float, figure: Mapping[str, Any], label: str = "") -> Dot:
+    return Dot(x, figure["value"], figure["low"], figure["high"], label)
 
 
 def _over(title: str, text: str, across: str, curves: tuple[Curve, ...]) -> Plot:
@@ -141,10 +145,7 @@ def _frontier(summary: Summary, others: Sequence[Summary]) -> Plot:
 
 
 def _priced(name: str, kind: str, found: Sequence[Mapping[str, Any]], unit: str, figure: str) -> Curve:
-    dots = (
-        Dot(one[unit], *(one[figure][part] for part in ("value", "low", "high")), str(one["samples"]))
-        for one in found
-    )
+    dots = (_dot(one[unit], one[figure], str(one["samples"])) for one in found)
     return Curve(name, kind, tuple(sorted(dots, key=lambda dot: dot.x)))
 
 
@@ -155,7 +156,7 @@ def _unit(title: str) -> Frame:
 
 def _calibration(found: Mapping[str, Any]) -> Plot:
     dots = [
-        Dot(one["confidence"], *(one["resolved"][part] for part in ("value", "low", "high")), str(one["resolved"]["of"]))
+        _dot(one["confidence"], one["resolved"], str(one["resolved"]["of"]))
         for one in found["bins"]
     ]  # fmt: skip
     rows = tuple((formats.percent(dot.x), dot.label, *_read(dot)) for dot in dots)
@@ -174,7 +175,7 @@ def _risk(found: Mapping[str, Any]) -> Plot:
         _unit("proposals handed out, %"),
         up=shares("of these not resolved, %", [0.0, *(dot.y for dot in dots)]),
     )
-    text = f"If only proposals of the highest confidence were handed out. Area under it {found['aurc']['value']:.3f}, 0 is best."
+    text = f"If only the most confident were handed out. Area {found['aurc']['value']:.3f}, 0 is best."
     rows = tuple(
         (f"{one['confidence']:.2f}", formats.percent(one["coverage"]), formats.percent(one["risk"]))
         for one in found["curve"]

@@ -1,4 +1,4 @@
-"""Packs what is recorded of one issue so that a page can hold hundreds: each text once, deflated, in base64."""
+"""Packs what is recorded of one issue so that a file holds hundreds: each text once, deflated, in base64."""
 
 import json
 import zlib

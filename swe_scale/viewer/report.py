@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from swe_scale.batch import Job, Task
@@ -108,7 +108,7 @@ def _rows(tasks: Sequence[Task], summary: Summary) -> list[dict[str, Any]]:
 
 
 @cache
-def _template() -> Any:
+def _template() -> Template:
     made = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,

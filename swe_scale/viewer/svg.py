@@ -1,4 +1,4 @@
-"""Writes SVG that a strict content security policy lets through: elements, attributes and texts, no styles."""
+"""Writes SVG that a strict content security policy lets through: elements, attributes, texts, no styles."""
 
 from collections.abc import Iterable
 

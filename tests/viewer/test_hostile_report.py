@@ -1,4 +1,4 @@
-"""Whatever was recorded is shown in a real browser as the text that it is: nothing runs, nothing is fetched."""
+"""Whatever was recorded is shown in a real browser as the text that it is: nothing runs or is fetched."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,8 @@ EVERYTHING = """
 CENSUS = """
 (() => {
   const all = [...document.querySelectorAll("*")];
-  const attributes = all.flatMap((one) => [...one.attributes].map((two) => [one.localName, two.name, two.value]));
+  const named = (one) => [...one.attributes].map((two) => [one.localName, two.name, two.value]);
+  const attributes = all.flatMap(named);
   return {
     pwned: globalThis.pwned ?? null,
     title: document.title,
@@ -124,8 +125,8 @@ def test_every_kind_of_text_is_shown(report: Path, browser: Open) -> None:
     shown = re.sub(r"\s+", " ", tab.value("document.querySelector('#page').textContent"))
     start = "</script></style></title></textarea>"
     for text in (
-        "Wrong total 0", "The total is off by one.", "Turn 1: go on with issue 0.", "<edit>variant", "I choose B.",
-        "as planned", "votes of other trajectories", "from pkg.part0 import total", "+ return sum(values) +",
+        "Wrong total 0", "The total is off by one.", "Turn 1: go on with issue 0.", "<edit>variant",
+        "I choose B.", "as planned", "votes of other trajectories", "from pkg.part0 import total", "+ return sum(values) +",
     ):  # fmt: skip
         assert text in shown
     assert shown.count(start) > 80
@@ -136,7 +137,8 @@ def test_every_kind_of_text_is_shown(report: Path, browser: Open) -> None:
 def test_a_page_that_fetches_is_noticed(tmp_path: Path, browser: Open, network: Any) -> None:
     file = tmp_path / "fetching.html"
     file.write_text(
-        "<!doctype html><meta http-equiv=Content-Security-Policy content=\"style-src 'none'\"><style>*{}</style>"
+        "<!doctype html><meta http-equiv=Content-Security-Policy content=\"style-src 'none'\">"
+        "<style>*{}</style>"
         '<img src=http://outside.test/noticed onerror="globalThis.pwned=1;console.log(1)"><iframe></iframe>'
     )
     before = len(network.asked)
