@@ -96,7 +96,7 @@ def amounts(title: str, most: float) -> Axis:
     """Return an axis that begins at 0, with round numbers up to the most."""
     if most <= 0:
         return Axis(title, 0.0, 1.0, ((0.0, "0"),))
-    rough = most / 4
+    rough = most / 5
     base = 10.0 ** floor(log10(rough))
     step = next(base * part for part in _STEPS if base * part >= rough)
     places = takewhile(lambda place: place * step <= most * 1.0001, range(100))

@@ -11,12 +11,16 @@ NONE = "–"
 
 def percent(value: float | None) -> str:
     """Return a share in percent."""
-    return NONE if value is None else f"{value * 100:.1f} %"
+    return NONE if value is None else f"{_tenths(value)} %"
 
 
 def between(figure: Figure | None) -> str:
     """Return the interval of a share in percent."""
-    return "" if figure is None else f"{figure['low'] * 100:.1f} – {figure['high'] * 100:.1f} %"
+    return "" if figure is None else f"{_tenths(figure['low'])} – {_tenths(figure['high'])} %"
+
+
+def _tenths(share: float) -> str:
+    return f"{share * 100:.1f}".replace("-", "−")
 
 
 def number(value: float | None) -> str:

@@ -121,8 +121,8 @@ class Row:
 
 def intervals(title: str, rows: Sequence[Row]) -> Markup:
     """Return shares below one another on one axis, each with its interval."""
-    left, right, pitch = 150.0, 132.0, 26.0
-    width, bottom = 760.0, 10.0 + pitch * len(rows)
+    left, right, pitch = 140.0, 190.0, 26.0
+    width, bottom = 820.0, 10.0 + pitch * len(rows)
     axis = shares("issues, %", [value for one in rows for value in (one.low, one.high)])
 
     def x(value: float) -> float:

@@ -126,7 +126,8 @@ def test_every_kind_of_text_is_shown(report: Path, browser: Open) -> None:
     start = "</script></style></title></textarea>"
     for text in (
         "Wrong total 0", "The total is off by one.", "Turn 1: go on with issue 0.", "<edit>variant",
-        "I choose B.", "as planned", "votes of other trajectories", "from pkg.part0 import total", "+ return sum(values) +",
+        "I choose B.", "as planned", "votes of other trajectories", "from pkg.part0 import total",
+        "+ return sum(values) +",
     ):  # fmt: skip
         assert text in shown
     assert shown.count(start) > 80

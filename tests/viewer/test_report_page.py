@@ -64,9 +64,9 @@ def test_the_overview_shows_the_figures(overview: "Tab") -> None:
     shown = overview.value("document.querySelector('#overview').innerText")
     for text in (
         "verified-4x3", "Resolved, hardened", "Resolved, official", "Coverage", "Selection efficiency",
-        "Random → oracle gap", "Cost per issue", "Wall clock per issue", "Samples", "Turns",
-        "Serial × parallel", "Cost frontier", "Calibration", "Risk and coverage", "By repository", "By difficulty",
-        "Cost by stage", "Abstentions", "Infrastructure failures", "the endpoint failed: connection refused",
+        "Random → oracle gap", "Cost per issue", "Wall clock per issue", "Samples",
+        "Turns", "Serial × parallel", "Cost frontier", "Calibration", "Risk and coverage", "By repository",
+        "By difficulty", "Cost by stage", "Abstentions", "Infrastructure failures", "the endpoint failed: connection refused",
         f"{ISSUES} issues",
     ):  # fmt: skip
         assert text in shown

@@ -21,7 +21,7 @@ function rankingOf(facts) {
       class: chosen ? "chosen" : null,
       cells: [
         { head: true, of: [nameOfCandidate(facts, one.id), chosen ? el("small", {}, "chosen") : null] },
-        rank ? letterOf(facts, rank.form) : "–", by(one.authors),
+        rank ? letterOf(facts, rank.form) : "–", { of: by(one.authors), class: "authors" },
         ...numbers.map((of) => ({ of, class: "number" })),
         { of: ruled(facts.grades[one.id]), class: "pills" }, { of: whyOf(facts, one.id), class: "prose" },
       ],
