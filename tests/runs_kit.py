@@ -18,6 +18,7 @@ from swe_scale.records import (
     Check,
     Completion,
     Decision,
+    Diversity,
     Execution,
     Issue,
     Message,
@@ -154,6 +155,7 @@ def solution(number: int, trajectories: int, turns: int, chance: random.Random) 
         usage=usage,
         stages={"trajectory": usage},
         seconds={"search": 12.5, "selection": 0.5},
+        diversity=Diversity(trees=len(candidates), forms=len(candidates), files=1, behaviours=2, overlap=0.5),
     )
 
 

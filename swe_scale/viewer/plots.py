@@ -182,11 +182,17 @@ def heat(title: str, across: str, up: str, places: Sequence[Place]) -> Markup:
         element("text", str(one), x=40, y=bottom - high * (place + 0.5) + 3.5, class_="tick end")
         for place, one in enumerate(rows)
     ]
-    middle = (8 + bottom) / 2
-    parts.append(element("text", across, x=(46 + WIDTH) / 2, y=bottom + 32, class_="title middle"))
-    turned = f"translate(11 {middle:.1f}) rotate(-90)"
-    parts.append(element("text", up, x=0, y=0, class_="title middle", transform=turned))
+    parts += [_below(across, (46 + WIDTH) / 2, bottom), _beside(up, (8 + bottom) / 2)]
     return picture(title, f"From {least:.1%} to {most:.1%}.", WIDTH, bottom + 38, *parts)
+
+
+def _below(title: str, middle: float, bottom: float) -> Markup:
+    return element("text", title, x=middle, y=bottom + 32, class_="title middle")
+
+
+def _beside(title: str, middle: float) -> Markup:
+    turned = f"translate(11 {middle:.1f}) rotate(-90)"
+    return element("text", title, x=0, y=0, class_="title middle", transform=turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,5 @@ def time_line(title: str, unit: str, rows: int, bars: Sequence[Bar]) -> Markup:
         )
         for one in bars
     ]  # fmt: skip
-    parts.append(element("text", unit, x=(46 + width) / 2, y=bottom + 32, class_="title middle"))
-    turned = f"translate(11 {(8 + bottom) / 2:.1f}) rotate(-90)"
-    parts.append(element("text", "issues", x=0, y=0, class_="title middle", transform=turned))
+    parts += [_below(unit, (46 + width) / 2, bottom), _beside("issues", (8 + bottom) / 2)]
     return picture(title, f"{rows} issues.", width, bottom + 38, *parts)

@@ -10,7 +10,11 @@ function diff(patch, label) {
   const all = el("pre", { class: "diff", tabindex: 0, "aria-label": label });
   append(all, lines.slice(0, DIFF_LINES).map(lineOf));
   if (lines.length <= DIFF_LINES) return all;
-  const more = el("button", { type: "button", class: "more" }, `Show ${count(lines.length - DIFF_LINES)} more lines`);
+  const more = el(
+    "button",
+    { type: "button", class: "more" },
+    `Show ${count(lines.length - DIFF_LINES)} more lines`,
+  );
   more.addEventListener("click", () => more.replaceWith(...lines.slice(DIFF_LINES).map(lineOf)));
   all.append(more);
   return all;
@@ -29,8 +33,16 @@ function classified(lines) {
     const sign = text[0] === undefined || text[0] === "\r" ? " " : text[0];
     if ((oldLeft > 0 || freshLeft > 0) && "+- ".includes(sign)) {
       const one = { kind: { "+": "add", "-": "del", " ": "same" }[sign], text };
-      if (sign !== "+") { one.old = old; old += 1; oldLeft -= 1; }
-      if (sign !== "-") { one.fresh = fresh; fresh += 1; freshLeft -= 1; }
+      if (sign !== "+") {
+        one.old = old;
+        old += 1;
+        oldLeft -= 1;
+      }
+      if (sign !== "-") {
+        one.fresh = fresh;
+        fresh += 1;
+        freshLeft -= 1;
+      }
       return one;
     }
     const hunk = HUNK.exec(text);

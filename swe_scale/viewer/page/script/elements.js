@@ -1,7 +1,17 @@
 // Builds the page out of elements and texts alone: nothing that was recorded is ever read as HTML.
 
 const NAMES = new Set([
-  "class", "id", "href", "hidden", "open", "scope", "colspan", "tabindex", "type", "title", "role",
+  "class",
+  "id",
+  "href",
+  "hidden",
+  "open",
+  "scope",
+  "colspan",
+  "tabindex",
+  "type",
+  "title",
+  "role",
 ]);
 
 /** Return an element. Attributes are of a known few, links lead into this file, children are nodes or texts. */
@@ -10,7 +20,8 @@ function el(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     const known = NAMES.has(name) || name.startsWith("aria-") || name.startsWith("data-");
-    if (!known || (name === "href" && !String(value).startsWith("#"))) throw new Error(`no attribute ${name}`);
+    if (!known || (name === "href" && !String(value).startsWith("#")))
+      throw new Error(`no attribute ${name}`);
     made.setAttribute(name, value === true ? "" : String(value));
   }
   append(made, children);
@@ -64,9 +75,25 @@ function folded(summary, make, attributes = {}) {
 /** Return a table with a caption, a head, and rows of cells; a cell is a node, a text or `{head, class, …}`. */
 function table(caption, heads, rows, attributes = {}) {
   const first = rows[0] ? rows[0].cells || rows[0] : [];
-  const head = el("tr", {}, heads.map((one, place) => cellOf("th", one, { scope: "col", class: first[place]?.class })));
-  const body = rows.map((row) => el("tr", { class: row.class }, (row.cells || row).map((one) => cellOf("td", one))));
-  const made = el("table", attributes, el("caption", { class: "quiet-caption" }, caption), el("thead", {}, head), el("tbody", {}, body));
+  const head = el(
+    "tr",
+    {},
+    heads.map((one, place) => cellOf("th", one, { scope: "col", class: first[place]?.class })),
+  );
+  const body = rows.map((row) =>
+    el(
+      "tr",
+      { class: row.class },
+      (row.cells || row).map((one) => cellOf("td", one)),
+    ),
+  );
+  const made = el(
+    "table",
+    attributes,
+    el("caption", { class: "quiet-caption" }, caption),
+    el("thead", {}, head),
+    el("tbody", {}, body),
+  );
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, made);
 }
 
@@ -74,7 +101,9 @@ function cellOf(tag, given, more = {}) {
   const plain = given === null || typeof given !== "object" || given instanceof Node || Array.isArray(given);
   if (plain) return el(tag, more, given);
   const { of, head, ...attributes } = given;
-  return head ? el("th", { scope: "row", ...more, ...attributes }, of) : el(tag, { ...more, ...attributes }, of);
+  return head
+    ? el("th", { scope: "row", ...more, ...attributes }, of)
+    : el(tag, { ...more, ...attributes }, of);
 }
 
 /** Return a pill: a short word with a colour that its kind has. */

@@ -3,14 +3,20 @@
 const BASE = "base";
 const SIGNS = { pass: "✓", fail: "✗", error: "!", timeout: "T", infra: "?" };
 const MEANINGS = {
-  pass: "resolved", fail: "not resolved", error: "the check broke", timeout: "timed out", infra: "sandbox failed",
+  pass: "resolved",
+  fail: "not resolved",
+  error: "the check broke",
+  timeout: "timed out",
+  infra: "sandbox failed",
 };
 
 /** Return what is known of an issue in the order in which it is shown. */
 function factsOf(record) {
   const solution = record.solution;
   const ranks = new Map(solution.ranking.map((one, place) => [one.candidate, place]));
-  const candidates = [...solution.candidates].sort((a, b) => (ranks.get(a.id) ?? 1e9) - (ranks.get(b.id) ?? 1e9));
+  const candidates = [...solution.candidates].sort(
+    (a, b) => (ranks.get(a.id) ?? 1e9) - (ranks.get(b.id) ?? 1e9),
+  );
   const forms = [...new Set(solution.ranking.map((one) => one.form))];
   return {
     ...record,
@@ -72,7 +78,8 @@ function ruled(grade) {
   const { official, hardened } = grade;
   const why = (one) => [one.reason, one.guards.join(", ")].filter(Boolean).join(" · ");
   return [
-    pill(`official ${official.ruling}`, RULINGS[official.ruling], shortly(why(official))), " ",
+    pill(`official ${official.ruling}`, RULINGS[official.ruling], shortly(why(official))),
+    " ",
     pill(`hardened ${hardened.ruling}`, RULINGS[hardened.ruling], shortly(why(hardened))),
   ];
 }
@@ -83,6 +90,10 @@ function shortly(text) {
 }
 
 function section(id, title, ...children) {
-  return el("section", { id: `part-${id}`, "aria-labelledby": `title-${id}`, "data-title": title },
-    el("h2", { id: `title-${id}`, tabindex: -1 }, title), children);
+  return el(
+    "section",
+    { id: `part-${id}`, "aria-labelledby": `title-${id}`, "data-title": title },
+    el("h2", { id: `title-${id}`, tabindex: -1 }, title),
+    children,
+  );
 }

@@ -15,7 +15,8 @@ function startList() {
       row.hidden = !fits(row, wanted);
       left += row.hidden ? 0 : 1;
     }
-    shownCount.textContent = left === rows.length ? counted(left, "issue") : `${count(left)} of ${counted(rows.length, "issue")}`;
+    shownCount.textContent =
+      left === rows.length ? counted(left, "issue") : `${count(left)} of ${counted(rows.length, "issue")}`;
   };
   controls.hidden = false;
   controls.addEventListener("input", narrow);
@@ -28,11 +29,13 @@ function startList() {
 function fits(row, wanted) {
   const { outcome, repo, resolved, confidence } = row.dataset;
   const words = wanted.text.toLowerCase();
-  return (!words || row.textContent.toLowerCase().includes(words))
-    && (!wanted.outcome || wanted.outcome === outcome)
-    && (!wanted.repo || wanted.repo === repo)
-    && (!wanted.resolved || wanted.resolved === resolved)
-    && (!wanted.confidence || Number(confidence || 0) >= Number(wanted.confidence));
+  return (
+    (!words || row.textContent.toLowerCase().includes(words)) &&
+    (!wanted.outcome || wanted.outcome === outcome) &&
+    (!wanted.repo || wanted.repo === repo) &&
+    (!wanted.resolved || wanted.resolved === resolved) &&
+    (!wanted.confidence || Number(confidence || 0) >= Number(wanted.confidence))
+  );
 }
 
 function sortable(list, rows, head, column) {

@@ -29,11 +29,22 @@ function whole(text, place, step = -1) {
 
 /** Return what a command did: how it ended, and what it said. */
 function executionOf(execution, title) {
-  const ended = execution.timed_out ? "ran out of time" : `exit ${execution.exit_code === null ? "none" : execution.exit_code}`;
+  const ended = execution.timed_out
+    ? "ran out of time"
+    : `exit ${execution.exit_code === null ? "none" : execution.exit_code}`;
   const facts = [ended, seconds(execution.seconds)];
   if (execution.limit) facts.push(`limit reached: ${execution.limit}`);
   if (execution.truncated) facts.push(`${count(execution.truncated)} bytes left out of the middle`);
-  return el("div", { class: "execution" },
-    el("p", { class: "label" }, el("strong", {}, title), " ", el("span", { class: "quiet" }, facts.join(" · "))),
-    block(execution.output, `${title}: output`));
+  return el(
+    "div",
+    { class: "execution" },
+    el(
+      "p",
+      { class: "label" },
+      el("strong", {}, title),
+      " ",
+      el("span", { class: "quiet" }, facts.join(" · ")),
+    ),
+    block(execution.output, `${title}: output`),
+  );
 }
