@@ -20,7 +20,7 @@ from swe_scale.analysis.runs import open_run
 from swe_scale.errors import StoreError
 from swe_scale.store.reading import open_recorded
 from swe_scale.viewer import write_report
-from swe_scale.viewer.axes import amounts, counts, shares
+from swe_scale.viewer.axes import Frame, amounts, counts, shares
 from swe_scale.viewer.packing import packed
 from swe_scale.viewer.plots import (
     Bar,
