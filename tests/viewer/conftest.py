@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from viewing.chromium import Tab
+    from chromium import Tab
 
 _MAKER = re.compile(rb"[A-Z]+ (https?://)?[a-z0-9.-]+\.(google|googleapis|gvt1|gstatic)\.com[:/]")
-BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "evaluation" / "benchmarks"
+VIEWING = Path(__file__).resolve().parent.parent.parent / "evaluation" / "benchmarks" / "viewing"
 
 
 class Counter:
@@ -54,8 +54,8 @@ def network() -> Iterator[Counter]:
 def browser(network: Counter) -> Iterator[Callable[[Path], "Tab"]]:
     """Opens a file in a page of its own, in one browser for all tests."""
     patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(BENCHMARKS))
-    from viewing.chromium import Tab, chromium, program
+    patch.syspath_prepend(str(VIEWING))
+    from chromium import Tab, chromium, program
 
     if program() is None:
         pytest.skip("Chromium isn't installed")

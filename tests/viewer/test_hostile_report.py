@@ -11,7 +11,7 @@ from viewer_kit import ATTACK, attacking_report
 from swe_scale.viewer.visible import visible
 
 if TYPE_CHECKING:
-    from viewing.chromium import Tab
+    from chromium import Tab
 
 Open = Callable[..., "Tab"]
 

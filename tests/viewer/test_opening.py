@@ -8,6 +8,6 @@ from viewer_kit import report_of
 
 
 def test_opening_is_measured(tmp_path: Path, browser: Callable[..., Any]) -> None:
-    from viewing.opening import open_seconds
+    from opening import open_seconds
 
     assert open_seconds(report_of(tmp_path / "run", issues=2), repeats=2) > 0

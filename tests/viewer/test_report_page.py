@@ -13,7 +13,7 @@ from swe_scale.analysis.runs import open_run
 from swe_scale.viewer import write_report
 
 if TYPE_CHECKING:
-    from viewing.chromium import Tab
+    from chromium import Tab
 
 Open = Callable[..., "Tab"]
 ISSUES = 12

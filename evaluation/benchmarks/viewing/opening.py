@@ -3,7 +3,7 @@
 from pathlib import Path
 from statistics import median
 
-from viewing.chromium import Tab, chromium
+from chromium import Tab, chromium
 
 _PAINTED = """
 new Promise((done) => {
