@@ -22,19 +22,7 @@ from swe_scale.store.reading import open_recorded
 from swe_scale.viewer import write_report
 from swe_scale.viewer.axes import Frame, amounts, counts, shares
 from swe_scale.viewer.packing import packed
-from swe_scale.viewer.plots import (
-    Bar,
-    Curve,
-    Dot,
-    Frame,
-    Place,
-    Row,
-    heat,
-    intervals,
-    lines,
-    points,
-    time_line,
-)
+from swe_scale.viewer.plots import Bar, Curve, Dot, Place, Row, heat, intervals, lines, points, time_line
 from swe_scale.viewer.svg import element
 from swe_scale.viewer.visible import address, visible
 
