@@ -19,11 +19,11 @@ from pathlib import Path
 from harness import Figure, Goal, arguments, compare, installed, report
 from startup import MINI
 
-_HERE = Path(__file__).parent
-for _name in ("batches", "viewing"):
-    sys.path.insert(0, str(_HERE / _name))
+sys.path.insert(0, str(Path(__file__).parent / "viewing"))
 
 from opening import open_seconds
+
+_HERE = Path(__file__).parent
 
 TRAJECTORIES, TURNS = 10, 8
 PER_ISSUE = TRAJECTORIES * TURNS
@@ -73,8 +73,8 @@ def batch_figures(name: str, took: Took, issues: int, baseline: float) -> list[F
         compare(f"{name}: all of it", "minutes", [took["seconds"] / 60], [baseline / 60], within),
         compare(f"{name}: a turn, judging and all", "ms", per_turn, [baseline / took["turns"] * 1000]),
         compare(f"{name}: memory at its peak", "MB", [peak], None, Goal(most=1024, of_ours=True)),
-        compare(f"{name}: a turn in the record, texts left out", "B", [beyond], None, Goal(most=2000, of_ours=True)),
-    ]  # fmt: skip
+        compare(f"{name}: record of a turn but texts", "B", [beyond], None, Goal(most=2000, of_ours=True)),
+    ]
 
 
 def measure(few: int, many: int, repeats: int, place: Path) -> list[Figure]:

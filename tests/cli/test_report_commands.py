@@ -29,7 +29,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_a_run_is_reported(place: Path) -> None:
-    done = command(place, "report", "one")
+    done = command(place, "report", "one", "--no-html")
     assert done.returncode == 0 and not done.stderr
     for part in ("resolved, hardened", "coverage", "share of random → oracle", "By trajectories",
                  "By turns", "By repository", "Cost by stage", "Brier", "connection refused"):  # fmt: skip
@@ -96,3 +96,17 @@ def test_what_is_no_run_is_one_line(place: Path, name: str, arguments: tuple[str
 def test_what_export_does_not_know_is_refused(place: Path, given: tuple[str, str], said: str) -> None:
     done = command(place, "export", "one", "--to", "tables", *given)
     assert done.returncode == 2 and said in done.stderr
+
+
+def test_a_report_writes_its_page_unless_told_not_to(tmp_path: Path) -> None:
+    recorded_run(tmp_path / "runs" / "one")
+    page = tmp_path / "runs" / "one" / "report.html"
+    assert command(tmp_path, "report", "one", "--json").returncode == 0
+    assert command(tmp_path, "report", "one", "--no-html").returncode == 0
+    assert not page.exists()
+    done = command(tmp_path, "report", "one")
+    assert done.returncode == 0 and "runs/one/report.html: open it in a browser" in done.stderr
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    page.unlink()
+    done = command(tmp_path, "report", "one", "--json", "--html")
+    assert [one["name"] for one in json.loads(done.stdout)] == ["one"] and page.exists()
