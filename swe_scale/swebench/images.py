@@ -1,0 +1,20 @@
+"""Knows the names under which datasets keep the image of a row."""
+
+from swe_scale.swebench.rows import Found, text_of
+
+
+def image_of(found: Found) -> tuple[str, str]:
+    """Return the image that holds a row's tree and where in it; empty where the row names none."""
+    if tag := text_of(found.row, "dockerhub_tag"):
+        return f"jefzda/sweap-images:{tag}", "/app"
+    named = text_of(found.row, "image", "docker_image", "image_name") or _by_convention(found)
+    return named, text_of(found.row, "workdir")
+
+
+def _by_convention(found: Found) -> str:
+    name = text_of(found.row, "instance_id").lower().replace("__", "_1776_")
+    if "test_cmds" in found.names:
+        return f"starryzhang/sweb.eval.x86_64.{name}:latest"
+    if {"version", "FAIL_TO_PASS"} <= found.names:
+        return f"swebench/sweb.eval.x86_64.{name}:latest"
+    return ""
