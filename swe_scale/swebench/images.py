@@ -2,6 +2,14 @@
 
 from swe_scale.swebench.rows import Found, text_of
 
+CONDA = "/opt/miniconda3/envs/testbed/bin"
+"""Where images of SWE-bench and those like it keep the programs that the tests need."""
+
+
+def search_path_of(image: str) -> tuple[str, ...]:
+    """Return the folders of an image that come first on its search path: it is not its own that holds them."""
+    return (CONDA,) if "sweb.eval." in image else ()
+
 
 def image_of(found: Found) -> tuple[str, str]:
     """Return the image that holds a row's tree and where in it; empty where the row names none."""

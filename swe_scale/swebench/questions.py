@@ -1,15 +1,19 @@
 """Reads of a dataset what a solver may see, and nothing else: no column of the answer is ever kept."""
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from swe_scale.errors import UsageError
 from swe_scale.issues import draft_of_text
+from swe_scale.swebench import choosing
+from swe_scale.swebench.choosing import EVERY_ROW, Choice
 from swe_scale.swebench.images import image_of
 from swe_scale.swebench.instance import Question
-from swe_scale.swebench.rows import Found, RowFault, strings_of, text_of
+from swe_scale.swebench.rows import Found, RowFault, id_of, strings_of, text_of
+from swe_scale.swebench.sifting import Sifting
+from swe_scale.swebench.source import stream
 
 COLUMNS = frozenset(
     {
@@ -21,7 +25,42 @@ COLUMNS = frozenset(
 """All that is ever read of a row for solving."""
 
 _NEEDED = ("instance_id", "repo", "base_commit", "problem_statement")
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,148}[A-Za-z0-9_]|[A-Za-z0-9_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The chosen rows of a dataset, and what is wrong with its other rows."""
+
+    found: tuple[Question, ...]
+    faults: tuple[str, ...]
+
+
+def read_questions(source: str | Path, choice: Choice = EVERY_ROW, repos: Path | None = None) -> Questions:
+    """Return what a solver may see of the chosen rows; a row that can't be used is reported and left out.
+
+    Args:
+        source: as for `stream`; of several files with commas between, the first: others hold answers.
+        choice: which rows.
+        repos: folder that holds `owner/name` as `owner__name`; others are cloned from GitHub.
+
+    Raises:
+        UsageError: there is no such dataset, it can't be read, or no row is left.
+    """
+    if repos is not None and not repos.is_dir():
+        raise UsageError(f"--repos {repos} is not a folder.")
+    first = questions_part(source)
+    sifting = Sifting(choice, str(first))
+    asked = COLUMNS | (choosing.COLUMNS if choice.filters else frozenset())
+    for found in stream(first, asked, frozenset(_NEEDED)):
+        sifting.take(found, lambda one: question_of(one, repos))
+    return Questions(sifting.chosen(), tuple(sifting.faults))
+
+
+def questions_part(source: str | Path) -> str | Path:
+    """Return what holds the questions, where a dataset is several files with commas between."""
+    if isinstance(source, Path) or Path(source).exists():
+        return source
+    return source.partition(",")[0]
 
 
 def question_of(found: Found, repos: Path | None = None) -> Question:
@@ -56,20 +95,6 @@ def question_of(found: Found, repos: Path | None = None) -> Question:
         prepare=text_of(row, "prepare_cmd"),
         created_at=text_of(row, "created_at"),
     )
-
-
-def id_of(row: Mapping[str, Any]) -> str:
-    """Return the id of a row; predictions are matched by it, so it stays as it is.
-
-    Raises:
-        RowFault: it is missing, or can't name a folder or a step.
-    """
-    name = row.get("instance_id")
-    if not isinstance(name, str) or not name.strip():
-        raise RowFault("instance_id missing or empty")
-    if not _ID.fullmatch(name):
-        raise RowFault(f"instance_id {name[:100]!r}: use letters, digits, `.`, `_` and `-`, up to 150")
-    return name
 
 
 def _needed(row: Mapping[str, Any]) -> tuple[str, ...]:

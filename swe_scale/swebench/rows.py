@@ -1,12 +1,15 @@
 """What a row of a dataset looks like on its way in: only the columns that were asked for, as they stood."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST_LIST = 1 << 25
 """Characters of a list that is written as a JSON string."""
+
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,148}[A-Za-z0-9_]|[A-Za-z0-9_]")
 
 
 class RowFault(Exception):
@@ -68,3 +71,17 @@ def _strings(value: Any, name: str) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
         raise RowFault(f"{name} is not a list of strings")
     return tuple(value)
+
+
+def id_of(row: Mapping[str, Any]) -> str:
+    """Return the id of a row; predictions are matched by it, so it stays as it is.
+
+    Raises:
+        RowFault: it is missing, or can't name a folder or a step.
+    """
+    name = row.get("instance_id")
+    if not isinstance(name, str) or not name.strip():
+        raise RowFault("instance_id missing or empty")
+    if not _ID.fullmatch(name):
+        raise RowFault(f"instance_id {name[:100]!r}: use letters, digits, `.`, `_` and `-`, up to 150")
+    return name
