@@ -136,10 +136,16 @@ class Options(Config):
     """Whether the environment is the one that is ready in the repository's own checkout."""
     agents: tuple[str, ...] = ()
     """Shell lines that install command-line agents, once all else is set up."""
+    table: Table | None = None
+    """What a dataset says of its row, used in place of the repository's own table."""
+    workdir: Annotated[str | None, BeforeValidator(_absolute)] = None
+    """Absolute path of the work tree in `image`, where the repository's table doesn't say."""
+    path: tuple[Annotated[str, BeforeValidator(_absolute)], ...] = ()
+    """Folders of `image` that come first on the search path."""
 
 
 def table_of(options: Options, own: str | None, events: Events) -> Table | None:
-    """Return the table of the user's file or otherwise of the repository's; None where neither says anything.
+    """Return the table of the user's file, of the dataset, or of the repository; None where none says a word.
 
     Args:
         options: the user's.
@@ -151,6 +157,8 @@ def table_of(options: Options, own: str | None, events: Events) -> Table | None:
     """
     if options.environment_file is not None:
         return _validated(read_toml(options.environment_file), str(options.environment_file), events)
+    if options.table is not None:
+        return options.table
     if own is None:
         return None
     try:

@@ -76,7 +76,7 @@ def proposals(options: Options, table: Table | None, project: Project, sandbox: 
     subdir = options.subdir or said.subdir
     if subdir and not any(path.startswith(f"{subdir}/") for path in project.paths):
         raise UsageError(f"there is no folder {subdir!r} in the repository at this commit.")
-    source = f"{options.environment_file or f'the repository’s {FILE}'}".replace("’", "'")
+    source = _source(options)
     plan = plan_of(project.below(subdir), said.language)
     house = formatters_wanted(project.paths, project.texts) if plan is not None and plan.python else ()
     found = _Sayings(options, said, plan, subdir, source, sandbox, house)
@@ -96,6 +96,13 @@ def proposals(options: Options, table: Table | None, project: Project, sandbox: 
     notes = tuple(note for way in ways for note in way.notes if way.recipe == plain.recipe)
     usable = tuple(way for way in ways if way.recipe != plain.recipe)
     return (*usable, replace(plain, notes=notes if not usable else ()))
+
+
+def _source(options: Options) -> str:
+    """Return who wrote the table."""
+    if options.environment_file is not None:
+        return str(options.environment_file)
+    return "the dataset" if options.table is not None else f"the repository's {FILE}"
 
 
 def _wanted(found: "_Sayings", wanted: Dockerfile, project: Project, sandbox: str) -> Proposal:
@@ -173,7 +180,8 @@ class _Sayings:
         parts = {
             "image": image,
             "build": start.build if start else None,
-            "workdir": said.workdir or (start.workdir if start else None),
+            "workdir": said.workdir or self.options.workdir or (start.workdir if start else None),
+            "path": self.options.path,
             "setup": self._setup(start),
             "test": said.test or (plan.test if plan and _is_text(plan.test or "") else None),
             "profile": plan.profile if plan else said.language,
@@ -231,7 +239,9 @@ class _Sayings:
     def _origin(self, name: str, start: _Start | None) -> str:
         key = {"python_version": "python", "profile": "language"}.get(name, name)
         if name == "image" and self.options.image:
-            return "--image"
+            return "the dataset" if self.options.workdir else "--image"
+        if name == "path":
+            return "the dataset"
         if name == "subdir" and self.options.subdir:
             return "--subdir"
         if getattr(self.table, key, None):

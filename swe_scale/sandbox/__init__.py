@@ -74,6 +74,8 @@ class Recipe(Record):
     """What is used in place of any set-up."""
     variables: Mapping[str, str] = {}
     """Non-secret environment variables of every command."""
+    path: tuple[str, ...] = ()
+    """Folders that come before all others on the search path."""
     subdir: str = ""
     """Folder of the work tree in which set-up and the repository's tests run; empty is its root."""
     services: tuple[Service, ...] = ()

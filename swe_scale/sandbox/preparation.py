@@ -61,6 +61,7 @@ def fixed_variables(home: str) -> dict[str, str]:
 
 def own_variables(recipe: Recipe, path: str, venv: str = VENV) -> dict[str, str]:
     """Return the variables that are the environment's own: the search path, and the virtual environment."""
+    path = ":".join((*recipe.path, path))
     own = {"PATH": f"{venv}/bin:{path}", "VIRTUAL_ENV": venv} if recipe.python else {"PATH": path}
     return {**recipe.variables, **own}
 

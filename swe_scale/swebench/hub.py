@@ -49,6 +49,6 @@ def _refusal(hub: Hub, error: Exception) -> str:
     if kind == "DatasetNotFoundError":
         return f"the Hugging Face hub has no dataset {hub.id}, or shows it only after a login: {said}"
     return (
-        f"the dataset {hub.id} can't be had from the Hugging Face hub ({kind}: {said}). Check the network, or "
-        "download its files elsewhere and name them."
+        f"the dataset {hub.id} can't be had from the Hugging Face hub ({kind}: {said}). Check the network, "
+        "or download its files elsewhere and name them."
     )

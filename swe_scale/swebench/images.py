@@ -7,7 +7,7 @@ CONDA = "/opt/miniconda3/envs/testbed/bin"
 
 
 def search_path_of(image: str) -> tuple[str, ...]:
-    """Return the folders of an image that come first on its search path: it is not its own that holds them."""
+    """Return the folders of an image that come first on its search path, where its own lacks them."""
     return (CONDA,) if "sweb.eval." in image else ()
 
 

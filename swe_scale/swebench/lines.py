@@ -1,4 +1,4 @@
-"""Reads JSON Lines one line at a time, so that a file of any size needs no more memory than its longest row."""
+"""Reads JSON Lines one by one: a file of any size needs no more memory than its longest row."""
 
 import json
 from collections.abc import Iterator
