@@ -4,7 +4,7 @@ import json
 import os
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -14,7 +14,7 @@ import anyio
 from pydantic import ValidationError
 
 from swe_scale.checks.cache import VerdictCache
-from swe_scale.config import ModelConfig, RunConfig, Serve, cache_folder, explain
+from swe_scale.config import Budget, ModelConfig, RunConfig, Serve, cache_folder, explain
 from swe_scale.environment import Options
 from swe_scale.errors import EndpointRefused, StoreError, SweScaleError, UsageError, unwrapped
 from swe_scale.events import Events
@@ -66,6 +66,10 @@ class Job(Record):
     faults: tuple[str, ...] = ()
     """Rows that could not be used, and why."""
     delivery: Delivery = Delivery()
+    total: Budget = Budget()
+    """What all issues may cost together: once it is spent, none is started."""
+    keep_free: int | None = None
+    """Bytes that stay free on the disk of the container service, by removing images of finished issues."""
     started: Started | None = None
     """The server that runs as long as the run does; on resume it is started again at the same address."""
 
@@ -105,6 +109,16 @@ class Results:
 
     solutions: dict[str, Brief] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    left: dict[str, str] = field(default_factory=dict)
+    """Those that were not started, and why."""
+
+
+Gate = Callable[[Task], AbstractAsyncContextManager[str]]
+"""Readies what an issue needs for as long as it is worked on, or says why it isn't to be started."""
+
+
+def _open_gate(_: Task) -> AbstractAsyncContextManager[str]:
+    return nullcontext("")
 
 
 def make_folder(folder: Path) -> None:
@@ -283,13 +297,16 @@ async def solve_task(task: Task, session: Session) -> Solution:
             return await solve(issue, means, session.config)
 
 
-async def solve_all(job: Job, session: Session, done: Callable[[Results], None]) -> Results:
+async def solve_all(
+    job: Job, session: Session, done: Callable[[Results], None], gate: Gate = _open_gate
+) -> Results:
     """Solve tasks side by side; one that fails is noted with its reason, and the rest go on.
 
     Args:
         job: what to solve, ids distinct.
         session: the open run.
         done: called after each, so that what is there can be kept.
+        gate: passed by each issue that has no solution yet.
 
     Raises:
         StoreError: the record can't be written, so that going on would lose work.
@@ -297,6 +314,8 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
     """
     # A prediction that was there before is never missing from the file, however this process ends.
     results = Results(solutions=finished(session.steps.store, job))
+    if results.solutions:
+        done(results)
     limiter = anyio.CapacityLimiter(job.at_a_time)
 
     async def failed(issue: str, reason: str) -> None:
@@ -306,7 +325,11 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
     async def one(task: Task) -> None:
         async with limiter:
             try:
-                results.solutions[task.issue.id] = Brief.of(await solve_task(task, session))
+                async with gate(task) as reason:
+                    if reason:
+                        results.left[task.issue.id] = reason
+                        return
+                    results.solutions[task.issue.id] = Brief.of(await solve_task(task, session))
             except (StoreError, EndpointRefused):
                 raise
             except SweScaleError as error:
@@ -321,7 +344,8 @@ async def solve_all(job: Job, session: Session, done: Callable[[Results], None])
     with unwrapped():
         async with anyio.create_task_group() as group:
             for task in job.tasks:
-                group.start_soon(one, task)
+                if task.issue.id not in results.solutions:
+                    group.start_soon(one, task)
     return results
 
 

@@ -1,17 +1,18 @@
 """Carries out the commands: reads what was given, opens what is needed, prints what came of it."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale import batch
-from swe_scale.batch import Delivery, Job, Results, Session, Task
+from swe_scale.batch import Delivery, Job, Results, Task
 from swe_scale.cli import settings
+from swe_scale.cli.eval import solve_many
 from swe_scale.cli.options import SolveOptions
+from swe_scale.cli.place import RUNS, Place, begin, check_name, writers
 from swe_scale.cli.reach import Opened, reach, reach_again
 from swe_scale.cli.screen import Naming, Screen, interruptible
-from swe_scale.cli.strategies import set_up_lines, writing
-from swe_scale.config import RunConfig, dump_toml, load_user_config
+from swe_scale.cli.strategies import set_up_lines
+from swe_scale.config import RunConfig, load_user_config
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
 from swe_scale.issues import read_issue
@@ -19,11 +20,7 @@ from swe_scale.live import watch
 from swe_scale.records import Solution, digest
 from swe_scale.repo import Repository, complete_source
 from swe_scale.repo.source import redacted
-from swe_scale.rows import read_rows
 from swe_scale.store.sqlite import open_store
-
-_RUNS = Path("runs")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +31,6 @@ class Target:
     repo: str | None
     base: str | None
     name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Many issues, as given."""
-
-    rows: Path
-    name: str
-    repos: Path | None
-    issues: int
 
 
 def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json: bool) -> int:
@@ -69,7 +56,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
             task = Task(issue=draft.on(redacted(source), commit), options=environment)
             naming.name = _name(target.name, task, config)
             job = Job(kind="run", config=config, tasks=(task,), delivery=delivery, started=reached.started)
-            place = Place(_RUNS / naming.name, screen, events)
+            place = Place(RUNS / naming.name, screen, events)
             solution = await _solve_one(job, reached.models, place)
         await _deliver(solution, repository, delivery, screen)
         return screen.answer_with(solution)
@@ -84,7 +71,7 @@ def resume_run(run: str, *, json: bool) -> int:
         SweScaleError: there is no such run, or something that is needed failed.
     """
     screen, events = Screen.open(json), Events()
-    folder = Path(run) if "/" in run else _RUNS / run
+    folder = Path(run) if "/" in run else RUNS / run
     if not (folder / "run.sqlite").is_file():
         raise UsageError(f"there is no run {run!r}: {folder / 'run.sqlite'} doesn't exist.")
 
@@ -100,7 +87,7 @@ def resume_run(run: str, *, json: bool) -> int:
         place = Place(folder, screen, events)
         async with reach_again(job.config.asked, job.started, screen, events) as models:
             if job.kind == "eval":
-                return screen.answer_with_many(await _solve_many(job, models, place), folder, job.faults)
+                return screen.answer_with_many(await solve_many(job, models, place), folder, job.faults)
             solution = await _solve_one(job, models, place)
         source = job.tasks[0].issue.repo
         repository = await Repository.open(source, batch.repository_folder(source))
@@ -110,53 +97,11 @@ def resume_run(run: str, *, json: bool) -> int:
     return interruptible(act, Naming(run))
 
 
-def run_eval(given: Batch, options: SolveOptions, *, json: bool) -> int:
-    """Solve the issues of a file; return the exit code: 0 if every one came to an end of its own.
-
-    Raises:
-        SweScaleError: what was given can't be used, or something that all rows need failed.
-    """
-    screen, events = Screen.open(json), Events()
-    _check_name(given.name)
-
-    async def act() -> int:
-        user = load_user_config(options.config)
-        async with reach(options, user, given.issues, screen, events) as reached:
-            config = settings.run_config(options, user, reached.configured, reached.context_length)
-            screen.say(settings.describe(config, reached.context_length))
-            rows = read_rows(given.rows, given.repos)
-            for fault in rows.faults:
-                screen.say(fault)
-            image = settings.options_of(options, config.sandbox, set_up_lines(config))
-            tasks = tuple(Task(issue=issue, options=image) for issue in rows.issues)
-            job = Job(
-                kind="eval", config=config, tasks=tasks, at_a_time=given.issues, faults=rows.faults,
-                started=reached.started,
-            )  # fmt: skip
-            folder = _RUNS / given.name
-            results = await _solve_many(job, reached.models, Place(folder, screen, events))
-        return screen.answer_with_many(results, folder, rows.faults)
-
-    return interruptible(act, Naming(given.name))
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run is kept, and who hears of it."""
-
-    folder: Path
-    screen: Screen
-    events: Events
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--name {name!r}: use letters, digits, dots, dashes and underscores, up to 100.")
 
 
 def _name(given: str | None, task: Task, config: RunConfig) -> str:
     if given is not None:
-        _check_name(given)
+        check_name(given)
         return given
     what = digest(task.model_dump_json(), config.model_dump_json(exclude={"cells", "prices"}))
     return f"{task.issue.id}-{what[:8]}"
@@ -166,33 +111,11 @@ async def _solve_one(job: Job, models: Opened, place: Place) -> Solution:
     batch.make_folder(place.folder)
     with watch(place.events, place.screen.progress):
         async with batch.open_session(place.folder, job.config, models, place.events) as session:
-            await _begin(session, job)
+            await begin(session, job)
             solution = await batch.solve_task(job.tasks[0], session)
-    batch.write_predictions(place.folder, _writers(job), [batch.Brief.of(solution)])
+    batch.write_predictions(place.folder, writers(job), [batch.Brief.of(solution)])
     place.screen.say(f"run folder: {place.folder}")
     return solution
-
-
-async def _solve_many(job: Job, models: Opened, place: Place) -> Results:
-    batch.make_folder(place.folder)
-
-    def keep(results: Results) -> None:
-        batch.write_predictions(place.folder, _writers(job), results.solutions.values())
-
-    with watch(place.events, place.screen.progress):
-        async with batch.open_session(place.folder, job.config, models, place.events) as session:
-            await _begin(session, job)
-            return await batch.solve_all(job, session, keep)
-
-
-def _writers(job: Job) -> str:
-    return "+".join(writing(job.config))
-
-
-async def _begin(session: Session, job: Job) -> None:
-    """Write down what the run is for; only now is the folder known to be this process's alone."""
-    batch.replace_text(session.folder / "config.toml", dump_toml(job.config))
-    await batch.save_job(session, job)
 
 
 async def _check_deliverable(repository: Repository, delivery: Delivery) -> None:

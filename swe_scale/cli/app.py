@@ -10,6 +10,7 @@ from swe_scale.cli.compare_app import compare
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
 from swe_scale.cli.export_app import export
+from swe_scale.cli.eval_app import evaluate
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
@@ -89,27 +90,6 @@ def resume(
     finish(lambda: resume_run(run, json=json))
 
 
-@app.command("eval", cls=Command)
-@shares_options
-def evaluate(
-    rows: Annotated[
-        Path, typer.Argument(help="JSON Lines: instance_id, repo, base_commit, problem_statement.")
-    ],
-    options: SolveOptions,
-    name: Annotated[str, typer.Option(help="Run folder below runs/. The same name goes on.")],
-    repos: Annotated[
-        Path | None,
-        typer.Option(help="Folder with the repositories as owner__name. [default: cloned]"),
-    ] = None,
-    issues: Annotated[int, typer.Option(min=1, help="Issues at a time.")] = 2,
-    json: Json = False,
-) -> None:
-    """Solve many issues from a file; predictions go to runs/NAME/preds.jsonl as they come."""
-    from swe_scale.cli.actions import Batch, run_eval
-
-    finish(lambda: run_eval(Batch(rows=rows, name=name, repos=repos, issues=issues), options, json=json))
-
-
 @app.command(cls=Command)
 def serve(
     model: Annotated[str, typer.Argument(help="A folder, or its name on the Hugging Face hub.")],
@@ -154,7 +134,8 @@ def estimate(
     repo: Repo = None,
     base: Base = None,
     rows: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="In place of an issue: the rows of `eval`, summed.")
+        str | None,
+        typer.Option(metavar="DATASET|FILE", help="In place of an issue: the rows of `eval`, summed."),
     ] = None,
     repos: Annotated[Path | None, typer.Option(help="Folder with the repositories of the rows.")] = None,
     issues: Annotated[int, typer.Option(min=1, help="Rows at a time.")] = 2,
@@ -248,6 +229,7 @@ def doctor(
     finish(lambda: run_doctor(config, base_url, model, json=json))
 
 
+app.command("eval", cls=Command)(evaluate)
 app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)
 app.command(cls=Command)(compare)

@@ -40,7 +40,7 @@ from swe_scale.models.serving import prepare
 from swe_scale.records import Issue
 from swe_scale.repo import Repository, complete_source
 from swe_scale.repo.source import redacted
-from swe_scale.rows import read_rows
+from swe_scale.swebench.questions import read_questions
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Question:
     issue: str | None = None
     repo: str | None = None
     base: str | None = None
-    rows: Path | None = None
+    rows: str | None = None
     repos: Path | None = None
     issues: int = 2
     """Rows at a time."""
@@ -173,12 +173,13 @@ async def _of_issue(question: Question, user: UserConfig, work: _Work) -> Answer
 
 async def _of_rows(question: Question, work: _Work, screen: Screen) -> Answer:
     assert question.rows is not None
-    rows = read_rows(question.rows, question.repos)
+    rows = read_questions(question.rows, repos=question.repos)
     made: dict[str, Estimate] = {}
     failures: dict[str, str] = {}
     with screen.progress.status("") as status:
-        for number, issue in enumerate(rows.issues, start=1):
-            status.update(printable(f"{number} of {len(rows.issues)}: {issue.id}"))
+        issues = [one.issue for one in rows.found]
+        for number, issue in enumerate(issues, start=1):
+            status.update(printable(f"{number} of {len(issues)}: {issue.id}"))
             try:
                 made[issue.id] = await _of_row(issue, work)
             except SweScaleError as error:

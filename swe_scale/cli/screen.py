@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PROPOSED, FAILED, ABSTAINED, INTERRUPTED = 0, 1, 3, 130
 _PIPED_WIDTH = 120
+_ALWAYS_SAID = ("proposed", "abstained", "failed")
 
 
 @dataclass(slots=True)
@@ -71,23 +73,24 @@ class Screen:
 
     def answer_with_many(self, results: "Results", folder: Path, unusable: tuple[str, ...] = ()) -> int:
         """Print what came of many issues, and which rows weren't any; return the exit code."""
-        failed = FAILED if results.failures or unusable else PROPOSED
+        failed = FAILED if results.failures or results.left or unusable else PROPOSED
         if self.json:
             with _writing():
                 _print_all(results, folder, unusable)
             return failed
         for text in (*unusable, *(f"{name} failed: {why}" for name, why in sorted(results.failures.items()))):
             self.say(text)
+        for why, count in Counter(results.left.values()).items():
+            self.say(f"{count} not started: {why}")
         proposed = sum(one.patch is not None for one in results.solutions.values())
         counts = {
             "proposed": proposed,
             "abstained": len(results.solutions) - proposed,
             "failed": len(results.failures),
+            "not started": len(results.left),
             "rows unusable": len(unusable),
         }
-        said = ", ".join(
-            f"{count} {name}" for name, count in counts.items() if count or name != "rows unusable"
-        )
+        said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in _ALWAYS_SAID)
         with _writing():
             self.answer.print(
                 f"{said}; predictions in {folder / 'preds.jsonl'}",
@@ -107,7 +110,8 @@ def _print_all(results: "Results", folder: Path, unusable: tuple[str, ...]) -> N
             if task.issue.id in results.solutions and (one := run.solution(task)) is not None:
                 print(f"{comma}{json.dumps(one.issue)}: {json.dumps(report.document(one))}", end="")
                 comma = ", "
-    print(f'}}, "failures": {json.dumps(results.failures)}, "unusable_rows": {json.dumps(unusable)}}}')
+    others = {"failures": results.failures, "not_started": results.left, "unusable_rows": unusable}
+    print("}, " + json.dumps(others)[1:])
 
 
 @contextmanager

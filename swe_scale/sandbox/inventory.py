@@ -178,7 +178,7 @@ async def prune(engine: Engine | None, keep_free: int, *, dry: bool = False) -> 
     Raises:
         SandboxError: the service failed, or its disk can't be seen from here.
     """
-    places = {} if engine is None else {"docker": await _data_of(engine)}
+    places = {} if engine is None else {"docker": await data_of(engine)}
     disks = _Disks(places)
     removed: list[Kept] = []
     failures: list[str] = []
@@ -202,7 +202,12 @@ async def prune(engine: Engine | None, keep_free: int, *, dry: bool = False) -> 
     return Pruned(tuple(removed), free, free >= keep_free, in_use, tuple(failures))
 
 
-async def _data_of(engine: Engine) -> Path:
+async def data_of(engine: Engine) -> Path:
+    """Return where a service keeps its data.
+
+    Raises:
+        SandboxError: the service failed, or that can't be seen from here.
+    """
     root = Path(str((await engine.call(engine.api.info)).get("DockerRootDir") or ""))
     if not engine.local or not root.is_absolute() or not await anyio.Path(root).is_dir():
         raise SandboxError(
@@ -218,14 +223,15 @@ async def _remove(engine: Engine | None, one: Kept) -> bool:
             if not free:
                 return False
             if engine is not None and one.backend == "docker":
-                return await engine.call(_untag, engine.api, one.name)
+                return await engine.call(untag, engine.api, one.name)
             await anyio.to_thread.run_sync(_delete, cache_folder() / "environments" / one.name)
             return True
     except OSError as error:
         raise SandboxError(f"{error.strerror}: {error.filename}") from error
 
 
-def _untag(api: Any, name: str) -> bool:
+def untag(api: Any, name: str) -> bool:
+    """Remove the name of an image, and what nothing else needs of it; return False where it is in use."""
     from docker.errors import APIError, ImageNotFound
 
     try:

@@ -18,6 +18,9 @@ from swe_scale.store.reading import VERSION, Recorded, newer
 from swe_scale.store.texts import compact, fold, packed
 from swe_scale.store.writer import Job, Writer, connect
 
+FORGOTTEN = "@forgotten/"
+"""Begins the path of a ledger row whose step is no longer there; no issue's id holds an `@`."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS steps (path TEXT, digest TEXT, value TEXT NOT NULL, PRIMARY KEY (path, digest))
     WITHOUT ROWID;
@@ -80,6 +83,18 @@ class SqliteStore(Recorded):
     async def settle(self, entry: int, usage: Usage) -> None:
         """Replace a row's bound by what the call cost."""
         await self._commit(lambda connection: _settle(connection, entry, usage))
+
+    async def forget(self, issue: str) -> None:
+        """Drop every step of an issue; what it has cost stays on the books, but no longer on its own."""
+        below = (f"{issue}/", f"{issue}0")  # `0` is what follows `/`
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM steps WHERE path > ? AND path < ?", below)
+            connection.execute(
+                "UPDATE ledger SET path = ? || path WHERE path > ? AND path < ?", (FORGOTTEN, *below)
+            )
+
+        await self._commit(write)
 
     def close(self) -> None:
         """Write what is queued, and close the file."""
