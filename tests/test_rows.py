@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from swe_scale.rows import Rows, read_rows
 
 from swe_scale.errors import UsageError
-from swe_scale.rows import Rows, read_rows
 
 ROW = {
     "instance_id": "own__pkg-1",

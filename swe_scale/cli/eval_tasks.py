@@ -103,7 +103,8 @@ def _options(row: Question, given: Options, how: Environments) -> Options:
     if how == "image":
         if not row.image:
             raise UsageError("the row names no image; choose another way by --environments.")
-        parts = {"image": row.image, "workdir": row.workdir or _TESTBED, "path": search_path_of(row.image)}
+        parts: dict[str, object] = {"image": row.image, "workdir": row.workdir or _TESTBED}
+        parts["path"] = search_path_of(row.image)
     else:
         if not row.requirements:
             raise UsageError("the row names no requirements; choose another way by --environments.")

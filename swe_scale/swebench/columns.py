@@ -30,7 +30,7 @@ def read_parquet(path: Path, columns: frozenset[str], needed: frozenset[str]) ->
         with ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as file:
             names = frozenset(file.schema_arrow.names)
             check_columns(str(path), names, needed)
-            for batch in file.iter_batches(_BATCH, columns=sorted(columns & names)):
+            for batch in file.iter_batches(_BATCH, columns=sorted(columns & names), use_threads=False):
                 for row in batch.to_pylist():
                     number += 1
                     yield Found(f"row {number}", row, names)

@@ -26,6 +26,7 @@ class Sifting:
     _kept: list[Question] = field(default_factory=list)
     _seen: set[str] = field(default_factory=set)
     """Ids of the rows that are wanted."""
+    _usable: set[str] = field(default_factory=set)
     _refused: Counter[str] = field(default_factory=Counter)
     _told: set[str] = field(default_factory=set)
     """What some row says of itself, of what a filter may ask for."""
@@ -37,7 +38,11 @@ class Sifting:
             if found.fault:
                 raise RowFault(found.fault)
             if self._wanted(found):
-                self._kept.append(question_of(found))
+                question = question_of(found)
+                if question.issue.id in self._usable:
+                    raise RowFault(f"{question.issue.id} stands in the file twice")
+                self._usable.add(question.issue.id)
+                self._kept.append(question)
         except RowFault as fault:
             self._note(f"{self.name}, {found.place}: {fault}")
         if self.choice.sample is not None and len(self._kept) > self.choice.sample + _SPARE:
@@ -49,10 +54,7 @@ class Sifting:
             self._refused[by] += 1
             return False
         if text_of(found.row, "instance_id"):
-            name = id_of(found.row)
-            if name in self._seen:
-                raise RowFault(f"{name} stands in the file twice")
-            self._seen.add(name)
+            self._seen.add(id_of(found.row))
         return True
 
     def _note(self, text: str) -> None:
