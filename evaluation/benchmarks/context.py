@@ -19,7 +19,7 @@ import anyio
 from harness import Figure, Goal, arguments, compare, in_turn, report
 
 from swe_scale.records import Issue
-from swe_scale.rows import read_rows
+from swe_scale.swebench.questions import read_questions
 
 sys.path.insert(0, str(Path(__file__).parent / "indexed"))
 
@@ -58,7 +58,7 @@ def django(data: Path, repos: Path) -> Place:
     source = next(iter(sorted(repos.glob("*+django/repo"))), None)
     if source is None:
         raise SystemExit(f"{repos} holds no …+django/repo.")
-    rows = read_rows(data / "questions_dev.jsonl", None).issues
+    rows = [one.issue for one in read_questions(data / "questions_dev.jsonl").found]
     issues = [one for one in rows if one.id.startswith("django__django-")]
     issues.sort(key=lambda one: int(one.id.rpartition("-")[2]))
     return Place("Django", source, issues)

@@ -3,7 +3,7 @@
 import json
 import pickle
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from rows_kit import GOLD, row, written
@@ -12,7 +12,9 @@ from swe_scale.batch import Job, Task
 from swe_scale.config import Bubblewrap, OpenAIEndpoint, RunConfig
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.pipeline import Means
 from swe_scale.swebench.choosing import Choice, parse_filter, parse_ids, parse_slice
+from swe_scale.swebench.instance import Gold, Instance, Question
 from swe_scale.swebench.questions import COLUMNS, read_questions
 
 
@@ -26,7 +28,7 @@ def ten(tmp_path: Path) -> Path:
 
 
 def test_nothing_of_the_answer_gets_through(tmp_path: Path) -> None:
-    gold = {
+    gold: dict[str, Any] = {
         "eval_script": "GOLD-SCRIPT",
         "image": "some/image",
         "selected_test_files_to_run": '["GOLD::test"]',
@@ -173,3 +175,33 @@ def test_faults_are_told_apart_and_bounded(tmp_path: Path) -> None:
     ]  # fmt: skip
     many = read_questions(written(tmp_path, "many.jsonl", row(), *(["[]"] * 2000)))
     assert len(many.faults) == 1001 and "not listed" in many.faults[-1]
+
+
+def test_what_solvers_are_given_has_no_place_for_an_answer() -> None:
+    hidden = ("patch", "pass_to_pass", "fail_to_pass", "eval_script", "hints", "test_command", "log_parser")
+    allowed = {"pipeline.Means.models", "records.Environment.test_command"}
+    seen = reachable(Question, Task, Job, Means)
+    assert {"Issue", "Options", "RunConfig", "Table"} <= {one.__name__ for one in seen}
+    found = {
+        f"{one.__module__.removeprefix('swe_scale.')}.{one.__name__}.{name}"
+        for one in seen
+        for name in get_type_hints(one)
+        for word in hidden
+        if word in name.lower()
+    }
+    assert found <= allowed, found
+    assert not {Gold, Instance} & seen
+
+
+def reachable(*roots: type) -> set[type]:
+    """Return the types of ours that the annotations of some types lead to, of whatever depth."""
+    seen: set[type] = set()
+    left: list[Any] = list(roots)
+    while left:
+        one = left.pop()
+        left += get_args(one)
+        if isinstance(one, type) and one.__module__.startswith("swe_scale.") and one not in seen:
+            seen.add(one)
+            left += [hint for base in one.__mro__[:-1] if base.__module__.startswith("swe_scale.")
+                     for hint in get_type_hints(base).values()]  # fmt: skip
+    return seen

@@ -1,6 +1,7 @@
 """Datasets in files of every form, and by name."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -258,3 +259,30 @@ def test_a_large_file_is_read_in_little_memory(tmp_path: Path, form: str) -> Non
 def test_streams_give_only_what_is_asked_for(tmp_path: Path) -> None:
     [found] = stream(written(tmp_path, "rows.jsonl", row()), frozenset({"repo", "nothing"}))
     assert found.row == {"repo": "octo/repo"} and "patch" in found.names
+
+
+def test_datasets_of_the_hub(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    (tmp_path / "data").mkdir()
+    table(tmp_path / "data" / "test-00000-of-00001.parquet", [one | {"PASS_TO_PASS": []} for one in ROWS])
+    code = (
+        "import sys\nfrom swe_scale.errors import UsageError\n"
+        "from swe_scale.swebench.hub import read_hub\nfrom swe_scale.swebench.named import Hub\n"
+        "rows = list(read_hub(Hub(sys.argv[1]), frozenset({'instance_id', 'nothing'}), frozenset()))\n"
+        "print([one.row for one in rows] == [{'instance_id': f'octo__repo-{n}'} for n in (1, 2, 3)])\n"
+        "print('patch' in rows[0].names)\n"
+        "for hub, needed in ((Hub(sys.argv[1], 'dev'), ''), (Hub(sys.argv[1]), 'x'), (Hub('no/such'), '')):\n"
+        "    try: list(read_hub(hub, frozenset(), frozenset(filter(None, [needed]))))\n"
+        "    except UsageError as error: print(error)\n"
+    )
+    # Nothing listens there: no test may reach the hub itself.
+    offline = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True, text=True, check=True, env={**os.environ, **offline},
+    )  # fmt: skip
+    lines = ran.stdout.splitlines()
+    assert lines[:2] == ["True", "True"]
+    assert "has no split 'dev'" in lines[2] and "lacks the columns x; it has: FAIL_TO_PASS" in lines[3]
+    assert "no/such can't be had from the Hugging Face hub" in lines[4]
+    assert ran.stderr == ""

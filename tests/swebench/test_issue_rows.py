@@ -1,13 +1,15 @@
 """A file of issues: what can be used is used, and what can't is named by its line."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from swe_scale.rows import Rows, read_rows
 
 from swe_scale.errors import UsageError
+from swe_scale.records import Issue
+from swe_scale.swebench.questions import read_questions
 
 ROW = {
     "instance_id": "own__pkg-1",
@@ -28,8 +30,15 @@ def write(tmp_path: Path, *rows: dict[str, Any] | str | bytes) -> Path:
     return path
 
 
+@dataclass
+class Rows:
+    issues: list[Issue]
+    faults: tuple[str, ...]
+
+
 def read(tmp_path: Path, *rows: dict[str, Any] | str | bytes, repos: Path | None = None) -> Rows:
-    return read_rows(write(tmp_path, *rows), repos)
+    found = read_questions(write(tmp_path, *rows), repos=repos)
+    return Rows([one.issue for one in found.found], found.faults)
 
 
 def test_a_row_is_an_issue(tmp_path: Path) -> None:
@@ -72,7 +81,7 @@ BAD: dict[str, dict[str, Any] | str | bytes] = {
     "is empty": {**ROW, "problem_statement": "###"},
     "repo can't be used": {**ROW, "repo": "own/\ud800"},
     "base_commit can't be used": {**ROW, "base_commit": "abc\0"},
-    "instance_id can't be used": {**ROW, "instance_id": "a\nb"},
+    "instance_id 'a": {**ROW, "instance_id": "a\nb"},
     "use letters, digits": {**ROW, "instance_id": "../../etc"},
     "stands in the file twice": ROW,
 }
@@ -111,8 +120,8 @@ def test_a_file_without_a_usable_row_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_can_not_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read: No such file"):
-        read_rows(tmp_path / "absent", None)
-    with pytest.raises(UsageError, match="can't be read: Is a directory"):
-        read_rows(tmp_path, None)
+        read_questions(tmp_path / "absent")
+    with pytest.raises(UsageError, match="is a folder"):
+        read_questions(tmp_path)
     with pytest.raises(UsageError, match="is not a folder"):
-        read_rows(write(tmp_path, ROW), tmp_path / "absent")
+        read_questions(write(tmp_path, ROW), repos=tmp_path / "absent")
