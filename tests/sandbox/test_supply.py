@@ -144,9 +144,7 @@ async def test_what_was_made_of_an_image_goes_with_it_unless_it_is_used(names: l
     remove_images(*names)
     tag = f"swe-scale/environment:{_DIGEST}"
     docker("pull", "-q", names[0])
-    docker("build", "-q", "-t", tag, "-", text=f"FROM {names[0]}
-COPY . /more
-")
+    docker("build", "-q", "-t", tag, "-", text=f"FROM {names[0]}\nCOPY . /more\n")
     try:
         async with Desk().open([names[1]], keep_free=50, pulled=[names[0]]) as (made, engine):
             disk.free = 10
