@@ -407,7 +407,7 @@ def test_rows_are_summed_and_bad_ones_named(desk: Desk) -> None:
     [
         ((), "give either an issue, or --rows FILE"),
         (("text", "--rows", "rows.jsonl"), "give either an issue, or --rows FILE"),
-        (("--rows", "none.jsonl"), "none.jsonl can't be read"),
+        (("--rows", "none.jsonl"), "none.jsonl does not exist"),
         (("missing.md", "--repo", "repo"), "missing.md does not exist"),
         (("a text", "--repo", "nowhere"), "nowhere"),
         (("a text", "--repo", "repo", "--context-tokens", "40000"), "don't fit the model's context"),
