@@ -8,13 +8,13 @@ import pytest
 from git_kit import Kit, git
 from solving_kit import CHECK, DONE, FILES, RIGHT, Spoken, edit
 
-from swe_scale.batch import Job, Session, Task, failure_key, make_folder, open_session, recorded, save_job
+from swe_scale.batch import Job, Session, Task, failure_key, finished, make_folder, open_session, save_job
 from swe_scale.config import Budget, Local, RunConfig, ScriptedReplies
 from swe_scale.environment import Options
 from swe_scale.events import Events
 from swe_scale.models import Model
 from swe_scale.records import Issue, Usage
-from swe_scale.store import Key, Steps
+from swe_scale.store import Key
 from swe_scale.store.sqlite import FORGOTTEN, open_store
 from swe_scale.sweep import sweep
 
@@ -99,7 +99,7 @@ async def test_what_is_forgotten_is_done_again_and_its_cost_stays_on_the_books(t
         before = store.entries()
         await store.put(failure_key("pkg-1"), "it failed")
         await store.forget("pkg-1")
-        assert recorded(Steps(store), job(given)).keys() == {"pkg-10"}
+        assert finished(store, job(given)).keys() == {"pkg-10"}
         assert store.get(failure_key("pkg-1")) is None
         after = store.entries()
         assert sum((one.usage for one in before), Usage()) == sum((one.usage for one in after), Usage())

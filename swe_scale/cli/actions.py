@@ -97,8 +97,6 @@ def resume_run(run: str, *, json: bool) -> int:
     return interruptible(act, Naming(run))
 
 
-
-
 def _name(given: str | None, task: Task, config: RunConfig) -> str:
     if given is not None:
         check_name(given)
