@@ -11,6 +11,7 @@ from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
 from swe_scale.cli.export_app import export
 from swe_scale.cli.eval_app import evaluate
+from swe_scale.cli.grade_app import grade
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
@@ -234,6 +235,7 @@ app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)
 app.command(cls=Command)(compare)
 app.command(cls=Command)(export)
+app.command(cls=Command)(grade)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 

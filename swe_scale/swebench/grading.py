@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-
 import anyio
 
 from swe_scale.checks.cache import VerdictCache
@@ -26,6 +25,7 @@ from swe_scale.swebench.running import Killed, Ran, run_official
 GRADING = "1"
 """Version of how grades are come by; another one lets no earlier grade count."""
 EMPTY = "the patch is empty"
+_PLAIN = Options()
 
 Keep = Callable[[Grade], None]
 
@@ -35,7 +35,7 @@ class Grading:
     """How patches are graded."""
 
     limits: Limits
-    options: Options = Options()
+    options: Options = _PLAIN
     repos: Path | None = None
     """Folder that holds `owner/name` as `owner__name`; others are cloned from GitHub."""
     repeats: int = 1
@@ -85,7 +85,11 @@ class Grader:
         row = _Row(self, instance, rules_here, keep)
         left = {name: text for name, text in patches.items() if text.strip()}
         if len(left) < len(patches):
-            keep(row.grade_of("", Judged(ruling="unresolved", reason=EMPTY, failing=instance.gold.fail_to_pass)))
+            keep(
+                row.grade_of(
+                    "", Judged(ruling="unresolved", reason=EMPTY, failing=instance.gold.fail_to_pass)
+                )
+            )
         if not left:
             return
         try:

@@ -64,7 +64,7 @@ class Hardening:
         staged = await self._run(hidden, changes, reference.manner)
         if not reference.sentinel:
             flags = (*flags, UNWATCHED)
-        return judged(staged, reference, self.gold, flags)
+        return judged(staged, reference, flags)
 
     async def _unwatched(self, changes: Changes, flags: tuple[str, ...]) -> Judged:
         """Return the official verdict on what counts of a patch: more can't be done for this row."""
@@ -130,7 +130,9 @@ class Hardening:
         }
         ours = {path: one for path, one in changes.items() if path in own and not _leads_out(path, one)}
         git = any(path.split("/")[0].lower() == ".git" for path in touched(patch))
-        further = git or len(fit) < len(left.changes) or any(path in own and path not in ours for path in changes)
+        further = (
+            git or len(fit) < len(left.changes) or any(path in own and path not in ours for path in changes)
+        )
         return {**fit, **ours}, tuple(dict.fromkeys((*left.flags, *((STEERING,) if further else ()))))
 
     async def _changes(self, patch: str) -> Changes:

@@ -1,4 +1,4 @@
-"""Compares a run of the hidden tests with that of the true patch: what differs from it but a verdict is a lie."""
+"""Compares a run of the hidden tests with that of the true patch: where else they differ, somebody lies."""
 
 import re
 from collections.abc import Mapping
@@ -67,13 +67,12 @@ def reference_of(staged: Staged, gold: Gold) -> Reference:
     )
 
 
-def judged(staged: Staged, reference: Reference, gold: Gold, flags: tuple[str, ...]) -> Judged:
+def judged(staged: Staged, reference: Reference, flags: tuple[str, ...]) -> Judged:
     """Return the verdict on a patch.
 
     Args:
         staged: its run.
         reference: that of the true patch.
-        gold: the row.
         flags: guards that spoke before the run.
     """
     found = staged.reading.judged

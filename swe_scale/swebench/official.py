@@ -6,12 +6,12 @@ runs, and reads a `.env` file of the current folder, so its `__init__` is passed
 
 import importlib
 import locale
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -113,7 +113,11 @@ def parser_of(gold: Gold) -> str:
         of_repository = _loaded("log_parsers.python").MAP_REPO_TO_PARSER_PY.get(gold.repo)
         name = of_repository.__name__ if of_repository else ""
     if name not in registry:
-        said = f"the log parser {name[:60]!r}" if name else f"no log parser, and none is known for {gold.repo[:60]!r}"
+        said = (
+            f"the log parser {name[:60]!r}"
+            if name
+            else f"no log parser, and none is known for {gold.repo[:60]!r}"
+        )
         raise UsageError(f"{gold.instance}: its row names {said}; see swebench.harness.log_parsers.")
     return name
 
@@ -151,7 +155,7 @@ def _loaded(name: str) -> Any:
     except ImportError as error:
         raise UsageError(f"{_MISSING}.") from error
     standing_in = ModuleType(_PACKAGE)
-    standing_in.__path__ = [os.path.join(place, "harness") for place in package.__path__]
+    standing_in.__path__ = [str(Path(place) / "harness") for place in package.__path__]
     there = sys.modules.setdefault(_PACKAGE, standing_in)
     try:
         return importlib.import_module(f"{_PACKAGE}.{name}")

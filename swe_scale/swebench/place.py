@@ -1,12 +1,12 @@
 """Where a row's hidden tests run: its image with the tree in it, or what the user or the row says instead."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swe_scale.config import Limits
 from swe_scale.environment import Options, Site, build, first_that_works, look
-from swe_scale.errors import PatchError, RepositoryError, UsageError
+from swe_scale.errors import PatchError, UsageError
 from swe_scale.events import Events
 from swe_scale.records import Environment, digest
 from swe_scale.repo import Repository
@@ -20,6 +20,13 @@ WORKDIR = "/testbed"
 _LARGEST = 4 << 20
 """Bytes of a patch by which an image's tree differs from the base commit."""
 _SOON = Limits(seconds=120.0, output=_LARGEST)
+_BESIDE = "/work"
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_DIFFERENCE = """
+cd "$1" && git config --global --add safe.directory "$1" || exit 1
+GIT_OPTIONAL_LOCKS=0 git -c core.fsmonitor=false -c core.fileMode=false \\
+    diff --binary --no-ext-diff --no-textconv --no-renames "$2" 2>/dev/null
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ class Place:
     """What its work tree holds: the base commit, with what the image's makers changed of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image that holds a prepared tree."""
+
+    name: str
+    workdir: str
+    commit: str
+    """The row's base commit."""
+
+
 def asked_for(question: Question, options: Options) -> str:
     """Return the digest of what names a row's environment before it is looked for."""
     table = options.environment_file
@@ -40,9 +57,7 @@ def asked_for(question: Question, options: Options) -> str:
     return digest(own, options.model_dump_json(exclude={"environment_file"}), text)
 
 
-async def prepare_place(
-    question: Question, options: Options, backend: Backend, events: Events
-) -> Place:
+async def prepare_place(question: Question, options: Options, backend: Backend, events: Events) -> Place:
     """Return the environment of a row, found or built.
 
     Raises:
@@ -61,8 +76,9 @@ async def prepare_place(
     site = await look(repository, commit, Options(image=image or None), backend.name, events)
     known = site.ways[-1].recipe
     if image:
-        found = await _as_in_image(backend, site, known, commit)
-        recipe = known.model_copy(update={"workdir": question.workdir or WORKDIR})
+        workdir = question.workdir or WORKDIR
+        found = await _as_in_image(backend, site, Image(image, workdir, commit))
+        recipe = known.model_copy(update={"workdir": workdir})
     else:
         found, recipe = site, _of_row(known, question)
     environment, _ = await build(backend, found, recipe)
@@ -86,9 +102,21 @@ def _of_row(known: Recipe, question: Question) -> Recipe:
     return known.model_copy(update={**update, "python_version": question.python})
 
 
-async def _as_in_image(backend: Backend, site: Site, known: Recipe, commit: str) -> Site:
-    """Return the site with the tree as the image has it: its makers may have changed what git tracks."""
-    return site
+async def _as_in_image(backend: Backend, site: Site, image: Image) -> Site:
+    """Return the site with the tree as the image has it: its makers may have changed what git tracks.
+
+    They are asked for in a sandbox of the image whose own work tree is an empty one beside it.
+    """
+    bare = Recipe(image=image.name, workdir=_BESIDE)
+    environment, _ = await build(backend, replace(site, tree=_EMPTY_TREE), bare)
+    async with backend.open(environment) as template, template.fork(_SOON) as sandbox:
+        ran = await sandbox.run(("sh", "-c", _DIFFERENCE, "sh", image.workdir, image.commit), limits=_SOON)
+    if ran.exit_code != 0 or ran.truncated or not ran.output.strip():
+        return site
+    try:
+        return replace(site, tree=await site.repository.apply(site.tree, ran.output))
+    except PatchError:
+        return site
 
 
 def with_repository(question: Question, repos: Path | None) -> Question:

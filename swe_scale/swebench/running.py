@@ -160,4 +160,6 @@ def _refuse_unmarked(ran: Execution) -> None:
         last = ran.output.strip().splitlines()[-1:] or ["nothing was printed"]
         raise Hindered(f"the script ended with {ran.exit_code} before its tests began: {last[0][:200]}")
     if END not in ran.output and (ran.exit_code or 0) >= _SIGNALLED:
-        raise Killed(f"the script was killed by signal {(ran.exit_code or 0) - _SIGNALLED} while its tests ran")
+        raise Killed(
+            f"the script was killed by signal {(ran.exit_code or 0) - _SIGNALLED} while its tests ran"
+        )

@@ -1,4 +1,4 @@
-"""Tests of ours that run beside the hidden ones: half of them must fail, or what is reported can't be true."""
+"""Tests of ours that run beside the hidden ones: half of them must fail, or the report isn't true."""
 
 import posixpath
 import secrets

@@ -13,7 +13,7 @@ from swe_scale.swebench.evaluation import Parts, graded_log, script_of
 from swe_scale.swebench.instance import Gold
 from swe_scale.swebench.official import Reading
 from swe_scale.swebench.running import Hindered, reading_of, refuse_hindered, run_script
-from swe_scale.swebench.sentinel import Sentinel, sentinel_beside
+from swe_scale.swebench.sentinel import sentinel_beside
 
 _LARGEST_REPORT = 32 << 20
 _JUNIT = " -o junit_family=xunit1 --junitxml={report}"
