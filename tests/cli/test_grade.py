@@ -38,7 +38,7 @@ class Bench:
 
     def command(self, *arguments: str) -> list[str]:
         given = ("--dataset", "rows.jsonl", "--repos", ".", "--environment", "environment.toml")
-        return [sys.executable, "-m", "swe_scale", "grade", *arguments, *given, "--sandbox", "bubblewrap"]
+        return [sys.executable, "-m", "swe_scale", "grade", *given, "--sandbox", "bubblewrap", *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -161,7 +161,10 @@ def test_patches_of_a_run(bench: Bench) -> None:
     assert counts[0] == 1 and counts[1] > 1 and counts[2] >= counts[1]
     grades = read_grades(folder / "grades.jsonl")
     assert {name for name, _ in grades} == {one.id}
-    assert (one.id, patch_id(patch(0, 0))) in grades
+    assert {name for _, name in grades} <= {
+        patch_id(""),
+        *(patch_id(patch(0, number)) for number in range(3)),
+    }
     assert all(
         grade.official.reason.startswith(("Patch Apply", "the patch is empty")) for grade in grades.values()
     )
