@@ -9,8 +9,8 @@ import typer
 from swe_scale.cli.compare_app import compare
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
-from swe_scale.cli.export_app import export
 from swe_scale.cli.eval_app import evaluate
+from swe_scale.cli.export_app import export
 from swe_scale.cli.grade_app import grade
 from swe_scale.cli.help import Command
 from swe_scale.cli.images_app import images
