@@ -20,7 +20,10 @@ from swe_scale.grades import Judged
 from swe_scale.records import Record
 from swe_scale.swebench.instance import Gold
 
-_MISSING = "grading follows the rules of the swebench package, which isn't installed: pip install swebench"
+_MISSING = (
+    "grading follows the rules of the swebench package, which isn't installed: "
+    "pip install 'swe-scale[swebench]'"
+)
 _PACKAGE = "swebench.harness"
 _NAMED = 3
 """Tests that a reason names."""

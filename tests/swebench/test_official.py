@@ -125,4 +125,4 @@ def test_without_the_package(tmp_path: Path) -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert "UsageError: grading follows the rules of the swebench package" in shown.stderr
-    assert "pip install swebench" in shown.stderr and rules()
+    assert "pip install 'swe-scale[swebench]'" in shown.stderr and rules()
