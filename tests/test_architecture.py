@@ -18,7 +18,7 @@ PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets", "flags", "readable", "foreign"),
-    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background"),
+    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions"),
     ("store",),
     ("ledger", "clock", "statistics", "timeline"),
     ("repo",),

@@ -1,6 +1,23 @@
 """Ranks candidates by their evidence. Pure: nothing here runs, reads or asks."""
 
+from swe_scale.ranking.finding import OWN_RULES, Rule, find_rule
+from swe_scale.ranking.ordering import Score, ordered
 from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
 from swe_scale.ranking.rule import FINALISTS, Ranking, confidence, rank
+from swe_scale.ranking.voices import clusters_of
 
-__all__ = ["FINALISTS", "Evidence", "Outcomes", "Ranking", "authors_of", "confidence", "rank"]
+__all__ = [
+    "FINALISTS",
+    "OWN_RULES",
+    "Evidence",
+    "Outcomes",
+    "Ranking",
+    "Rule",
+    "Score",
+    "authors_of",
+    "clusters_of",
+    "confidence",
+    "find_rule",
+    "ordered",
+    "rank",
+]

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Protocol
 
+from swe_scale import extensions
 from swe_scale.config import OWN_STRATEGIES, Prompted
-from swe_scale.errors import UsageError
 from swe_scale.records import Check, Execution
 from swe_scale.trajectory.setting import LATE, Assignment, Setting, taken_by
 from swe_scale.trajectory.tools import Offered
@@ -82,8 +82,4 @@ def offered(name: str, configured: Iterable[str] = ()) -> EntryPoint:
     Raises:
         UsageError: there is none of that name.
     """
-    points = {point.name: point for point in entry_points(group="swe_scale.strategies")}
-    if name not in points:
-        known = ", ".join(dict.fromkeys([*OWN_STRATEGIES, *sorted(configured), *sorted(points)]))
-        raise UsageError(f"there is no strategy {name!r}; known are: {known}")
-    return points[name]
+    return extensions.offered("strategy", name, [*OWN_STRATEGIES, *sorted(configured)])

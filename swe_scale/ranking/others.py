@@ -1,0 +1,76 @@
+"""The rules beside the default one: each is a score, for comparison and as a beginning for one's own."""
+
+from collections.abc import Mapping
+
+from swe_scale.patch import changed_tokens
+from swe_scale.ranking.ordering import ordered
+from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.rule import Ranking
+from swe_scale.records import Candidate, Ranked, digest
+
+
+def majority(evidence: Evidence) -> Ranking:
+    """Rank by how many trajectories chose the same normal form; of equal ones, the most like the others."""
+    return ordered(
+        evidence,
+        lambda _, ranked: (ranked.similar, ranked.agreement),
+        lambda _, ranked: f"the normal form of {ranked.similar + 1} trajectories",
+    )
+
+
+def medoid(evidence: Evidence) -> Ranking:
+    """Rank by the mean token overlap of the changed lines with those of all other trajectories."""
+    total = sum(len(one.authors) for one in evidence.candidates)
+
+    def likeness(one: Candidate, ranked: Ranked) -> float:
+        twins = max(0, len(one.authors) - 1)
+        others = total - len(one.authors)
+        return (twins + ranked.agreement * others) / max(1, twins + others)
+
+    return ordered(
+        evidence, likeness, lambda one, ranked: f"overlap of {likeness(one, ranked):.2f} with the others"
+    )
+
+
+def smallest(evidence: Evidence) -> Ranking:
+    """Rank by how few tokens are added and removed."""
+    sizes = {one.id: changed_tokens(one.patch).total() for one in evidence.candidates}
+    return ordered(evidence, lambda one, _: -sizes[one.id], lambda one, _: f"changes {sizes[one.id]} tokens")
+
+
+def codet(evidence: Evidence) -> Ranking:
+    """Rank by dual execution agreement (CodeT, arXiv 2207.10397).
+
+    Candidates that pass the same checks are one group; its score is the number of trajectories in it times
+    that of the checks. Counted are written checks that fail on the untouched code, each script once.
+    """
+    passed = passed_by(evidence)
+    size: dict[frozenset[str], int] = {}
+    for one in evidence.candidates:
+        size[passed[one.id]] = size.get(passed[one.id], 0) + len(one.authors)
+    return ordered(
+        evidence,
+        lambda one, _: size[passed[one.id]] * len(passed[one.id]),
+        lambda one, _: f"{size[passed[one.id]]} trajectories pass the same {len(passed[one.id])} checks",
+    )
+
+
+def passed_by(evidence: Evidence) -> Mapping[str, frozenset[str]]:
+    """Return which written checks, of those that fail on the untouched code, each candidate passes."""
+    outcomes = Outcomes(evidence.verdicts)
+    written = {one.id for one in evidence.checks if one.kind != "regression" and outcomes.reproduces(one.id)}
+    return {
+        one.id: frozenset(check for check in written if outcomes.of(one.id, check) == "pass")
+        for one in evidence.candidates
+    }
+
+
+def random(evidence: Evidence) -> Ranking:
+    """Rank by the ids alone, as if a trajectory were drawn: the baseline. Equal evidence, equal order."""
+    drawn = digest(*sorted(one.id for one in evidence.candidates))
+
+    def lot(one: Candidate, _: Ranked) -> float:
+        lots = (digest(drawn, one.id, str(author)) for author in one.authors or (0,))
+        return -min(int(name, 16) for name in lots) / 16**16
+
+    return ordered(evidence, lot, lambda *_: "by lot")
