@@ -36,6 +36,10 @@ class Judging:
     """Run over every candidate before it is judged. None: candidates are taken as they are."""
     candidates: tuple[Candidate, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
+    all_forms: Mapping[str, str] = field(default_factory=dict)
+    """Those of candidates that only repeat what their authors were told, too."""
+    styled: Mapping[str, str] = field(default_factory=dict)
+    """Trees of trajectories that the formatter changed, with the tree that is judged in place of each."""
     _written: tuple[Check, ...] = ()
     _cells: dict[tuple[str, str, int], Verdict] = field(default_factory=dict)
     _tests: tuple[tuple[Check, ...], tuple[Verdict, ...]] = ((), ())
@@ -68,6 +72,8 @@ class Judging:
         found = candidates_of(brought, self.trees.base)
         forms = {one.id: normal_form(await self.trees.changes(one.id)) for one in found}
         self.candidates = without_echoes(found, forms)
+        self.all_forms = forms
+        self.styled = {tree: now for tree, now in styled.items() if now != tree}
         self.forms = {one.id: forms[one.id] for one in self.candidates}
         self._written = checks_of(trajectories)
         for one in self.candidates:

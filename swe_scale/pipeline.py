@@ -20,8 +20,8 @@ from swe_scale.judging import Judging
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.planning import Planner
-from swe_scale.policy import Fixed, Move
-from swe_scale.ranking import Ranking, rank
+from swe_scale.policy import Move, find_policy
+from swe_scale.ranking import Ranking, find_rule
 from swe_scale.readers import READER, asked_of, shares_of
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
@@ -32,9 +32,11 @@ from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps, dumped
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trees import Trees
+from swe_scale.turn_cells import TurnCells
 
 _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
+_LATER = ("record_turns", "rule", "policy")
 _LEAST_NOTES = 800
 """Estimated tokens; otherwise notes may have a quarter of what files may."""
 
@@ -67,6 +69,7 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
         ModelError: the endpoint failed in every trajectory.
         SandboxError: the backend no longer works at all.
         StoreError: the record can't be written.
+        ExtensionError: a rule or policy of another package failed.
     """
     key = solution_key(issue, means.options, config)
     if (finished := means.steps.recorded(key, Solution)) is not None:
@@ -108,14 +111,18 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
         search = _search(setting, means, config, clock)
         with clock.stage("search"):
             await search.run()
-        ranking = rank(search.evidence())
+        ranking = search.rule(search.evidence())
         choice = None
         choosing = replace(setting, turns=config.selection_turns)
         with clock.stage("selection"), anyio.CancelScope(deadline=clock.end):
             choice = await _choose(choosing, means.asked("selection"), search, ranking, config)
+        turns = TurnCells(search.judging)
+        if config.record_turns:
+            with clock.stage("turns"):
+                await turns.run(search.trajectory_list(), clock.end)
     made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
-    solution = conclude(issue, made, ranking, choice).model_copy(update=spent)
+    solution = conclude(issue, made, ranking, choice).model_copy(update=spent | turns.record)
     return solution, not (_hindered(solution) or (choice is not None and choice.fault))
 
 
@@ -129,12 +136,14 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     return Search(
         setting,
         means.models,
-        Fixed(),
+        find_policy(config.policy),
         assigned,
         judging,
         clock.end,
         planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),
         note_tokens=note_tokens(config),
+        rule=find_rule(config.rule),
+        method=f"{config.policy} {config.rule}",
     )
 
 
@@ -179,7 +188,9 @@ def sampling(stage: StageSampling, index: int) -> Sampling:
 
 def solution_key(issue: Issue, options: Options, config: RunConfig) -> Key:
     """Return the step of a solution: it depends on all that was given, but not on how fast it is found."""
-    settings = config.model_dump_json(exclude={"cells", "prices"})
+    # Settings that came later are left out where they change nothing: runs made before are found again.
+    defaults = {name for name in _LATER if getattr(config, name) == RunConfig.model_fields[name].default}
+    settings = config.model_dump_json(exclude={"cells", "prices"} | defaults)
     given = options.environment_file
     table = given.read_bytes() if given is not None and given.is_file() else b""
     return Key(

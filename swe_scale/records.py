@@ -332,6 +332,8 @@ class Turn(Record):
     """Difference of that tree from the base commit."""
     note: str = ""
     """What a reader of the record should know, for instance that a sandbox was rebuilt."""
+    check: Check | None = None
+    """The check as it stands after this turn. None: there is none yet, or an older version recorded it."""
 
 
 class Exchange(Record):
@@ -415,6 +417,10 @@ class Decision(Record):
     reason: str
     trajectory: int | None = None
     """Index of the trajectory that it starts."""
+    finished: tuple[int, ...] = ()
+    """Indices of the trajectories that it was made on; none where it needed none."""
+    seen: str = ""
+    """Digest of how these had ended."""
 
 
 class Beginning(Record):
@@ -497,3 +503,10 @@ class Solution(Record):
     seconds: Mapping[str, float]
     """Wall-clock seconds per stage of this process; a resumed run counts only its own."""
     diversity: Diversity = Diversity()
+    styled: Mapping[str, str] = {}
+    """Trees of trajectories that the project's formatter changed, with the tree that was judged instead."""
+    forms: Mapping[str, str] = {}
+    """Normal form by tree: of what was judged, and of the trees of turns where these are recorded."""
+    turn_verdicts: tuple[Verdict, ...] = ()
+    """Where turns are recorded: the cells of trees and checks that stood after some turn, beside `verdicts`.
+    Their outputs are left out."""

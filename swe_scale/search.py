@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 import anyio
 from anyio.abc import TaskGroup
 
+from swe_scale.decided import Decided
 from swe_scale.judging import Judging
 from swe_scale.models import Model
 from swe_scale.notes import Earlier, best, noted
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, Policy, Progress
 from swe_scale.prompts import render, templates_digest
-from swe_scale.ranking import Evidence, rank
+from swe_scale.ranking import Evidence, Rule, rank
 from swe_scale.records import Beginning, Decision, Trajectory, Usage, digest
 from swe_scale.store import Key
 from swe_scale.trajectory import LATE, Assignment, Setting, taken_by
@@ -41,10 +42,14 @@ class Search:
     """Of the trajectories that begin with a plan. None: they begin without."""
     note_tokens: int = 4000
     """Estimated tokens that notes of earlier trajectories may have."""
+    rule: Rule = rank
+    """By which the earlier trajectories are ranked that a later one learns from."""
+    method: str = ""
+    """Names of policy and rule: decisions by others aren't repeated."""
     trajectories: dict[int, Trajectory] = field(default_factory=dict)
-    decisions: list[Decision] = field(default_factory=list)
     _started: int = 0
-    _checked: int = 0
+    _judged: tuple[int, ...] = ()
+    _decided: Decided | None = None
     _first_end: float = math.inf
     _finished: anyio.Event = field(default_factory=anyio.Event)
 
@@ -64,14 +69,14 @@ class Search:
         self._first_end = now + (end - now) * _FIRST_ROUND if self._late else end
         async with anyio.create_task_group() as group:
             while True:
-                move = self.policy.next(self._progress())
-                if move is None:
-                    await self._finished.wait()
-                    self._finished = anyio.Event()
-                elif move.action == "stop":
+                decision = await self._next()
+                if decision is None:
+                    await self._another_end()
+                elif decision.action == "stop":
+                    group.cancel_scope.cancel()
                     return
                 else:
-                    await self._carry_out(move, group)
+                    await self._carry_out(decision, group)
 
     @property
     def _late(self) -> list[Assignment]:
@@ -83,10 +88,17 @@ class Search:
             planned=len(self.plan) - len(late),
             started=self._started,
             finished=len(self.trajectories),
-            checked=self._checked,
+            checked=len(self._judged),
             late=tuple(one.start for one in late),
             candidates=len(self.judging.candidates),
+            evidence=self.evidence() if self._judged else None,
+            spent=self.setting.ledger.spent,
         )
+
+    async def _another_end(self) -> None:
+        """Wait until another trajectory has finished."""
+        await self._finished.wait()
+        self._finished = anyio.Event()
 
     def trajectory_list(self) -> tuple[Trajectory, ...]:
         """Return the trajectories by index, in whatever order they finished."""
@@ -96,57 +108,80 @@ class Search:
         """Return what a ranking may look at."""
         return self.judging.evidence
 
-    async def decide(self, move: Move, trajectory: int | None = None, seen: str = "") -> Decision:
-        """Record a decision under the next number; a resumed run finds its own again.
+    async def decide(self, move: Move) -> Decision:
+        """Record a decision that follows the search, under the next number; a resumed run finds it again."""
+        return await self._history().conclude(move)
 
-        Args:
-            move: what is decided.
-            trajectory: index of the one that it starts.
-            seen: digest of what it depends on, beside the plan.
+    def _history(self) -> Decided:
+        """Return the decisions; what they depend on is known once the search has its plan."""
+        if self._decided is None:
+            plan = (f"{one.index} {one.strategy} {one.sampling}" for one in self.plan)
+            setting = self.setting
+            self._decided = Decided(
+                setting.issue.id, setting.cells.steps, setting.events, digest(self.method, *plan)
+            )
+        return self._decided
+
+    @property
+    def decisions(self) -> list[Decision]:
+        """What was decided so far."""
+        return self._history().decisions
+
+    async def _repeated(self) -> Decision | None:
+        """Return the next decision of an earlier process, once all have finished on which it was made.
+
+        None where there is none, or they ended otherwise this time.
         """
-        number = len(self.decisions) + 1
-        issue = self.setting.issue.id
-        plan = digest(*(f"{one.index} {one.strategy} {one.sampling}" for one in self.plan))
-        made = Decision(number=number, action=move.action, reason=move.reason, trajectory=trajectory)
+        history = self._history()
+        known = history.recorded()
+        if known is None or not {*known.finished} <= {one.index for one in self.plan[: self._started]}:
+            return None
+        while not {*known.finished} <= self.trajectories.keys():
+            await self._another_end()
+        return known if history.holds(known, self.trajectories) else None
 
-        async def make() -> Decision:
-            return made
+    async def _next(self) -> Decision | None:
+        """Return the next decision, repeated or made now; None to wait until a trajectory has finished."""
+        history = self._history()
+        if (known := await self._repeated()) is not None:
+            return history.repeat(known)
+        move = self.policy.next(self._progress())
+        if move is None:
+            return None
+        starts = move.action not in ("check", "stop")
+        left_out = self._started < len(self.plan) or len(self.trajectories) < self._started
+        if move.action == "stop" and not left_out:
+            # That there is nothing left to do needs no record.
+            return Decision(number=0, action="stop", reason=move.reason)
+        finished = self._judged if starts else self.trajectories
+        index = self.plan[self._started].index if starts else None
+        return await history.take(move, finished, self.trajectories, index)
 
-        decision = await self.setting.cells.steps.once(
-            Key(f"{issue}/decision/{number:04}", digest(plan, move.action, move.reason, seen)), Decision, make
-        )
-        self.decisions.append(decision)
-        self.setting.events.emit("decision", f"{decision.action}: {decision.reason}", issue)
-        return decision
-
-    async def _carry_out(self, move: Move, group: TaskGroup) -> None:
-        if move.action == "check":
-            await self.decide(move)
-            await self.judging.judge(self.trajectory_list(), self.deadline)
-            self._checked = len(self.trajectories)
+    async def _carry_out(self, decision: Decision, group: TaskGroup) -> None:
+        those = tuple(self.trajectories[index] for index in decision.finished)
+        if decision.action == "check":
+            await self.judging.judge(those, self.deadline)
+            self._judged = decision.finished
             return
         assignment = self.plan[self._started]
-        if move.action in ("refine", "fork"):
-            assignment = await self._late_one(move, assignment)
-        else:
-            await self.decide(move, assignment.index)
+        if decision.action in ("refine", "fork"):
+            assignment = await self._late_one(decision, those, assignment)
         group.start_soon(self._trajectory, assignment)
         self._started += 1
 
-    async def _late_one(self, move: Move, assignment: Assignment) -> Assignment:
-        """Decide what a trajectory begins with that waited for others; resumed, it is the same again."""
-        finished = self.trajectory_list()
-        ends = (f"{one.index} {one.tree} {one.outcome} {one.check and one.check.id}" for one in finished)
-        seen = digest(*ends, str(self.note_tokens), templates_digest())
-        decision = await self.decide(move, assignment.index, seen)
+    async def _late_one(
+        self, decision: Decision, those: Sequence[Trajectory], assignment: Assignment
+    ) -> Assignment:
+        """Find what a trajectory begins with that waited for others; resumed, it is the same again."""
+        seen = digest(decision.seen, str(self.note_tokens), templates_digest())
 
         async def make() -> Beginning:
             evidence = self.evidence()
-            earlier = Earlier(evidence, rank(evidence), finished)
-            return (best if move.action == "fork" else noted)(earlier, self.note_tokens)
+            earlier = Earlier(evidence, self.rule(evidence), those)
+            return (best if decision.action == "fork" else noted)(earlier, self.note_tokens)
 
         issue = self.setting.issue.id
-        key = Key(f"{issue}/decision/{decision.number:04}/beginning", digest(move.action, seen))
+        key = Key(f"{issue}/decision/{decision.number:04}/beginning", digest(decision.action, seen))
         begun = await self.setting.cells.steps.once(key, Beginning, make)
         return replace(
             _told(assignment, begun.told, begun.told), tree=begun.tree, check=begun.check, shown=begun.shown

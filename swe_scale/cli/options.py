@@ -129,6 +129,28 @@ class SolveOptions:
         bool,
         typer.Option("--record-all", help="Run every cell of candidates × checks.", rich_help_panel=_COMPUTE),
     ] = False
+    record_turns: Annotated[
+        bool,
+        typer.Option(
+            "--record-turns", help="Run the checks on the patch after every turn, too, for `replay`.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = False  # fmt: skip
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="votes|majority|medoid|smallest|codet|random|NAME",
+            help="How candidates are ranked; NAME is another package's. [default: votes]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="fixed|until-agreed|NAME", help="How the budget is spent. [default: fixed]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None  # fmt: skip
     sandbox: Annotated[
         str | None,
         typer.Option(

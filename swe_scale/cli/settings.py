@@ -27,6 +27,8 @@ from swe_scale.config import (
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.policy import find_policy
+from swe_scale.ranking import find_rule
 
 _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
@@ -131,6 +133,8 @@ def run_config(
         context=steps_of(options, user),
         issue_tokens=context_length // 6,
         record_all=options.record_all,
+        record_turns=options.record_turns,
+        **_method(options),
         selection_turns=options.selection_turns,
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
@@ -141,6 +145,21 @@ def run_config(
         prices=user.prices,
         budget=budget,
     )
+
+
+def _method(options: SolveOptions) -> dict[str, str]:
+    """Return the names of rule and policy that are given.
+
+    Raises:
+        UsageError: there is none of that name.
+        ExtensionError: it can't be loaded.
+    """
+    found: dict[str, str] = {}
+    if options.rule is not None:
+        find_rule(found.setdefault("rule", options.rule))
+    if options.policy is not None:
+        find_policy(found.setdefault("policy", options.policy))
+    return found
 
 
 def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:

@@ -109,6 +109,12 @@ class RunConfig(Config):
     """Longest issue text shown; a longer one is cut. None: any."""
     record_all: bool = False
     """Run every cell of candidates × checks, not only those that the rule needs."""
+    record_turns: bool = False
+    """Run the checks on the patch after every turn as well, once the search is over."""
+    rule: str = "votes"
+    """How candidates are ranked: one of ours, or one that another package offers."""
+    policy: str = "fixed"
+    """How the budget is spent, likewise."""
     selection_turns: int = Field(default=8, ge=0)
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)

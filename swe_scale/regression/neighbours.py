@@ -50,16 +50,20 @@ class Neighbours:
     """Runs on the untouched code; what doesn't pass in all of them is flaky."""
 
     async def verdicts(
-        self, candidates: Sequence[Candidate]
+        self, candidates: Sequence[Candidate], near: Sequence[Candidate] | None = None
     ) -> tuple[tuple[Check, ...], tuple[Verdict, ...]]:
         """Return a check per test file, and a verdict per candidate and check.
 
         Nothing where the tests can't be run on the untouched code though sandboxes work otherwise.
 
+        Args:
+            candidates: on which they run.
+            near: whose changes say which tests are run. None: those of the same.
+
         Raises:
             SandboxError: the backend no longer works at all.
         """
-        base = await self._base(candidates)
+        base = await self._base(candidates if near is None else near)
         if base is None:
             return (), ()
         found: dict[str, tuple[Verdict, ...]] = {}

@@ -115,4 +115,5 @@ async def _turn(
         tree=strategy.tree,
         patch=await setting.trees.patch(strategy.tree),
         note=act.note,
+        check=strategy.check,
     )

@@ -1,43 +1,7 @@
-"""Decides from the evidence so far what the next unit of compute goes to. Pure."""
-
-from dataclasses import dataclass
-from typing import Literal, Protocol
+"""The baseline: everything that was asked for, then the votes."""
 
 from swe_scale.config import Start
-
-Action = Literal["start", "refine", "fork", "check", "select", "stop"]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a policy may look at."""
-
-    planned: int
-    """Trajectories that begin with the issue alone, or with a plan."""
-    started: int
-    """Of all."""
-    finished: int
-    checked: int
-    """Finished trajectories whose candidates have been crossed with the checks."""
-    late: tuple[Start, ...] = ()
-    """With what those begin that wait for the others, in their order."""
-    candidates: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """What to do next, and why."""
-
-    action: Action
-    reason: str
-
-
-class Policy(Protocol):
-    """A way to spend a budget."""
-
-    def next(self, progress: Progress) -> Move | None:
-        """Return the next move; None to wait until a trajectory has finished."""
-        ...
+from swe_scale.policy.progress import Move, Progress
 
 
 class Fixed:
@@ -49,7 +13,7 @@ class Fixed:
             return Move("start", f"trajectory {progress.started + 1} of {progress.planned} as planned")
         waiting = progress.late[progress.started - progress.planned :]
         if waiting and progress.checked >= progress.planned:
-            return _late(waiting[0], progress)
+            return late(waiting[0], progress)
         if progress.finished < progress.started:
             return None
         if progress.checked < progress.finished:
@@ -57,7 +21,7 @@ class Fixed:
         return Move("stop", "every candidate has been crossed with the checks")
 
 
-def _late(start: Start, progress: Progress) -> Move:
+def late(start: Start, progress: Progress) -> Move:
     """Return the move that starts a trajectory with what the earlier ones came to."""
     number = f"trajectory {progress.started + 1} of {progress.planned + len(progress.late)}"
     if not progress.planned:

@@ -1,0 +1,71 @@
+"""Finds a policy by its name, and refuses moves that can't be carried out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from swe_scale.errors import ExtensionError
+from swe_scale.extensions import described, loaded
+from swe_scale.policy.agreed import UntilAgreed
+from swe_scale.policy.fixed import Fixed
+from swe_scale.policy.progress import Move, Policy, Progress
+
+OWN_POLICIES: Mapping[str, Callable[[], Policy]] = {"fixed": Fixed, "until-agreed": UntilAgreed}
+
+
+def find_policy(name: str) -> Policy:
+    """Return a policy of ours, or one that another package offers under `swe_scale.policies`.
+
+    Raises:
+        UsageError: there is none of that name.
+        ExtensionError: it can't be loaded or made.
+    """
+    if name in OWN_POLICIES:
+        return OWN_POLICIES[name]()
+    make = loaded("policy", name, OWN_POLICIES)
+    try:
+        return ForeignPolicy(name, make())
+    except Exception as error:
+        raise ExtensionError(f"the policy {name!r} can't be made: {described(error)}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPolicy:
+    """A policy of another package: what it decides is looked at before it is carried out."""
+
+    name: str
+    policy: Policy
+
+    def next(self, progress: Progress) -> Move | None:
+        """Return its move.
+
+        Raises:
+            ExtensionError: it failed, or its move can't be carried out.
+        """
+        try:
+            move = self.policy.next(progress)
+            fault = _fault(move, progress)
+        except Exception as error:
+            raise ExtensionError(f"the policy {self.name!r} failed: {described(error)}.") from error
+        if fault:
+            raise ExtensionError(f"the policy {self.name!r} decides what can't be done: {fault}.")
+        return move
+
+
+def _fault(move: object, progress: Progress) -> str:
+    """Return why a move can't be carried out; nothing if it can."""
+    if move is None:
+        return "" if progress.finished < progress.started else "it waits though nothing is under way"
+    if not isinstance(move, Move) or not isinstance(move.reason, str):
+        return f"{move!r:.80} is no move"
+    late = progress.started - progress.planned
+    match move.action:
+        case "stop":
+            return ""
+        case "start":
+            return "" if late < 0 else f"all {progress.planned} trajectories have been started"
+        case "check":
+            return "" if progress.checked < progress.finished else "nothing has finished since the last check"
+        case "refine" | "fork":
+            return "" if 0 <= late < len(progress.late) else "there is none that waits for the others"
+        case _:
+            return f"{move.action!r:.80} is no action of a policy"

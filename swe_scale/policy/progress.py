@@ -1,0 +1,50 @@
+"""What a policy looks at, and what it may decide."""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from swe_scale.config import Start
+from swe_scale.ranking import Evidence
+from swe_scale.records import Usage
+
+_NOTHING = Usage()
+Action = Literal["start", "refine", "fork", "check", "select", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a policy may look at."""
+
+    planned: int
+    """Trajectories that begin with the issue alone, or with a plan."""
+    started: int
+    """Of all."""
+    finished: int
+    checked: int
+    """Finished trajectories whose candidates have been crossed with the checks."""
+    late: tuple[Start, ...] = ()
+    """With what those begin that wait for the others, in their order."""
+    candidates: int = 0
+    evidence: Evidence | None = None
+    """Of those that were checked; None before the first time. The votes are `rank(evidence)`."""
+    spent: Usage = _NOTHING
+    """On the issue so far, all stages; in a replay, by its trajectories."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What to do next, and why."""
+
+    action: Action
+    reason: str
+
+
+class Policy(Protocol):
+    """A way to spend a budget: a function of the progress, without a memory of its own.
+
+    A resumed run repeats the decisions that it finds on record, and asks from there on.
+    """
+
+    def next(self, progress: Progress) -> Move | None:
+        """Return the next move; None to wait until a trajectory has finished."""
+        ...
