@@ -17,6 +17,7 @@ from swe_scale.cli.images_app import images
 from swe_scale.cli.options import SolveOptions, shares_options
 from swe_scale.cli.prepare_app import prepare
 from swe_scale.cli.process import allow_descriptors, prepare_streams
+from swe_scale.cli.replay_app import replay
 from swe_scale.cli.report_app import report
 
 app = typer.Typer(
@@ -236,6 +237,7 @@ app.command(cls=Command)(report)
 app.command(cls=Command)(compare)
 app.command(cls=Command)(export)
 app.command(cls=Command)(grade)
+app.command(cls=Command)(replay)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
 
