@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from swe_scale.events import Events
 from swe_scale.policy import Move
 from swe_scale.records import Decision, Trajectory, digest
-from swe_scale.store import Key, Steps
+from swe_scale.store import Key, Steps, dumped
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Decided:
             number=len(self.decisions) + 1, action=move.action, reason=move.reason, trajectory=trajectory,
             finished=indices, seen=_seen(indices, trajectories),
         )  # fmt: skip
-        await self.steps.store.put(self._key(), made.model_dump(mode="json"))
+        await self.steps.store.put(self._key(), dumped(made, Decision))
         return self.repeat(made)
 
     def repeat(self, decision: Decision) -> Decision:

@@ -36,7 +36,6 @@ from swe_scale.turn_cells import TurnCells
 
 _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
-_LATER = ("record_turns", "rule", "policy")
 _LEAST_NOTES = 800
 """Estimated tokens; otherwise notes may have a quarter of what files may."""
 
@@ -188,9 +187,7 @@ def sampling(stage: StageSampling, index: int) -> Sampling:
 
 def solution_key(issue: Issue, options: Options, config: RunConfig) -> Key:
     """Return the step of a solution: it depends on all that was given, but not on how fast it is found."""
-    # Settings that came later are left out where they change nothing: runs made before are found again.
-    defaults = {name for name in _LATER if getattr(config, name) == RunConfig.model_fields[name].default}
-    settings = config.model_dump_json(exclude={"cells", "prices"} | defaults)
+    settings = config.identity()
     given = options.environment_file
     table = given.read_bytes() if given is not None and given.is_file() else b""
     return Key(

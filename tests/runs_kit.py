@@ -91,6 +91,7 @@ def trajectory(number: int, index: int, turns: int, variants: list[int]) -> Traj
             action="edit" if variant >= 0 else "check",
             tree=tree(number, variant) if variant >= 0 else "0" * 40,
             patch=patch(number, variant) if variant >= 0 else "",
+            check=check_of(number, index),
         )
         for place, variant in enumerate(variants[:turns], start=1)
     )

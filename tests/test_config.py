@@ -1,11 +1,13 @@
 """What the user may set; what is wrong is named with its place."""
 
+import json
 import os
 import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from runs_kit import config as settings_of_a_run
 
 from swe_scale.config import (
     AnthropicEndpoint,
@@ -213,3 +215,12 @@ def test_what_anthropic_takes_for_writing_to_its_cache_is_known(given: float | N
     )
     assert (run.prices["claude"].written, run.prices["other"].written) == (written, given)
     assert RunConfig.model_validate(run.model_dump()) == run
+
+
+def test_a_setting_that_came_later_changes_no_run_that_was_made_before() -> None:
+    before = settings_of_a_run()
+    assert not {"rule", "policy", "record_turns", "cells", "prices"} & json.loads(before.identity()).keys()
+    for change in ({"rule": "codet"}, {"policy": "until-agreed"}, {"record_turns": True}):
+        changed = before.model_copy(update=change)
+        assert json.loads(changed.identity()) == {**json.loads(before.identity()), **change}
+    assert before.model_copy(update={"cells": 9}).identity() == before.identity()

@@ -63,10 +63,11 @@ def document(answer: Answer) -> dict[str, Any]:
 
 
 def _named(found: Figures) -> dict[str, Any]:
-    return {
-        name: _plain(one)
-        for name, one in {**found.means, "efficiency": found.efficiency, "gap": found.gap}.items()
-    }
+    return {name: _plain(one) for name, one in _all(found).items()}
+
+
+def _all(found: Figures) -> dict[str, Estimate]:
+    return {**found.means, "efficiency": found.efficiency, "gap": found.gap}
 
 
 def _plain(one: Estimate) -> dict[str, float | None]:
@@ -80,9 +81,8 @@ def lines(answer: Answer) -> Iterator[str]:
     for row in answer.rows:
         for method, found in zip(answer.plan.methods, row.methods, strict=True):
             yield f"{method}: {_place(found)}, {found.issues} issues"
-            told = {**found.means, "efficiency": found.efficiency, "gap": found.gap}
             for name, shown in _SHOWN.items():
-                yield f"  {shown:<12}{_shown(told[name])}"
+                yield f"  {shown:<12}{_shown(_all(found)[name])}"
             yield f"  {'cost':<12}{_cost(found)}"
         if row.difference:
             first, second = answer.plan.methods
@@ -99,15 +99,9 @@ def lines(answer: Answer) -> Iterator[str]:
 
 def _place(found: Figures) -> str:
     samples, turns = found.point.samples, found.point.turns
-    drawn = (
-        "all trajectories"
-        if samples is None
-        else f"{samples} trajectories"
-        if samples > 1
-        else "1 trajectory"
-    )
-    cut = "all turns" if turns is None else f"{turns} turns" if turns > 1 else "1 turn"
-    return f"{drawn}, {cut}"
+    many = "trajectory" if samples == 1 else "trajectories"
+    cut = f"{'all' if turns is None else turns} turn{'' if turns == 1 else 's'}"
+    return f"{'all' if samples is None else samples} {many}, {cut}"
 
 
 def _shown(one: Estimate, *, signed: bool = False) -> str:

@@ -14,8 +14,8 @@ def notes(issues: Sequence[IssueScores], plan: Plan, failed: int) -> tuple[str, 
         failed: tasks of the run without a solution.
     """
     said = [
-        f"Intervals: 95 %, bootstrap over {len(issues)} issues. Drawing {plan.repetitions} times from each adds "
-        "no issues: what holds for other issues is as uncertain as before.",
+        f"Intervals: 95 %, bootstrap over {len(issues)} issues. Drawing {plan.repetitions} times from each "
+        "adds no issues: what holds for other issues is as uncertain as before.",
         "No model is asked: where finalists are level, the leader of the ranking stands for the selection. "
         "An abstention resolves nothing. Costs are those of trajectories alone.",
     ]
@@ -29,16 +29,14 @@ def _left_out(issues: Sequence[IssueScores], failed: int) -> list[str]:
     if unknown := sum(one.unknown for one in issues):
         whole = sum(not one.scores for one in issues)
         said.append(
-            f"{unknown:,} of {sum(one.draws for one in issues):,} draws left out, since a candidate has no grade"
-            f" ({_counted(whole, 'issue')} wholly): swe-scale grade RUN --candidates --turns."
+            f"{unknown:,} of {sum(one.draws for one in issues):,} draws left out: a candidate has no grade "
+            f"({_counted(whole, 'issue')} wholly): swe-scale grade RUN --candidates --turns."
         )
     if short := sum(bool(one.short) for one in issues):
-        said.append(
-            f"{_counted(short, 'issue')} with fewer trajectories than were to be drawn: all were taken."
-        )
+        said.append(f"{_counted(short, 'issue')} with fewer trajectories than asked for: all were taken.")
     if late := sum(one.late for one in issues):
         said.append(
-            f"{_counted(late, 'trajectory')} learnt from others: only in rows with all trajectories and turns."
+            f"{_counted(late, 'trajectory')} learnt from others: drawn only with all the others, uncut."
         )
     return said
 
@@ -48,7 +46,7 @@ def _lacking(issues: Sequence[IssueScores]) -> list[str]:
     cells, wanted = sum(one.lacks.cells for one in issues), sum(one.lacks.wanted for one in issues)
     if cells:
         said.append(
-            f"{cells / wanted:.1%} of the cells that votes ask for were never run, so they say nothing: a run "
+            f"{cells / wanted:.1%} of the cells that votes ask for were never run and say nothing: a run "
             "made with --record-all --record-turns has them."
         )
     if forms := sum(len(one.lacks.forms) for one in issues):

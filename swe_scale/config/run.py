@@ -10,6 +10,8 @@ from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
 from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
 
+_LATER = ("record_turns", "rule", "policy")
+
 
 class GitHubConfig(Config):
     """Where issues are read from."""
@@ -129,6 +131,15 @@ class RunConfig(Config):
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}
     budget: Budget = Budget()
+
+    def identity(self) -> str:
+        """Return what results depend on, as JSON: all but how fast they are found and what they cost.
+
+        Settings that came later are left out where they change nothing, so that runs made before are found.
+        """
+        fields = type(self).model_fields
+        unset = {name for name in _LATER if getattr(self, name) == fields[name].default}
+        return self.model_dump_json(exclude={"cells", "prices"} | unset)
 
     def turns_of(self, strategy: str) -> int:
         """Return how many replies a trajectory may have; of a command-line agent, requests."""
