@@ -67,7 +67,8 @@ def _rows(summaries: Sequence[Summary]) -> Iterator[list[str]]:
         lambda one: _cost(one.costs.usd_per_resolved, one.costs.tokens_per_resolved),
     )
     yield row("seconds per issue", lambda one: _spread(one.times.issue))
-    yield row("leak findings", lambda one: str(len(one.findings)))
+    if any(one.findings for one in summaries):
+        yield row("leak findings", lambda one: str(len(one.findings)))
 
 
 def _hardened(summaries: Sequence[Summary]) -> Iterator[list[str]]:
