@@ -62,7 +62,7 @@ def test_rows_are_chosen_and_only_they_are_paid(desk: Desk, server: ScriptedServ
         *command(server, "--filter", "difficulty=d1", "--filter", "stats-[1-3]$", "--slice", "0:1")
     )
     assert_clean(ran, 0)
-    assert predicted(desk) == ["1"] and "1 proposed, 0 abstained, 0 failed" in ran.stdout
+    assert predicted(desk) == ["1"] and "0 proposed, 1 abstained, 0 failed" in ran.stdout
     assert not any(
         "GOLD" in json.dumps(call.body) or '"d1"' in json.dumps(call.body) for call in server.calls
     )
@@ -117,7 +117,7 @@ def test_a_total_budget_and_doing_again(desk: Desk, server: ScriptedServer) -> N
         *command(server, "--filter", "stats-[0-2]$", "--total-budget", "1tokens", "--issues", "1")
     )
     assert_clean(first, 1, "2 not started: all 1 tokens of --total-budget are spent")
-    assert "1 proposed, 0 abstained, 0 failed, 2 not started" in first.stdout and predicted(desk) == ["0"]
+    assert "0 proposed, 1 abstained, 0 failed, 2 not started" in first.stdout and predicted(desk) == ["0"]
     resumed = desk.run("resume", "many", "--json")
     assert_clean(resumed, 1)
     assert len(json.loads(resumed.stdout)["not_started"]) == 2, "the budget is the run's, not the command's"
@@ -141,6 +141,9 @@ def test_failed_and_abstained_issues_are_done_again_alone(desk: Desk, server: Sc
     assert predicted(desk) == ["1"]
     assert_clean(desk.run(*command(server, *choice)), 0)
     assert predicted(desk) == ["0", "1"] and len(server.calls) == 2 * 3
+    # One trajectory alone is no evidence, so both were abstained from.
+    assert_clean(desk.run(*command(server, *choice, "--redo", "abstained")), 0)
+    assert len(server.calls) == 4 * 3
 
 
 def question(**changes: object) -> Question:
