@@ -15,7 +15,7 @@ _NAME, _TELLING = 10, 24
 _NEEDLES = 2_000
 _WORD = re.compile(r"\w{10,200}")
 _MARKS = " \t+-#*/;\"'%!<>"
-_CODE = re.compile(r"[={}\[\]\"]|\w\(|;$|->|:$|%s|\bself\.")
+_CODE = re.compile(r"[={}\[\]\"]|\w\(|;$|->|:$|%s|\bself\.|^(?:from|import) |',")
 _PLAIN = re.compile(r"\b[A-Za-z]{2,30}\b(?![._])")
 
 

@@ -5,7 +5,6 @@ or a missing compiler refuses is said once, and the next best way is taken.
 """
 
 import re
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
@@ -20,17 +19,17 @@ from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.events import Events
 from swe_scale.records import Environment, Execution
 from swe_scale.sandbox import Recipe, Template
-from swe_scale.sandbox.archive import pack_folder
 from swe_scale.sandbox.bounding import TOGETHER, require_bounds
 from swe_scale.sandbox.boxed import BoxTemplate
 from swe_scale.sandbox.boxes import Boxes, compile_inside
 from swe_scale.sandbox.cell import Cell
 from swe_scale.sandbox.cleaning import tidied
 from swe_scale.sandbox.container import ContainerTemplate
-from swe_scale.sandbox.engine import OWNER, RUN, Engine, script
+from swe_scale.sandbox.engine import OWNER, RUN, Engine
 from swe_scale.sandbox.helper import provide
 from swe_scale.sandbox.network.container import before_commands, open_container_way
 from swe_scale.sandbox.packages import Packages, host_packages, report_withheld
+from swe_scale.sandbox.placing import place, ready, rules
 from swe_scale.sandbox.pool import pooled
 from swe_scale.sandbox.preparation import (
     PATH,
@@ -81,7 +80,7 @@ class DockerBackend:
         others = await image_ids(self._engine, recipe.services, self._events)
         start = await self._origins.identity(recipe)
         rights = ("root",) if self._engine.config.as_root else ()
-        return " ".join((start, self._network.reach, *rights, *others))
+        return " ".join((start, self._network.reach, *rights, *rules(recipe), *others))
 
     async def built(self, digest: str) -> Environment | None:
         """Return what the image of a digest says of itself; see the protocol."""
@@ -122,8 +121,8 @@ class DockerBackend:
             outside = Cell(self._engine, container, "/", variables)
             if recipe.image is None and recipe.build is None:
                 await self._compile(outside, start.attrs["Architecture"])
-            await self._prepare(outside, "layout", str(user), home, SCRATCH, "/tmp", "/var/tmp")  # noqa: S108
-            await self._place(outside, tree, workdir)
+            await ready(outside, "layout", str(user), home, SCRATCH, "/tmp", "/var/tmp")  # noqa: S108
+            await place(outside, tree, workdir, recipe)
             cell = Cell(self._engine, container, workdir, variables | dict(way.variables))
             before = await before_commands(way, cell, start.attrs["Architecture"])
 
@@ -133,7 +132,7 @@ class DockerBackend:
             python = await python_of(outside, recipe, name)
             await set_up(recipe, run, (python, "-m", "venv", VENV), self._events)
             if user:
-                await self._prepare(outside, "own", str(user), workdir, home, VENV)
+                await ready(outside, "own", str(user), workdir, home, VENV)
             labels = {_LABEL: environment.model_dump_json(), OWNER: "", RUN: ""}
             await self._engine.commit(container, _REPOSITORY, digest, labels)
         return environment
@@ -162,19 +161,6 @@ class DockerBackend:
         """Return who commands run as: root only where the image keeps what they need in root's own home."""
         own = any(_ROOTS_OWN.search(setting) for setting in base.get("Env") or ())
         return 0 if own or self._engine.config.as_root else USER
-
-    async def _prepare(self, cell: Cell, name: str, *arguments: str) -> None:
-        ran = await cell.run(("sh", "-c", script(name), "sh", *arguments), SETUP)
-        if ran.exit_code != 0:
-            raise EnvironmentFailure(f"the image can't be prepared: {ran.output.strip()[-300:]}")
-
-    async def _place(self, cell: Cell, tree: Path, workdir: str) -> None:
-        """Put the work tree in; of one that the image has already, what isn't tracked stays."""
-        await self._prepare(cell, "replace", workdir, SCRATCH)
-        with tempfile.TemporaryFile() as packed:
-            await anyio.to_thread.run_sync(pack_folder, tree, packed, workdir)
-            packed.seek(0)
-            await self._engine.put(cell.container, packed)
 
     @asynccontextmanager
     async def open(self, environment: Environment) -> AsyncIterator[Template]:
