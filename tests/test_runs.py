@@ -9,8 +9,13 @@ from own_loop import run_async
 from runs_kit import grade, issue, patch, recorded_run
 
 from swe_scale.analysis.runs import open_run
+from swe_scale.analysis.summarise import summarise
+from swe_scale.batch import come_to, load_job
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.grades import FILE, patch_id, read_grades
+from swe_scale.pipeline import solution_key
+from swe_scale.records import Completion, Execution, Solution
+from swe_scale.store import dumped
 from swe_scale.store.sqlite import open_store
 
 
@@ -68,3 +73,33 @@ def test_grades_survive_a_crash_and_say_what_is_wrong(tmp_path: Path) -> None:
 def test_a_patch_is_named_by_its_text() -> None:
     assert patch_id("a\n") == patch_id("a")
     assert patch_id("a") != patch_id("b")
+
+
+def test_a_trajectory_that_looked_its_answer_up_is_in_the_figures(tmp_path: Path) -> None:
+    folder = recorded_run(tmp_path / "r", issues=3)
+
+    async def cheat() -> None:
+        async with open_store(folder) as store:
+            job = load_job(store)
+            task = job.tasks[0]
+            found = come_to(store, task, job.config)
+            assert found is not None
+            first = found.trajectories[0]
+            looked = first.turns[0].model_copy(
+                update={
+                    "completion": Completion(text="```bash\npip download acme-calendar==2.1\n```"),
+                    "action": "bash",
+                    "edited": Execution(exit_code=0, output="Saved ./acme_calendar-2.1-py3-none-any.whl"),
+                }
+            )
+            cheated = first.model_copy(update={"strategy": "agent", "turns": (looked, *first.turns[1:])})
+            others = found.trajectories[1:]
+            changed = found.model_copy(update={"trajectories": (cheated, *others)})
+            key = solution_key(task.issue, task.options, job.config)
+            await store.put(key, dumped(changed, Solution))
+
+    run_async(cheat)
+    with open_run(folder) as run:
+        finding = next(one for one in summarise(run).findings if one.severity == "certain")
+    assert (finding.issue, finding.trajectory, finding.turn) == (issue(0).id, 1, 1)
+    assert finding.kind == "install" and "pip download" in finding.excerpt

@@ -134,7 +134,9 @@ def attacking_report(folder: Path) -> Path:
     out = folder.with_suffix(".html")
     with opened(folder, issues=4, trajectories=3) as run:
         summary = attacking(summary_of(run))
-        finding = {"trajectory": 1, "turn": 2, "kind": ATTACK, "text": ATTACK + LONE}
+        finding = {"trajectory": 1, "turn": 2, "excerpt": ATTACK + LONE} | dict.fromkeys(
+            ("kind", "severity", "where"), ATTACK
+        )
         summary["findings"] = [finding | {"issue": one["issue"]} for one in summary["outcomes"]]
         summary["strategies"] = {attacking("revise"): 3}
         summary["notes"] = [ATTACK + LONE]

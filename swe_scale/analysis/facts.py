@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from swe_scale.analysis.leaks import Finding, find_leaks
 from swe_scale.analysis.runs import Run
 from swe_scale.analysis.subsets import chosen_of, draws_of, sizes_of
 from swe_scale.batch import Task
@@ -59,6 +60,8 @@ class Fact:
     seconds: Mapping[str, float] | None = None
     """Wall clock by stage. None: not finished."""
     diversity: Diversity | None = None
+    findings: tuple[Finding, ...] = ()
+    """Signs that its answer was looked up or remembered."""
 
     @property
     def finished(self) -> bool:
@@ -95,6 +98,7 @@ def facts_of(run: Run) -> Iterator[Fact]:
             candidates=len(solution.candidates),
             seconds=solution.seconds,
             diversity=solution.diversity,
+            findings=find_leaks(solution, task.issue),
         )
 
 

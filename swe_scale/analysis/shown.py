@@ -9,6 +9,7 @@ from rich.text import Text
 
 from swe_scale.analysis.amounts import duration
 from swe_scale.analysis.figures import Measured, Point, Share, Spread
+from swe_scale.analysis.leaks import Finding
 from swe_scale.analysis.scores import Scores
 from swe_scale.analysis.summary import Summary
 from swe_scale.events import printable
@@ -68,7 +69,7 @@ def _rows(summaries: Sequence[Summary]) -> Iterator[list[str]]:
     )
     yield row("seconds per issue", lambda one: _spread(one.times.issue))
     if any(one.findings for one in summaries):
-        yield row("leak findings", lambda one: str(len(one.findings)))
+        yield row("signs of a leak, certain or likely", lambda one: str(sum(map(_weighs, one.findings))))
 
 
 def _hardened(summaries: Sequence[Summary]) -> Iterator[list[str]]:
@@ -176,10 +177,16 @@ def _endings(one: Summary) -> Iterator[RenderableType]:
         yield Text.from_markup(f"failed: {line(failure.issue)}: {line(failure.text)}")
     if len(one.failures) > _ISSUES:
         yield Text(f"… and {len(one.failures) - _ISSUES} others failed: see --json")
-    for finding in one.findings[:_ISSUES]:
-        yield Text.from_markup(f"leak: {line(finding.issue)}: {line(finding.text)}")
+    for finding in [found for found in one.findings if _weighs(found)][:_ISSUES]:
+        place = f"{finding.issue}, trajectory {finding.trajectory}, turn {finding.turn}"
+        told = f"{finding.kind}, {finding.severity}: {finding.excerpt}"
+        yield Text.from_markup(f"leak: {line(place)}: {line(told)}")
     for note in one.notes:
         yield Text.from_markup(f"note: {line(note)}")
+
+
+def _weighs(finding: Finding) -> bool:
+    return finding.severity != "note"
 
 
 def _named(issues: Sequence[str]) -> str:

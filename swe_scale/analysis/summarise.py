@@ -14,11 +14,16 @@ from swe_scale.analysis.grouping import (
     spread_of,
     variety_of,
 )
+from swe_scale.analysis.leaks import Finding
 from swe_scale.analysis.runs import Run
 from swe_scale.analysis.scores import Calibration, Scores
 from swe_scale.analysis.scoring import scores_of
 from swe_scale.analysis.summary import Counts, Named, Summary, Times
 from swe_scale.timeline import Span, read_spans
+
+_FINDINGS = 1000
+"""Signs of a leak that are kept."""
+_CERTAINTY = {"certain": 0, "likely": 1, "note": 2}
 
 
 def summarise(run: Run) -> Summary:
@@ -30,6 +35,7 @@ def summarise(run: Run) -> Summary:
     facts = tuple(facts_of(run))
     books = Books.of(run.entries())
     config = run.job.config
+    findings = _findings(facts)
     samples, graded, counts = sum(config.strategies.values()), bool(run.grades), counts_of(facts)
     official = scores_of(facts, "official", samples) if graded else None
     hardened = scores_of(facts, "hardened", samples) if graded else None
@@ -52,7 +58,8 @@ def summarise(run: Run) -> Summary:
         frontier=frontier_of(books, facts, samples),
         calibration=_calibration(facts),
         times=_times(facts, run),
-        findings=(),
+        findings=findings[:_FINDINGS],
+        findings_left_out=max(0, len(findings) - _FINDINGS),
         variety=variety_of([one.diversity for one in facts if one.diversity is not None]),
         outcomes=outcomes_of(facts, books.by_issue()),
         notes=tuple(_notes(run, counts, hardened)),
@@ -70,6 +77,11 @@ def _calibration(facts: Sequence[Fact]) -> Calibration | None:
     return calibration_of(
         [one.confidence for one in ruled], [one.views["hardened"].resolved for one in ruled]
     )
+
+
+def _findings(facts: Sequence[Fact]) -> tuple[Finding, ...]:
+    found = (finding for one in facts for finding in one.findings)
+    return tuple(sorted(found, key=lambda one: _CERTAINTY[one.severity]))
 
 
 def _times(facts: Sequence[Fact], run: Run) -> Times:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from swe_scale.analysis.figures import Measured, Share, Spread
+from swe_scale.analysis.leaks import Finding
 from swe_scale.analysis.scores import Calibration, Scores
 from swe_scale.records import Record, Usage
 from swe_scale.timeline import Span
@@ -96,16 +97,6 @@ class Times(Record):
     """Of all processes, by `began`; empty for runs that were made before spans were kept."""
 
 
-class Finding(Record):
-    """A sign that a trajectory saw the answer, or fetched it."""
-
-    issue: str
-    trajectory: int | None
-    turn: int | None
-    kind: str
-    text: str
-
-
 class Strategy(Record):
     """What the trajectories of one strategy brought, over all issues."""
 
@@ -181,6 +172,9 @@ class Summary(Record):
     calibration: Calibration | None
     times: Times
     findings: tuple[Finding, ...]
+    """Signs that an answer was looked up or remembered: certain ones first, then likely ones, then notes."""
+    findings_left_out: int
+    """Further ones: of the least certain kind that there is."""
     variety: Variety | None
     """None: no issue is finished."""
     outcomes: tuple[Outcome, ...]

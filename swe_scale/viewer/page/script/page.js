@@ -58,15 +58,17 @@ function contents(parts) {
 function findingsOf(record) {
   if (!record.findings.length) return null;
   const rows = record.findings.map((one) => [
-    one.trajectory === null ? "–" : `#${one.trajectory}`,
-    one.turn ?? "–",
+    `#${one.trajectory}`,
+    one.turn || "its end",
     one.kind,
-    { of: one.text, class: "prose" },
+    one.severity,
+    one.where,
+    { of: one.excerpt, class: "prose" },
   ]);
   return section(
     "leaks",
     "Signs of a leaked answer",
-    table("Findings", ["trajectory", "turn", "kind", "what"], rows),
+    table("Findings", ["trajectory", "turn", "kind", "how sure", "where", "what"], rows),
   );
 }
 
