@@ -295,3 +295,20 @@ def test_a_real_run_is_replayed_with_nothing_lacking(real: Desk) -> None:
     assert shown[1, None]["abstained"]["value"] == 1.0, "nobody else speaks for a lone trajectory"
     tokens = [shown[None, turns]["tokens"]["value"] for turns in (1, 2, 3, None)]
     assert tokens == sorted(tokens) and len({*tokens}) == 4
+
+
+def test_a_rule_and_a_policy_live(tmp_path: Path) -> None:
+    made = Desk(tmp_path)
+    written = replies((RIGHT,) * 6)
+    with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as server:
+        for given, said in ((("--rule", "best"), "no rule 'best'"), (("--policy", "x"), "no policy 'x'")):
+            assert_clean(made.solve("--samples", "6", *given, *endpoint(server.base_url)), 2, said)
+        assert not server.calls
+        ran = made.solve(
+            "--samples", "6", "--rule", "majority", "--policy", "until-agreed", "--json",
+            *endpoint(server.base_url),
+        )  # fmt: skip
+    found = json.loads(ran.stdout)
+    assert [one["action"] for one in found["decisions"]] == ["start"] * 3 + ["check", "stop", "stop"]
+    assert found["outcome"] == "proposed" and len(found["trajectories"]) == 3
+    assert found["ranking"][0]["reasons"][0] == "the normal form of 3 trajectories"
