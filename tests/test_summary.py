@@ -84,6 +84,8 @@ def test_turns_without_grades_are_no_figures(tmp_path: Path) -> None:
     with open_run(folder) as run:
         kept = [one for key in wanted if (one := run.grade(*key)) is not None]
     (folder / FILE).write_text("".join(lines_of(kept)))
+    notes = summary(folder).notes
+    assert any("no grades, so little is said of turns" in one and one.endswith("--turns") for one in notes)
     found = summary(folder).hardened
     assert found is not None and found.known == 7
     told = {one.turns: one.coverage for one in found.heat if one.samples == 2}
@@ -116,6 +118,7 @@ def test_what_has_no_ruling_is_apart_and_said(tmp_path: Path, ruling: str | None
     assert found.hardened.resolved.of == 5 and found.hardened.known == 4
     said = "have no grade and are left out" if ruling is None else "the machine failed"
     assert any(said in note for note in found.notes)
+    assert any(note.endswith("--candidates") for note in found.notes)
     outcome = next(one for one in found.outcomes if one.issue == first.issue)
     assert outcome.hardened == (ruling or "") and outcome.covered is None
 

@@ -121,9 +121,12 @@ def _notes(run: Run, counts: Counts, hardened: Scores | None) -> Iterator[str]:
         yield f"on {hardened.infra} proposals the machine failed; they are left out: {grade}"
     if hardened.known < counts.finished:
         yield (
-            f"of {counts.finished} finished issues all candidates of {hardened.known} are graded: "
-            f"coverage and what rests on it are over these: {grade}"
+            f"of {counts.finished} finished issues all candidates of {hardened.known} are graded; coverage "
+            "and what rests on it are over these, which are rather those with few candidates: "
+            f"{grade} --candidates"
         )
+    if any(one.coverage is None for one in hardened.heat):
+        yield f"patches of earlier turns have no grades, so little is said of turns: {grade} --turns"
     foreign = {issue for issue, _ in run.grades} - {task.issue.id for task in run.job.tasks}
     if foreign:
         yield f"grades of {len(foreign)} other issues are not used, such as {min(foreign)}"
