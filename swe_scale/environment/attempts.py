@@ -13,6 +13,8 @@ from swe_scale.sandbox import Recipe
 
 _LASTS = 24 * 3600.0
 """Seconds for which a failure is believed."""
+_AHEAD = 60.0
+"""Seconds that clocks of one file system may be apart."""
 
 
 class Attempt(Record):
@@ -37,7 +39,9 @@ async def read_attempt(identity: str) -> Attempt | None:
     if known is not None and known.recipe is None:
         with suppress(OSError):
             # It may have been a registry's bad day.
-            if time.time() - (await anyio.Path(place).stat()).st_mtime > _LASTS:
+            age = time.time() - (await anyio.Path(place).stat()).st_mtime
+            # One from the future tells that the clock has jumped, not that it is fresh.
+            if not -_AHEAD <= age <= _LASTS:
                 return None
     return known
 

@@ -38,6 +38,9 @@ from swe_scale.sandbox.preparation import (
 from swe_scale.sandbox.process import Command, run_process
 
 _PASSES = 200
+_STARTED = 19
+"""Place of the time of start in `/proc/PID/stat`, behind the program's name."""
+_TICKS = os.sysconf("SC_CLK_TCK")
 _BWRAP = "bwrap"
 
 
@@ -53,9 +56,17 @@ def _marked(process: Path, wanted: bytes) -> bool | None:
     return False
 
 
+def _started(process: Path) -> float:
+    """Return when a process was started, in seconds since the machine was."""
+    # The program's name, in brackets, may hold anything.
+    fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
+    return int(fields[_STARTED]) / _TICKS
+
+
 def _killer(mark: str) -> Callable[[], None]:
     wanted = f"{CELL_MARK}={mark}".encode()
-    started = time.time()
+    # Since the machine was started: the clock on the wall may jump while the command runs.
+    began = time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def kill() -> None:
         # Until a whole pass finds none: a process may start others while one looks.
@@ -63,7 +74,7 @@ def _killer(mark: str) -> Callable[[], None]:
             settled = True
             for process in Path("/proc").glob("[0-9]*"):
                 with suppress(OSError):
-                    if process.stat().st_mtime < started - 1:
+                    if _started(process) < began - 1:
                         continue
                     marked = _marked(process, wanted)
                     settled = settled and marked is False
