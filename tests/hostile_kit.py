@@ -78,6 +78,20 @@ def way_of(request: pytest.FixtureRequest) -> str:
     return str(request.node.callspec.params["config"])
 
 
+STUBBORN = (
+    "import os,signal,sys,time\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    "if os.fork() == 0:\n"
+    "    os.setsid()\n"
+    "    if os.fork(): os._exit(0)\n"
+    "    time.sleep(300)\n"
+    "print('so far', flush=True)\n"
+    "time.sleep(float(sys.argv[2]))\n"
+)
+"""Python that outlives its end where it can: it ignores signals, and leaves a child of another session."""
+
+
 def running(mark: str) -> list[str]:
     """Return the commands of this host, containers among them, that carry a mark as an argument."""
     found = []

@@ -92,9 +92,11 @@ class Assumptions(Record):
 
     installed_bytes: Range = _range(20e6, 400e6, 5e9)
     """What set-up installs."""
-    folder_bytes: Range = _range(30_000, 60_000, 300_000)
+    folder_bytes: Range = _range(20_000, 60_000, 300_000)
     """Of a run's record, whatever is in it."""
-    step_bytes: Range = _range(500, 2000, 8000)
+    step_bytes: Range = _range(250, 800, 6000)
     """Of the record of one call or one execution, beside the texts."""
+    packed: Range = _range(0.2, 0.4, 1.0)
+    """What compressing leaves of the texts that are kept."""
     execution_output: Typical = _typical(50, 1500)
     """Bytes that one execution says, up to what is kept of it."""

@@ -47,7 +47,7 @@ def disk(
         usage, executed = spending.at(level), counted.all.at(level)
         steps = (usage.calls + executed) * assumed.step_bytes.at(level)
         texts = opening + _LETTERS * usage.completion_tokens + executed * said.at(level)
-        return assumed.folder_bytes.at(level) + steps + texts
+        return assumed.folder_bytes.at(level) + steps + texts * assumed.packed.at(level)
 
     installed = assumed.installed_bytes if sizes.setup else NOTHING
     verdict = said + assumed.step_bytes

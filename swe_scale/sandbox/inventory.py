@@ -123,11 +123,8 @@ def _folders() -> list[Kept]:
         root = record.parent
         made = datetime.fromtimestamp(record.stat().st_mtime, UTC)
         name, backend = f"{root.parent.name}/{root.name}", root.parent.name
-        found.append(
-            _with_use(
-                Kept(name=name, kind="environment", backend=backend, size=_size(root), made=made, used=made)
-            )
-        )
+        one = Kept(name=name, kind="environment", backend=backend, size=_size(root), made=made, used=made)
+        found.append(_with_use(one))
     return found
 
 
@@ -203,11 +200,7 @@ async def prune(engine: Engine | None, keep_free: int, *, dry: bool = False) -> 
 
 
 async def data_of(engine: Engine) -> Path:
-    """Return where a service keeps its data.
-
-    Raises:
-        SandboxError: the service failed, or that can't be seen from here.
-    """
+    """Return where a service keeps its data; raises SandboxError where that can't be seen from here."""
     root = Path(str((await engine.call(engine.api.info)).get("DockerRootDir") or ""))
     if not engine.local or not root.is_absolute() or not await anyio.Path(root).is_dir():
         raise SandboxError(

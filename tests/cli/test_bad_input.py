@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from chat_protocol import Fault, plain
 from chat_script import LISTING
+from disk_kit import small_disk
 from main_job import (
     ALSO_RIGHT,
     RIGHT,
@@ -135,17 +136,6 @@ def test_set_up_that_talks_without_end_shows_its_end_and_can_steer_no_terminal(
     ran = desk.solve("--environment", str(given), *options(server.base_url))
     assert_clean(ran, 1, "exit code 3", "the end")
     assert len(complaint(ran)) <= 22 and "\x1b" not in ran.stderr
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """Put a file system of few bytes at a folder."""
-    folder.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")

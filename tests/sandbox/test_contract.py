@@ -12,6 +12,7 @@ from secrets import token_hex
 import anyio
 import docker
 import pytest
+from hostile_kit import STUBBORN, running
 from sandbox_kit import ISOLATING
 
 from swe_scale.config import Docker, Limits, Local, SandboxConfig, cache_folder
@@ -36,20 +37,6 @@ async def opened(config: SandboxConfig, environment: Environment, events: Events
 
 async def sh(sandbox: Sandbox, line: str, limits: Limits = LIMITS, stdin: bytes = b"") -> Execution:
     return await sandbox.run(["sh", "-c", line], limits=limits, stdin=stdin)
-
-
-def running(mark: str) -> list[str]:
-    """Commands of this host, containers among them, that carry a mark as an argument."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            command = (process / "cmdline").read_bytes().split(b"\0")
-            if (
-                mark.encode() in command
-                and (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-            ):
-                found.append(" ".join(map(os.fsdecode, command)))
-    return found
 
 
 def left_behind(config: SandboxConfig, pid: int | None = None) -> set[str]:
@@ -236,19 +223,6 @@ async def test_the_network_is_out_of_reach(sandbox: Sandbox, config: SandboxConf
             execution = await sandbox.run(["python", "-c", CONNECT, host, str(port)], limits=LIMITS)
             expected = "reached\n" if isinstance(config, Local) and host == address else "unreachable\n"
             assert execution.output == expected
-
-
-STUBBORN = (
-    "import os,signal,sys,time\n"
-    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-    "if os.fork() == 0:\n"
-    "    os.setsid()\n"
-    "    if os.fork(): os._exit(0)\n"
-    "    time.sleep(300)\n"
-    "print('so far', flush=True)\n"
-    "time.sleep(float(sys.argv[2]))\n"
-)
 
 
 async def test_the_deadline_kills_everything_and_keeps_the_output(sandbox: Sandbox) -> None:

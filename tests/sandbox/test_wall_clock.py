@@ -6,7 +6,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
-from test_contract import STUBBORN, running
+from hostile_kit import STUBBORN, running
 
 from swe_scale.config import Limits, Local, cache_folder
 from swe_scale.environment.attempts import Attempt, read_attempt, write_attempt
