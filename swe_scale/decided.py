@@ -5,8 +5,16 @@ from dataclasses import dataclass, field
 
 from swe_scale.events import Events
 from swe_scale.policy import Move
-from swe_scale.records import Decision, Trajectory, digest
+from swe_scale.records import Decision, Record, Trajectory, digest
 from swe_scale.store import Key, Steps, dumped
+
+
+class Made(Record):
+    """A decision of the policy, as it is recorded."""
+
+    decision: Decision
+    seen: str
+    """Digest of how the trajectories had ended on which it was made."""
 
 
 @dataclass(slots=True)
@@ -19,18 +27,20 @@ class Decided:
     given: str
     """Digest of what all decisions depend on: the trajectories that are planned, policy and rule."""
     decisions: list[Decision] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    """On what each decision of the policy was made; see `Made`."""
 
-    def recorded(self) -> Decision | None:
+    def recorded(self) -> Made | None:
         """Return the next decision as an earlier process made it; whether it still holds is `holds` to say.
 
         Raises:
             StoreError: the record is damaged.
         """
-        return self.steps.recorded(self._key(), Decision)
+        return self.steps.recorded(self._key(), Made)
 
-    def holds(self, decision: Decision, trajectories: Mapping[int, Trajectory]) -> bool:
+    def holds(self, made: Made, trajectories: Mapping[int, Trajectory]) -> bool:
         """Return whether the trajectories on which it was made have ended as they had then."""
-        return decision.seen == _seen(decision.finished, trajectories)
+        return made.seen == _seen(made.decision.finished, trajectories)
 
     async def take(
         self,
@@ -51,15 +61,20 @@ class Decided:
             StoreError: it can't be written.
         """
         indices = tuple(sorted(finished))
-        made = Decision(
+        decision = Decision(
             number=len(self.decisions) + 1, action=move.action, reason=move.reason, trajectory=trajectory,
-            finished=indices, seen=_seen(indices, trajectories),
+            finished=indices,
         )  # fmt: skip
-        await self.steps.store.put(self._key(), dumped(made, Decision))
+        made = Made(decision=decision, seen=_seen(indices, trajectories))
+        await self.steps.store.put(self._key(), dumped(made, Made))
         return self.repeat(made)
 
-    def repeat(self, decision: Decision) -> Decision:
+    def repeat(self, made: Made) -> Decision:
         """Take over a decision that is on record."""
+        self.seen.append(made.seen)
+        return self._told(made.decision)
+
+    def _told(self, decision: Decision) -> Decision:
         self.decisions.append(decision)
         self.events.emit("decision", f"{decision.action}: {decision.reason}", self.issue)
         return decision
@@ -77,10 +92,13 @@ class Decided:
             return made
 
         key = Key(f"{self.issue}/decision/{number:04}", digest(self.given, move.action, move.reason))
-        return self.repeat(await self.steps.once(key, Decision, make))
+        return self._told(await self.steps.once(key, Decision, make))
 
     def _key(self) -> Key:
-        before = (f"{one.action} {one.reason} {one.trajectory} {one.seen}" for one in self.decisions)
+        before = (
+            f"{one.action} {one.reason} {one.trajectory} {seen}"
+            for one, seen in zip(self.decisions, self.seen, strict=False)
+        )
         return Key(
             f"{self.issue}/decision/{len(self.decisions) + 1:04}", digest(self.given, "search", *before)
         )

@@ -419,8 +419,6 @@ class Decision(Record):
     """Index of the trajectory that it starts."""
     finished: tuple[int, ...] = ()
     """Indices of the trajectories that it was made on; none where it needed none."""
-    seen: str = ""
-    """Digest of how these had ended."""
 
 
 class Beginning(Record):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import anyio
 from anyio.abc import TaskGroup
 
-from swe_scale.decided import Decided
+from swe_scale.decided import Decided, Made
 from swe_scale.judging import Judging
 from swe_scale.models import Model
 from swe_scale.notes import Earlier, best, noted
@@ -127,16 +127,17 @@ class Search:
         """What was decided so far."""
         return self._history().decisions
 
-    async def _repeated(self) -> Decision | None:
+    async def _repeated(self) -> Made | None:
         """Return the next decision of an earlier process, once all have finished on which it was made.
 
         None where there is none, or they ended otherwise this time.
         """
         history = self._history()
         known = history.recorded()
-        if known is None or not {*known.finished} <= {one.index for one in self.plan[: self._started]}:
+        finished = set() if known is None else {*known.decision.finished}
+        if known is None or not finished <= {one.index for one in self.plan[: self._started]}:
             return None
-        while not {*known.finished} <= self.trajectories.keys():
+        while not finished <= self.trajectories.keys():
             await self._another_end()
         return known if history.holds(known, self.trajectories) else None
 
@@ -173,7 +174,7 @@ class Search:
         self, decision: Decision, those: Sequence[Trajectory], assignment: Assignment
     ) -> Assignment:
         """Find what a trajectory begins with that waited for others; resumed, it is the same again."""
-        seen = digest(decision.seen, str(self.note_tokens), templates_digest())
+        seen = digest(self._history().seen[-1], str(self.note_tokens), templates_digest())
 
         async def make() -> Beginning:
             evidence = self.evidence()
