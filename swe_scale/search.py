@@ -128,14 +128,13 @@ class Search:
         return self._history().decisions
 
     async def _repeated(self) -> Made | None:
-        """Return the next decision of an earlier process, once all have finished on which it was made.
-
-        None where there is none, or they ended otherwise this time.
-        """
+        """Return an earlier process's next decision, if those on which it was made ended as they had."""
         history = self._history()
         known = history.recorded()
-        finished = set() if known is None else {*known.decision.finished}
-        if known is None or not finished <= {one.index for one in self.plan[: self._started]}:
+        if known is None:
+            return None
+        finished = {*known.decision.finished}
+        if not finished <= {one.index for one in self.plan[: self._started]}:
             return None
         while not finished <= self.trajectories.keys():
             await self._another_end()
@@ -181,12 +180,11 @@ class Search:
             earlier = Earlier(evidence, self.rule(evidence), those)
             return (best if decision.action == "fork" else noted)(earlier, self.note_tokens)
 
-        issue = self.setting.issue.id
-        key = Key(f"{issue}/decision/{decision.number:04}/beginning", digest(decision.action, seen))
+        path = f"{self.setting.issue.id}/decision/{decision.number:04}/beginning"
+        key = Key(path, digest(decision.action, seen))
         begun = await self.setting.cells.steps.once(key, Beginning, make)
-        return replace(
-            _told(assignment, begun.told, begun.told), tree=begun.tree, check=begun.check, shown=begun.shown
-        )
+        told = _told(assignment, begun.told, begun.told)
+        return replace(told, tree=begun.tree, check=begun.check, shown=begun.shown)
 
     async def _trajectory(self, assignment: Assignment) -> None:
         late = assignment.start in LATE
