@@ -7,6 +7,7 @@ from pathlib import Path
 import anyio
 from own_loop import run_apart
 
+from swe_scale.analysis.runs import open_run
 from swe_scale.batch import Job, Task, failure_key
 from swe_scale.config import Bubblewrap, OpenAIEndpoint, RunConfig
 from swe_scale.environment import Options
@@ -222,3 +223,16 @@ def recorded_run(
         graded_ones = (grade(number, variant) for number in range(issues) for variant in (-1, 0, 1, 2))
         (folder / FILE).write_text("".join(lines_of(graded_ones)), encoding="utf-8")
     return folder
+
+
+def replace_solution(folder: Path, changed: Solution) -> None:
+    """Put another solution in the place of that of its issue."""
+    with open_run(folder) as run:
+        task = next(one for one in run.job.tasks if one.issue.id == changed.issue)
+        key = solution_key(task.issue, task.options, run.job.config)
+
+    async def put() -> None:
+        async with open_store(folder) as store:
+            await store.put(key, changed.model_dump(mode="json"))
+
+    run_apart(lambda: anyio.run(put))

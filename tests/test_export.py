@@ -9,17 +9,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from own_loop import run_async
-from runs_kit import issue, recorded_run
+from runs_kit import issue, recorded_run, replace_solution
 
 from swe_scale.analysis.exporting import TABLES, Format, export_run, read_export
 from swe_scale.analysis.exporting.texts import MARK, decoded, encoded
 from swe_scale.analysis.runs import open_run
 from swe_scale.errors import StoreError, UsageError
-from swe_scale.grades import FILE, patch_id
-from swe_scale.pipeline import solution_key
-from swe_scale.records import Solution
-from swe_scale.store.sqlite import open_store
+from swe_scale.grades import FILE, Grade, patch_id
+from swe_scale.records import (
+    Candidate,
+    Check,
+    Decision,
+    Issue,
+    Record,
+    Solution,
+    Trajectory,
+    Turn,
+    Usage,
+    Verdict,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 ODD = "--- a/x\n+++ b/x\n-caf\udce9\n+café\u0000 \U0001f600\n"
@@ -41,23 +49,17 @@ def with_odd_texts(folder: Path) -> Path:
 
     def made_odd(one: Solution) -> Solution:
         first = one.trajectories[0]
-        turn = first.turns[0].model_copy(update={"patch": ODD, "note": f"{MARK}no"})
+        turn = first.turns[0].model_copy(update={"patch": ODD, "note": f"{MARK}no", "check": one.checks[0]})
         completion = turn.completion.model_copy(update={"logprobs": (-0.5, float("-inf")), "text": ODD})
         turn = turn.model_copy(update={"completion": completion})
         odd = first.model_copy(update={"patch": ODD, "turns": (turn, *first.turns[1:])})
-        return one.model_copy(
-            update={"trajectories": (odd, *one.trajectories[1:]), "seconds": {"\udc80": 1.0}}
-        )
+        more = {"turn_verdicts": one.verdicts[:2], "forms": {"\udc80": "1"}, "styled": {"1": "2"}}
+        made = {"trajectories": (odd, *one.trajectories[1:]), "seconds": {"\udc80": 1.0}}
+        return one.model_copy(update=made | more)
 
-    async def replace() -> None:
-        async with open_store(folder) as store:
-            with open_run(folder) as run:
-                task, solution = run.job.tasks[0], run.solution(run.job.tasks[0])
-                assert solution is not None
-                key = solution_key(task.issue, task.options, run.job.config)
-            await store.put(key, made_odd(solution).model_dump(mode="json"))
-
-    run_async(replace)
+    with open_run(folder) as run:
+        first = next(run.solutions())
+    replace_solution(folder, made_odd(first))
     return folder
 
 
@@ -102,6 +104,30 @@ def test_the_page_lists_exactly_the_columns() -> None:
     for name, table in TABLES.items():
         told = re.findall(r"^\| `(\w+)` \| (\w+) \|", sections[name], re.M)
         assert told == [(one.name, one.type) for one in table.columns], name
+
+
+@pytest.mark.parametrize(
+    ("table", "record", "elsewhere"),
+    [
+        (
+            "issues",
+            Solution,
+            {"candidates", "trajectories", "checks", "verdicts", "turn_verdicts", "decisions"},
+        ),
+        ("issues", Issue, {"id"}),
+        ("candidates", Candidate, {"id"}),
+        ("trajectories", Trajectory, {"index"}),
+        ("turns", Turn, set()),
+        ("checks", Check, {"id"}),
+        ("verdicts", Verdict, set()),
+        ("turn_verdicts", Verdict, set()),
+        ("decisions", Decision, set()),
+        ("ledger", Usage, set()),
+        ("grades", Grade, {"instance", "patch"}),
+    ],
+)
+def test_nothing_of_a_record_is_lost(table: str, record: type[Record], elsewhere: set[str]) -> None:
+    assert record.model_fields.keys() - elsewhere <= {one.name for one in TABLES[table].columns}
 
 
 def test_some_tables_alone(tmp_path: Path) -> None:

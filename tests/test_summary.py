@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from runs_kit import grade, issue, recorded_run
+from runs_kit import grade, issue, recorded_run, replace_solution
 
 from swe_scale.analysis.facts import facts_of, short_repo
 from swe_scale.analysis.runs import open_run
@@ -17,7 +17,7 @@ from swe_scale.analysis.summarise import summarise
 from swe_scale.analysis.summary import Summary
 from swe_scale.errors import StoreError
 from swe_scale.grades import FILE, Grade, lines_of
-from swe_scale.records import Solution
+from swe_scale.records import Completion, Execution, Solution
 
 
 def summary(folder: Path) -> Summary:
@@ -208,3 +208,27 @@ def test_damage_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"run\.sqlite can't be read"):
         summary(folder)
     assert issue(0).id
+
+
+def test_signs_of_a_leaked_answer_are_found(tmp_path: Path) -> None:
+    folder = recorded_run(tmp_path / "r", issues=3)
+    assert summary(folder).findings == ()
+    one = solutions(folder)[0]
+    looked = (
+        one.trajectories[0]
+        .turns[0]
+        .model_copy(
+            update={
+                "action": "bash",
+                "completion": Completion(text=f"```bash\ngit show {'ab12' * 10}\n```\n"),
+                "edited": Execution(exit_code=0, output=f"commit {'ab12' * 10}\n\n    Fix\n"),
+            }
+        )
+    )
+    first = one.trajectories[0].model_copy(update={"strategy": "agent", "turns": (looked,)})
+    replace_solution(folder, one.model_copy(update={"trajectories": (first, *one.trajectories[1:])}))
+    found = summary(folder)
+    assert [(sign.issue, sign.trajectory, sign.turn, sign.kind) for sign in found.findings] == [
+        (one.issue, 1, 1, "commit")
+    ]
+    assert [sign.severity for sign in found.findings] == ["certain"]

@@ -7,22 +7,19 @@ from typing import Any
 from pydantic import ValidationError
 
 from swe_scale.analysis.exporting.formats import Format, read_rows
-from swe_scale.analysis.exporting.tables import TABLES, Row
+from swe_scale.analysis.exporting.tables import SOLUTION, TABLES, Row
 from swe_scale.analysis.exporting.writing import MANIFEST, VERSION, Exported
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.records import Solution
 
-_PARTS = ("candidates", "trajectories", "turns", "checks", "verdicts", "decisions")
-_KEPT = (
-    "issue", "outcome", "reason", "patch", "candidate", "confidence", "ranking", "usage", "stages", "seconds",
-    "diversity",
-)  # fmt: skip
+_PARTS = ("candidates", "trajectories", "turns", "checks", "verdicts", "turn_verdicts", "decisions")
 _ADDED = {
     "candidates": ("issue", "patch_id"),
     "trajectories": ("issue", "patch_id", "turns"),
     "turns": ("issue", "patch_id", "trajectory", "turn"),
     "checks": ("issue",),
     "verdicts": ("issue", "exit_code", "seconds"),
+    "turn_verdicts": ("issue", "exit_code", "seconds"),
     "decisions": ("issue",),
 }
 """Columns of a table that its record hasn't: they say where a row belongs, or what can be computed."""
@@ -90,11 +87,12 @@ def _solution(row: Row, parts: dict[str, list[Row]]) -> Solution:
     for one in parts["turns"]:
         turns.setdefault(one["trajectory"], []).append(_turn(one))
     return Solution.model_validate(
-        {name: row[name] for name in _KEPT}
+        {name: row[name] for name in ("issue", *SOLUTION)}
         | {
             "candidates": [_renamed("candidates", one, candidate="id") for one in parts["candidates"]],
             "checks": [_renamed("checks", one, check="id") for one in parts["checks"]],
             "verdicts": [_renamed("verdicts", one) for one in parts["verdicts"]],
+            "turn_verdicts": [_renamed("turn_verdicts", one) for one in parts["turn_verdicts"]],
             "decisions": [_renamed("decisions", one) for one in parts["decisions"]],
             "trajectories": [
                 _renamed("trajectories", one, trajectory="index")

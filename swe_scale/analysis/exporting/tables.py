@@ -38,7 +38,7 @@ ISSUES = _table(
     issue="text", repo="text", base_commit="text", title="text", body="text", comments="json", labels="json",
     images="json", outcome="text", reason="text", patch="text", patch_id="text", candidate="text",
     confidence="float", ranking="json", usage="json", stages="json", seconds="json", diversity="json",
-    spans="json",
+    styled="json", forms="json", spans="json",
 )  # fmt: skip
 CANDIDATES = _table(
     "candidates", issue="text", candidate="text", patch="text", patch_id="text", authors="json", shown="json"
@@ -52,18 +52,21 @@ TRAJECTORIES = _table(
 TURNS = _table(
     "turns",
     issue="text", trajectory="int", turn="int", asked="json", reply="text", completion="json", action="text",
-    untouched="json", edited="json", tree="text", patch="text", patch_id="text", note="text",
+    untouched="json", edited="json", check="json", tree="text", patch="text", patch_id="text", note="text",
 )  # fmt: skip
 CHECKS = _table(
     "checks",
     issue="text", check="text", kind="text", author="int", language="text", foreign="bool", script="text",
 )  # fmt: skip
-VERDICTS = _table(
-    "verdicts",
-    issue="text", candidate="text", check="text", repeat="int", outcome="text", flags="json", broken="json",
-    exit_code="int", seconds="float", execution="json",
+_VERDICT: Mapping[str, Type] = {
+    "issue": "text", "candidate": "text", "check": "text", "repeat": "int", "outcome": "text",
+    "flags": "json", "broken": "json", "exit_code": "int", "seconds": "float", "execution": "json",
+}  # fmt: skip
+VERDICTS, TURN_VERDICTS = (_table(name, **_VERDICT) for name in ("verdicts", "turn_verdicts"))
+DECISIONS = _table(
+    "decisions",
+    issue="text", number="int", action="text", reason="text", trajectory="int", finished="json", seen="text",
 )  # fmt: skip
-DECISIONS = _table("decisions", issue="text", number="int", action="text", reason="text", trajectory="int")
 LEDGER = _table(
     "ledger",
     issue="text", stage="text", path="text", settled="bool", calls="int", prompt_tokens="int",
@@ -79,9 +82,17 @@ GRADES = _table(
 
 TABLES: Mapping[str, Table] = {
     one.name: one
-    for one in (ISSUES, CANDIDATES, TRAJECTORIES, TURNS, CHECKS, VERDICTS, DECISIONS, LEDGER, GRADES)
-}
+    for one in (
+        ISSUES, CANDIDATES, TRAJECTORIES, TURNS, CHECKS, VERDICTS, TURN_VERDICTS, DECISIONS, LEDGER, GRADES,
+    )
+}  # fmt: skip
 """By name, in the order in which they are documented."""
+
+SOLUTION = (
+    "outcome", "reason", "patch", "candidate", "confidence", "ranking", "usage", "stages", "seconds",
+    "diversity", "styled", "forms",
+)  # fmt: skip
+"""Fields of a solution that are columns of `issues`; the others are tables of their own."""
 
 
 def _json(record: Record, *without: str) -> Row:
@@ -98,19 +109,7 @@ def issue_row(task: Task, solution: Solution | None, failure: str | None) -> Row
     if solution is None:
         outcome = "unstarted" if failure is None else "failed"
         return row | {"outcome": outcome, "reason": failure or ""}
-    kept = {
-        "outcome",
-        "reason",
-        "patch",
-        "candidate",
-        "confidence",
-        "ranking",
-        "usage",
-        "stages",
-        "seconds",
-        "diversity",
-    }
-    told = solution.model_dump(mode="json", include=kept)
+    told = solution.model_dump(mode="json", include=set(SOLUTION))
     return row | told | {"patch_id": _patched(solution.patch)}
 
 
@@ -127,6 +126,8 @@ def rows_of(solution: Solution) -> Iterator[tuple[str, Row]]:
         yield "checks", _json(check, "id") | {"check": check.id}
     for verdict in solution.verdicts:
         yield "verdicts", _verdict(verdict)
+    for verdict in solution.turn_verdicts:
+        yield "turn_verdicts", _verdict(verdict)
     for decision in solution.decisions:
         yield "decisions", _json(decision)
 
