@@ -1,0 +1,4 @@
+ARG FROM
+FROM ${FROM}
+ARG AT
+ADD python.tar ${AT}
