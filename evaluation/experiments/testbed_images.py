@@ -19,11 +19,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed_rows import Row, runnable_rows
+from testbed_rows import Row, repository_of, runnable_rows
 
 RECIPES = Path(__file__).parent / "testbed"
-HELD_BY_FORK = {"django/django": "felixxm/django"}
-"""The fork is smaller and has the same commits."""
 BESIDE = {"sphinx-doc/sphinx": ("tox==4.16.0", "tox-current-env==0.0.11")}
 """What the scripts of a repository need beyond the row's requirements; with its own dependencies."""
 LEFT_OUT = ("/site-packages", "/test")
@@ -40,10 +38,6 @@ class Places:
     """Folder of interpreters by their whole version, as pyenv keeps them."""
     base: str
     """Name of a Debian image with git."""
-
-    def repository(self, name: str) -> Path:
-        """Return the folder of a repository."""
-        return self.repos / HELD_BY_FORK.get(name, name).replace("/", "+") / "repo"
 
     def python(self, version: str) -> Path:
         """Return the folder of the newest interpreter of a version."""
@@ -148,7 +142,7 @@ def get_wheels(python: Path, requirements: Sequence[str], beside: Sequence[str],
 def row_image(places: Places, row: Row) -> str:
     """Make the image of a row and return its name."""
     with context() as folder:
-        get_tree(places.repository(row["repo"]), row, folder / "testbed")
+        get_tree(repository_of(places.repos, row["repo"]), row, folder / "testbed")
         prepare = row["prepare_cmd"] or ":"
         return build(
             folder, "row.Dockerfile", row["image"], FROM=environment_image(places, row), PREPARE=prepare

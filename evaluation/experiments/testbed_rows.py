@@ -10,6 +10,8 @@ from typing import Any
 Row = Mapping[str, Any]
 """A dataset row: column by name."""
 
+HELD_BY_FORK = {"django/django": "felixxm/django"}
+"""The fork is smaller and has the same commits."""
 TRUSTED = ("rerun", "published")
 """Where verdicts come from that ours are compared with."""
 
@@ -54,6 +56,11 @@ def _joined(question: Row, answer: Row) -> dict[str, Any]:
 def image_of(instance: str) -> str:
     """Return the name of the local image of a row."""
     return f"swe-scale-data/{instance.lower()}:testbed"
+
+
+def repository_of(repos: Path, name: str) -> Path:
+    """Return the folder of a repository, of those that are kept as OWNER+NAME/repo."""
+    return repos / HELD_BY_FORK.get(name, name).replace("/", "+") / "repo"
 
 
 def candidates(data: Path, instances: Collection[str]) -> list[Candidate]:
