@@ -14,6 +14,9 @@ EXIT_CODE = ">>>>> Test Exit Code"
 _HEADER = ("#!/bin/bash", "set -uxo pipefail")
 _VARIABLE = "SWEBENCH_TEST_EXIT_CODE"
 _DELIMITER = "EOF_114329324912"
+_STAMP = re.compile(r"^swe-scale tests at (\d+)[.,](\d{6})$", re.MULTILINE)
+_TELL = 'echo "swe-scale tests at ${EPOCHREALTIME-}"'
+"""Prints the time; an old Bash doesn't know it."""
 _HEREDOC = re.compile(r"<<-?\s*(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\1")
 _SETTING = re.compile(r"(?:source|\.|conda|cd|export|nvm|set|shopt|ulimit)\s|[A-Za-z_][A-Za-z0-9_]*=\S*$")
 """Beginnings of lines that change the shell itself, so that they are needed where the tests run."""
@@ -65,6 +68,23 @@ def graded_log(output: str, code: int) -> str:
     """
     plain = output.replace(">>>>>", ">>>> >")
     return f"{START}\n{plain}\n{END}\n{EXIT_CODE}: {code}\n"
+
+
+def timed(script: str) -> str:
+    """Return a script that also prints the time before and after its tests, where no test is read."""
+    found: list[str] = []
+    for line in script.split("\n"):
+        found += [_TELL, line] if START in line else [line, _TELL] if END in line else [line]
+    return "\n".join(found)
+
+
+def own_seconds(log: str) -> float | None:
+    """Return what the tests of a script took by themselves; None where its log doesn't tell.
+
+    It is for information: a patch that prints times of its own is believed.
+    """
+    times = [int(whole) + int(part) / 1e6 for whole, part in _STAMP.findall(log)]
+    return max(0.0, times[-1] - times[0]) if len(times) > 1 else None
 
 
 def _lines(gold: Gold, workdir: str) -> list[str]:

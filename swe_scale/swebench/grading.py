@@ -144,11 +144,12 @@ class Grader:
         ran = [await self._official(hardening, patch) for _ in range(self.grading.repeats)]
         first = ran[0]
         official = first.reading.judged if first.reading else _unread(first, row.instance.gold)
-        hardened = official
+        hardened, tested = official, sum(one.seconds for one in ran)
         if official.ruling == "resolved":
             try:
                 with unwrapped():
-                    hardened = await hardening.judge(patch)
+                    guarded = await hardening.judge(patch)
+                hardened, tested = guarded.judged, tested + guarded.seconds
             except SweScaleError as error:
                 hardened = Judged(ruling="infra", reason=str(error))
         return row.grade_of(name, official, hardened).model_copy(
@@ -156,7 +157,7 @@ class Grader:
                 "flaky": _flaky(row.instance.gold, ran),
                 "runs": len(ran),
                 "seconds": round(monotonic() - began, 3),
-                "test_seconds": round(sum(one.seconds for one in ran), 3),
+                "test_seconds": round(tested, 3),
             }
         )
 

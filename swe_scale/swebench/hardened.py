@@ -33,6 +33,15 @@ def way() -> str:
     return digest(_JUDGE, *(profile.model_dump_json() for profile in profiles()))
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """What a guarded run says."""
+
+    judged: Judged
+    seconds: float
+    """Of its tests."""
+
+
 @dataclass(slots=True)
 class Hardening:
     """Gives the hardened verdicts on the patches of one row."""
@@ -50,7 +59,7 @@ class Hardening:
     _hidden: Hidden | None = None
     _reference: Reference | None = None
 
-    async def judge(self, patch: str) -> Judged:
+    async def judge(self, patch: str) -> Guarded:
         """Return the verdict on a patch that the official rules found to resolve the issue.
 
         Raises:
@@ -64,9 +73,9 @@ class Hardening:
         staged = await self._run(hidden, changes, reference.manner)
         if not reference.sentinel:
             flags = (*flags, UNWATCHED)
-        return judged(staged, reference, flags)
+        return Guarded(judged(staged, reference, flags), staged.execution.seconds)
 
-    async def _unwatched(self, changes: Changes, flags: tuple[str, ...]) -> Judged:
+    async def _unwatched(self, changes: Changes, flags: tuple[str, ...]) -> Guarded:
         """Return the official verdict on what counts of a patch: more can't be done for this row."""
 
         async def once() -> Ran:
@@ -75,8 +84,9 @@ class Hardening:
 
         ran: Ran = await retrying(self.retries, SandboxError)(once)
         if ran.reading is None:
-            return Judged(ruling="unresolved", reason=ran.reason, guards=flags)
-        return ran.reading.judged.model_copy(update={"guards": flags})
+            unread = Judged(ruling="unresolved", reason=ran.reason, guards=flags)
+            return Guarded(unread, ran.seconds)
+        return Guarded(ran.reading.judged.model_copy(update={"guards": flags}), ran.seconds)
 
     async def _measure(self) -> tuple[Hidden, Reference]:
         async with self._lock:

@@ -10,7 +10,7 @@ from swe_scale.config import Limits
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Execution, File
 from swe_scale.sandbox import Sandbox, Template
-from swe_scale.swebench.evaluation import END, START, eval_script
+from swe_scale.swebench.evaluation import END, START, eval_script, own_seconds, timed
 from swe_scale.swebench.instance import Gold
 from swe_scale.swebench.official import Reading, read_log
 
@@ -55,7 +55,7 @@ class Ran:
     reason: str
     """Why there is none."""
     seconds: float
-    """Of the tests' own script."""
+    """Of the tests by themselves, as far as the log tells; otherwise of the whole script."""
 
 
 async def run_official(template: Template, gold: Gold, patch: str | Changes, limits: Limits) -> Ran:
@@ -70,14 +70,15 @@ async def run_official(template: Template, gold: Gold, patch: str | Changes, lim
         refused = await _put(sandbox, patch)
         if refused is not None:
             return Ran(None, refused, 0.0)
-        ran = await run_script(sandbox, eval_script(gold, sandbox.workdir), limits)
+        ran = await run_script(sandbox, timed(eval_script(gold, sandbox.workdir)), limits)
     if ran.timed_out:
         return Ran(None, f"the tests took longer than {limits.seconds:g} s", ran.seconds)
+    told = own_seconds(ran.output)
     reading = await reading_of(gold, ran.output)
     if reading.judged.ruling != "resolved":
         refuse_hindered(ran, limits)
         _refuse_unmarked(ran)
-    return Ran(reading, "", ran.seconds)
+    return Ran(reading, "", ran.seconds if told is None else min(told, ran.seconds))
 
 
 async def _put(sandbox: Sandbox, patch: str | Changes) -> str | None:
