@@ -1,39 +1,42 @@
 """What grading five candidates of ten quick rows takes, beside the official harness on the same images.
 
-Both sides grade the same recorded candidates of development rows (`--data`), in local images that
-`evaluation/experiments/testbed_images.py` made. The harness grades one patch of a row per call, so that it is
-called once per candidate, each time for all rows, with the number of workers that suits it best here. Ours
-gives both verdicts, official and hardened. The tests' own seconds are read from time stamps that both sides'
-scripts print around the tests' own command; what goes beyond them is the wall clock less these seconds
-÷ cores.
+    scripts/bench grading --data DATA --repos REPOS [--repeats 3] [--json]
+
+Both sides grade the same recorded candidates of development rows, in local images that the program
+`evaluation/experiments/testbed_images.py` has made; ours gives both verdicts, official and hardened, and
+knows no grade from before, but has used the images once. The harness grades one patch of a row per call, so
+that it is called once per candidate, each time for all rows, with the number of workers that suits it best
+here. The tests' own seconds are read from times that both sides print before and after the tests' own
+command; what goes beyond them is the wall clock less these seconds ÷ cores. Ours needs the extra `swebench`.
 """
 
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from harness import Figure, Goal, arguments, compare, in_turn, installed, report
+from harness import Figure, Goal, arguments, compare, installed, report
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "experiments"))
 
+from grading_agreement import linked
 from official_harness import QUICK, Harness, rounds
-from testbed_rows import Row, lines, runnable_rows
+from testbed_images import there
+from testbed_rows import Row, runnable_rows
+
+from swe_scale.grades import read_grades
+from swe_scale.swebench.evaluation import own_seconds, timed
 
 HARNESS = "swebench==5.0.2"
 CANDIDATES = 5
 SEED = 7
 WORKERS = (1, 2, 4, 8)
-STAMP = re.compile(r"^swe-scale-stamp ([0-9.]+)$", re.MULTILINE)
-_MARKS = (">>>>> Start Test Output", ">>>>> End Test Output")
 
 Rounds = Sequence[Mapping[str, str]]
 """Of each round, one patch by row."""
@@ -45,7 +48,8 @@ class Took:
 
     wall: float
     tests: float
-    """Seconds of the tests' own, of all runs together."""
+    """Seconds of the tests by themselves, of all runs together."""
+    resolved: int
 
     @property
     def beyond(self) -> float:
@@ -53,21 +57,138 @@ class Took:
         return self.wall - self.tests / (os.cpu_count() or 1)
 
 
-def stamped(script: str) -> str:
-    """Return a script that prints the time before and after its tests, outside of what is parsed."""
-    told = 'echo "swe-scale-stamp $(date +%s.%N)"'
-    found = []
-    for line in script.split("\n"):
-        if _MARKS[0] in line:
-            found += [told, line]
-        elif _MARKS[1] in line:
-            found += [line, told]
-        else:
-            found.append(line)
-    return "\n".join(found)
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is graded."""
+
+    rows: Path
+    """The dataset; scripts print when their tests begin and end."""
+    repos: Path
+    """Folder with the repositories as owner__name."""
+    rounds: Rounds
 
 
-def own_seconds(output: str) -> float:
-    """Return what the stamps of a log say that its tests took; nothing where they didn't end."""
-    told = [float(one) for one in STAMP.findall(output)]
-    return told[-1] - told[0] if len(told) > 1 else 0.0
+def load_of(rows: Sequence[Row], patches: Rounds, repos: Path, folder: Path) -> Load:
+    """Write the dataset into a folder and return the load.
+
+    Raises:
+        SystemExit: an image is missing.
+    """
+    missing = [row["image"] for row in rows if not there(row["image"])]
+    if missing:
+        made_by = "python evaluation/experiments/testbed_images.py"
+        raise SystemExit(f"There is no image {missing[0]}; {made_by} makes them.")
+    lines = (json.dumps({**row, "eval_script": timed(row["eval_script"])}) + "\n" for row in rows)
+    (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
+    return Load(folder / "rows.jsonl", linked(repos, folder / "repos"), patches)
+
+
+def ours(load: Load) -> Took:
+    """Return what `swe-scale grade` takes, with no grade known from before."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        predictions, grades = Path(place) / "predictions.jsonl", Path(place) / "grades.jsonl"
+        entries = [
+            json.dumps({"instance_id": row, "model_patch": patch}) + "\n"
+            for patches in load.rounds
+            for row, patch in patches.items()
+        ]
+        predictions.write_text("".join(entries), encoding="utf-8")
+        command = [sys.executable, "-m", "swe_scale", "grade", str(predictions), "--dataset", str(load.rows)]
+        command += ["--repos", str(load.repos), "--out", str(grades), "--sandbox", "docker", "--json"]
+        began = time.perf_counter()
+        subprocess.run(
+            command, env={**os.environ, "XDG_CACHE_HOME": f"{place}/cache"},
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True,
+        )  # fmt: skip
+        wall = time.perf_counter() - began
+        found = read_grades(grades).values()
+        resolved = sum(one.official.ruling == "resolved" for one in found)
+        return Took(wall, sum(one.test_seconds for one in found), resolved)
+
+
+def theirs(load: Load, python: Path, workers: int) -> Took:
+    """Return what the official harness takes, called once per round."""
+    wall = tests = 0.0
+    resolved = 0
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        harness = Harness(python, load.rows, Path(place))
+        for number, patches in enumerate(load.rounds):
+            run = f"bench-{os.getpid()}-{number}"
+            began = time.perf_counter()
+            harness.run(run, patches, workers)
+            wall += time.perf_counter() - began
+            for row in patches:
+                log = harness.kept(run, row) / "test_output.txt"
+                tests += (own_seconds(log.read_text(errors="replace")) or 0.0) if log.is_file() else 0.0
+                resolved += harness.said(run, row, "").resolved is True
+    return Took(wall, tests, resolved)
+
+
+def best_workers(load: Load, python: Path, tried: Sequence[int] = WORKERS) -> int:
+    """Return the number of workers with which the harness is quickest, by one round."""
+    one = Load(load.rows, load.repos, load.rounds[:1])
+    walls = {workers: theirs(one, python, workers).wall for workers in tried}
+    told = ", ".join(f"{workers}: {wall:.0f} s" for workers, wall in walls.items())
+    print(f"the harness by workers, one round: {told}", file=sys.stderr, flush=True)
+    return min(walls, key=lambda workers: walls[workers])
+
+
+def figures(own: Sequence[Took], other: Sequence[Took], patches: int, workers: int) -> list[Figure]:
+    """Return the figures of measurements that were taken in turn."""
+    load = f"grading {patches} candidates"
+    return [
+        compare(
+            f"{load}, both verdicts; the harness with {workers} workers", "s",
+            [one.wall for one in own], [one.wall for one in other], Goal(most=0.5),
+        ),
+        compare(
+            f"{load}: beyond the tests' own seconds ÷ cores", "s",
+            [one.beyond for one in own], [one.beyond for one in other], Goal(most=0.2),
+        ),
+        compare(
+            f"{load}: the tests' own seconds, of all runs", "s",
+            [one.tests for one in own], [one.tests for one in other],
+        ),
+        compare(
+            f"{load}: resolved, officially", "patches",
+            [one.resolved for one in own], [one.resolved for one in other],
+        ),
+    ]  # fmt: skip
+
+
+def measure(load: Load, repeats: int) -> list[Figure]:
+    """Return the figures: both sides in turn, after one use of the images by each."""
+    python = installed(HARNESS) / "python"
+    workers = best_workers(load, python)
+    first = ours(load)
+    print(f"ours, the first time with these images: {first.wall:.0f} s", file=sys.stderr, flush=True)
+    own, other = [], []
+    for number in range(repeats):
+        own.append(ours(load))
+        other.append(theirs(load, python, workers))
+        print(f"repeat {number + 1}: {own[-1]}, {other[-1]}", file=sys.stderr, flush=True)
+    return figures(own, other, sum(map(len, load.rounds)), workers)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument("--repos", type=Path, help="folder with the repositories, OWNER+NAME/repo")
+    parser.add_argument("--candidates", type=int, default=CANDIDATES, help="of each row")
+    parser.add_argument("--rows", nargs="*", default=QUICK, help="ids of the rows")
+
+
+def main() -> None:
+    """Measure and print."""
+    chosen = arguments("What grading takes, beside the official harness.", repeats=3, add=add)
+    if chosen.data is None or chosen.repos is None:
+        raise SystemExit("Grading is measured on real rows: give --data and --repos.")
+    rows = [row for row in runnable_rows(chosen.data) if row["instance_id"] in chosen.rows]
+    drawn = rounds(rows, chosen.data, chosen.candidates, SEED)[1:]
+    patches = [{row: patch for row, (_, patch) in one.items()} for one in drawn]
+    with tempfile.TemporaryDirectory(prefix="bench-") as place:
+        load = load_of(rows, patches, chosen.repos, Path(place))
+        report(measure(load, chosen.repeats), as_json=chosen.json)
+
+
+if __name__ == "__main__":
+    main()

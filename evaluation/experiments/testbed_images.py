@@ -120,8 +120,8 @@ def environment_image(places: Places, row: Row) -> str:
         return image
     with context("pip.conf") as folder:
         get_wheels(python, row["requirements"], beside, folder)
-        origin = python_image(places, python)
-        return build(folder, "environment.Dockerfile", image, FROM=origin, PYTHON=f"{python}/bin/python3")
+        parts = {"FROM": python_image(places, python), "PYTHON": f"{python}/bin/python3"}
+        return build(folder, "environment.Dockerfile", image, **parts, WHOLE="yes" if beside else "")
 
 
 def get_wheels(python: Path, requirements: Sequence[str], beside: Sequence[str], folder: Path) -> None:

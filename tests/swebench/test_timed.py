@@ -6,7 +6,9 @@ from swe_scale.swebench.evaluation import END, START, own_seconds, timed
 
 
 def test_only_the_tests_are_timed_whatever_comes_before_and_after() -> None:
-    script = f"set -uxo pipefail\nsleep 0.2\n: '{START}'\nsleep 0.3; false\nCODE=$?\n: '{END}'\necho code $CODE\n"
+    script = (
+        f"set -uxo pipefail\nsleep 0.2\n: '{START}'\nsleep 0.3; false\nCODE=$?\n: '{END}'\necho code $CODE\n"
+    )
     done = subprocess.run(
         ["bash", "-c", timed(script)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
     )
