@@ -76,6 +76,7 @@ def test_what_goes_beyond_the_tests_is_told_apart(monkeypatch: pytest.MonkeyPatc
     assert "8 workers" in wall.name
 
 
+@pytest.mark.docker
 def test_nothing_is_measured_without_images(tmp_path: Path) -> None:
     import grading
 
