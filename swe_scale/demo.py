@@ -10,12 +10,13 @@ from typing import Any
 import anyio
 
 from swe_scale import assets
-from swe_scale.batch import Task, open_models, open_session, solve_task
+from swe_scale.batch import open_models, open_session, solve_task
 from swe_scale.config import Limits, RunConfig, SandboxConfig, ScriptedReplies, StageSampling
 from swe_scale.environment import Options
 from swe_scale.errors import SweScaleError
 from swe_scale.events import Events
 from swe_scale.issues import draft_of_text
+from swe_scale.jobs import Task
 from swe_scale.records import Solution
 
 NOTE = (

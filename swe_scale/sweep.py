@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from swe_scale.allowance import Allowance, allowance
-from swe_scale.batch import Job, Results, Session, Task, finished, solve_all
+from swe_scale.batch import Results, Session, solve_all
 from swe_scale.config import Docker
+from swe_scale.jobs import Job, Task, finished
 from swe_scale.store import Key
 
 if TYPE_CHECKING:

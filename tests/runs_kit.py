@@ -8,10 +8,10 @@ import anyio
 from own_loop import run_apart
 
 from swe_scale.analysis.runs import open_run
-from swe_scale.batch import Job, Task, failure_key
 from swe_scale.config import Bubblewrap, OpenAIEndpoint, RunConfig
 from swe_scale.environment import Options
 from swe_scale.grades import FILE, Grade, Judged, Ruling, lines_of, patch_id
+from swe_scale.jobs import Job, Task, failure_key
 from swe_scale.pipeline import solution_key
 from swe_scale.records import (
     BASE,

@@ -41,6 +41,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("pipeline",),
     ("github",),
     ("issues", "report", "live", "allowance"),
+    ("jobs",),
     ("batch", "grades"),
     ("sweep",),
     ("swebench", "analysis", "viewer", "doctor", "demo"),

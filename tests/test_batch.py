@@ -12,19 +12,12 @@ from git_kit import Kit, git
 from solving_kit import CHECK, DONE, FILES, RIGHT, Spoken, edit
 
 from swe_scale.batch import (
-    Brief,
-    Job,
     Results,
     Session,
-    Task,
-    come_to,
-    finished,
-    load_job,
     make_folder,
     open_models,
     open_session,
     replace_text,
-    save_job,
     solve_all,
     solve_task,
     write_predictions,
@@ -33,6 +26,7 @@ from swe_scale.config import Budget, Local, RunConfig, ScriptedReplies
 from swe_scale.environment import Options
 from swe_scale.errors import ModelError, StoreError, UsageError
 from swe_scale.events import Event, Events
+from swe_scale.jobs import Brief, Job, Task, come_to, finished, load_job, save_job
 from swe_scale.models import Model
 from swe_scale.records import Completion, Issue, Request
 from swe_scale.store.sqlite import open_store
@@ -200,7 +194,7 @@ async def test_a_job_is_kept_for_resume(tmp_path: Path, source: str) -> None:
     async with session(tmp_path, Spoken({})) as opened:
         with pytest.raises(UsageError, match="there is no run to go on with"):
             load_job(opened.steps.store)
-        await save_job(opened, job)
+        await save_job(opened.steps.store, opened.folder, job)
     async with open_store(tmp_path / "runs" / "one") as store:
         assert load_job(store) == job
 
@@ -272,10 +266,14 @@ async def test_a_second_process_starts_with_every_prediction(tmp_path: Path, sou
 
 async def test_a_name_is_not_taken_from_another_issue(tmp_path: Path, source: str) -> None:
     async with session(tmp_path, Spoken({})) as opened:
-        await save_job(opened, job(opened, [task(source, "pkg-1"), task(source, "pkg-2")]))
+        await save_job(
+            opened.steps.store, opened.folder, job(opened, [task(source, "pkg-1"), task(source, "pkg-2")])
+        )
         with pytest.raises(UsageError, match="choose another --name"):
-            await save_job(opened, job(opened, [task(source, "pkg-1")]))
-        await save_job(opened, job(opened, [task(source, f"pkg-{n}") for n in (1, 2, 3)]))
+            await save_job(opened.steps.store, opened.folder, job(opened, [task(source, "pkg-1")]))
+        await save_job(
+            opened.steps.store, opened.folder, job(opened, [task(source, f"pkg-{n}") for n in (1, 2, 3)])
+        )
 
 
 async def test_a_fault_of_ours_in_one_row_costs_no_other(tmp_path: Path, source: str) -> None:

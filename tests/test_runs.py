@@ -10,9 +10,9 @@ from runs_kit import grade, issue, patch, recorded_run
 
 from swe_scale.analysis.runs import open_run
 from swe_scale.analysis.summarise import summarise
-from swe_scale.batch import come_to, load_job
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.grades import FILE, patch_id, read_grades
+from swe_scale.jobs import come_to, load_job
 from swe_scale.pipeline import solution_key
 from swe_scale.records import Completion, Execution, Solution
 from swe_scale.store import dumped

@@ -8,10 +8,11 @@ import pytest
 from git_kit import Kit, git
 from solving_kit import CHECK, DONE, FILES, RIGHT, Spoken, edit
 
-from swe_scale.batch import Job, Session, Task, failure_key, finished, make_folder, open_session, save_job
+from swe_scale.batch import Session, make_folder, open_session
 from swe_scale.config import Budget, Local, RunConfig, ScriptedReplies
 from swe_scale.environment import Options
 from swe_scale.events import Events
+from swe_scale.jobs import Job, Task, failure_key, finished, save_job
 from swe_scale.models import Model
 from swe_scale.records import Issue, Usage
 from swe_scale.store import Key
@@ -93,7 +94,7 @@ async def test_only_some_are_worked_on(tmp_path: Path) -> None:
 async def test_what_is_forgotten_is_done_again_and_its_cost_stays_on_the_books(tmp_path: Path) -> None:
     given = tasks(tmp_path, "pkg-1", "pkg-10")
     async with opened(tmp_path, Spoken(SCRIPT)) as session:
-        await save_job(session, job(given))
+        await save_job(session.steps.store, session.folder, job(given))
         first = await sweep(job(given), session, lambda _: None)
     async with open_store(tmp_path / "runs" / "one") as store:
         before = store.entries()

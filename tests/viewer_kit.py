@@ -12,8 +12,8 @@ from runs_kit import recorded_run
 
 from swe_scale.analysis.runs import Run, open_run
 from swe_scale.analysis.summarise import summarise
-from swe_scale.batch import Job, Task
 from swe_scale.grades import Grade
+from swe_scale.jobs import Job, Task
 from swe_scale.records import Completion, Issue, Solution
 from swe_scale.store import Key
 from swe_scale.store.sqlite import open_store

@@ -8,8 +8,8 @@ from typing import Literal
 from swe_scale.analysis.leaks import Finding, find_leaks
 from swe_scale.analysis.runs import Run
 from swe_scale.analysis.subsets import chosen_of, draws_of, sizes_of
-from swe_scale.batch import Task
 from swe_scale.grades import Grade, patch_id
+from swe_scale.jobs import Task
 from swe_scale.records import Diversity, Solution, Trajectory
 
 Way = Literal["official", "hardened"]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from swe_scale.batch import Job, Task, come_to, failure_key, load_job
 from swe_scale.errors import StoreError
 from swe_scale.grades import FILE, Grade, Grades, patch_id, read_grades
+from swe_scale.jobs import Job, Task, come_to, failure_key, load_job
 from swe_scale.records import Completion, Solution
 from swe_scale.store import Entry
 from swe_scale.store.reading import Recorded, open_recorded

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from swe_scale import batch
-from swe_scale.batch import Delivery, Job, Results, Task
+from swe_scale import batch, jobs
+from swe_scale.batch import Results
 from swe_scale.cli import settings
 from swe_scale.cli.eval import solve_many
 from swe_scale.cli.options import SolveOptions
@@ -16,6 +16,7 @@ from swe_scale.config import RunConfig, load_user_config
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
 from swe_scale.issues import read_issue
+from swe_scale.jobs import Delivery, Job, Task
 from swe_scale.live import watch
 from swe_scale.records import Solution, digest
 from swe_scale.repo import Repository, complete_source
@@ -77,9 +78,9 @@ def resume_run(run: str, *, json: bool) -> int:
 
     async def act() -> int:
         async with open_store(folder) as store:
-            job = batch.load_job(store)
-            finished = batch.finished(store, job)
-            known = batch.come_to(store, job.tasks[0], job.config)
+            job = jobs.load_job(store)
+            finished = jobs.finished(store, job)
+            known = jobs.come_to(store, job.tasks[0], job.config)
         if len(finished) == len(job.tasks):
             if job.kind == "eval" or known is None:
                 return screen.answer_with_many(Results(solutions=finished), folder, job.faults)
@@ -111,7 +112,7 @@ async def _solve_one(job: Job, models: Opened, place: Place) -> Solution:
         async with batch.open_session(place.folder, job.config, models, place.events) as session:
             await begin(session, job)
             solution = await batch.solve_task(job.tasks[0], session)
-    batch.write_predictions(place.folder, writers(job), [batch.Brief.of(solution)])
+    batch.write_predictions(place.folder, writers(job), [jobs.Brief.of(solution)])
     place.screen.say(f"run folder: {place.folder}")
     return solution
 

@@ -73,8 +73,8 @@ def run(
     json: Json = False,
 ) -> None:
     """Solve one issue: one patch with the evidence for it, or the reasons why there is none."""
-    from swe_scale.batch import Delivery
     from swe_scale.cli.actions import Target, run_issue
+    from swe_scale.jobs import Delivery
 
     target = Target(issue=issue, repo=repo, base=base, name=name)
     delivery = Delivery(apply=apply, force=force, out=out.absolute() if out else None)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from swe_scale import batch
-from swe_scale.batch import Job, Results
+from swe_scale import batch, jobs
+from swe_scale.batch import Results
 from swe_scale.cli import settings
 from swe_scale.cli.eval_tasks import Tasks, environments_of, tasks_of
 from swe_scale.cli.options import SolveOptions
@@ -17,6 +17,7 @@ from swe_scale.cli.strategies import set_up_lines
 from swe_scale.config import Budget, UserConfig, load_user_config
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
+from swe_scale.jobs import Job
 from swe_scale.live import watch
 from swe_scale.sandbox.sizes import parse_size
 from swe_scale.store.sqlite import open_store
@@ -147,10 +148,10 @@ async def _again(redo: Redo, job: Job, folder: Path) -> tuple[Job, frozenset[str
         raise UsageError(f"--redo {redo}: there is no run in {folder} yet; leave the option out.")
     ids = [task.issue.id for task in job.tasks]
     async with open_store(folder) as store:
-        solved = batch.finished(store, job)
+        solved = jobs.finished(store, job)
         match redo:
             case "failed":
-                failed = {one for one in ids if store.get(batch.failure_key(one)) is not None}
+                failed = {one for one in ids if store.get(jobs.failure_key(one)) is not None}
                 again = failed - solved.keys()
             case "abstained":
                 again = {name for name, brief in solved.items() if brief.patch is None}
@@ -158,7 +159,7 @@ async def _again(redo: Redo, job: Job, folder: Path) -> tuple[Job, frozenset[str
                 again = set(ids)
         for one in again if redo != "failed" else ():
             await store.forget(one)
-        kept = {task.issue.id: task for task in (*batch.load_job(store).tasks, *job.tasks)}
+        kept = {task.issue.id: task for task in (*jobs.load_job(store).tasks, *job.tasks)}
     return job.model_copy(update={"tasks": tuple(kept.values())}), frozenset(again)
 
 

@@ -7,10 +7,10 @@ from typing import Literal, get_args
 
 from pydantic import ValidationError
 
-from swe_scale.batch import Task
 from swe_scale.config import SandboxConfig, explain
 from swe_scale.environment import Options, Table
 from swe_scale.errors import UsageError
+from swe_scale.jobs import Task
 from swe_scale.swebench.images import search_path_of
 from swe_scale.swebench.instance import Question
 

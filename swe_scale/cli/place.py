@@ -4,13 +4,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from swe_scale import batch
-from swe_scale.batch import Job, Session
+from swe_scale import batch, jobs
+from swe_scale.batch import Session
 from swe_scale.cli.screen import Screen
 from swe_scale.cli.strategies import writing
 from swe_scale.config import dump_toml
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
+from swe_scale.jobs import Job
 
 RUNS = Path("runs")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -48,4 +49,4 @@ async def begin(session: Session, job: Job) -> None:
         StoreError: the record can't be written.
     """
     batch.replace_text(session.folder / "config.toml", dump_toml(job.config))
-    await batch.save_job(session, job)
+    await jobs.save_job(session.steps.store, session.folder, job)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from swe_scale import batch
-from swe_scale.batch import Started
 from swe_scale.cli import naming
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import Screen
 from swe_scale.cli.strategies import own_models, strategies_of
 from swe_scale.config import ModelConfig, OpenAIEndpoint, Stage, UserConfig, asked_models
 from swe_scale.events import Event, Events
+from swe_scale.jobs import Started
 from swe_scale.models import Model
 from swe_scale.models.serving import Served, serving
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from swe_scale.batch import Task
 from swe_scale.grades import Grade
+from swe_scale.jobs import Task
 from swe_scale.records import Completion, Solution
 from swe_scale.report import why
 

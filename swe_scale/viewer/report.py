@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from swe_scale.batch import Job, Task
 from swe_scale.errors import StoreError
+from swe_scale.jobs import Job, Task
 from swe_scale.viewer import formats
 from swe_scale.viewer.overview import Summary, headline, plots
 from swe_scale.viewer.packing import packed

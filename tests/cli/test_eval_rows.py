@@ -11,11 +11,11 @@ import pytest
 from main_job import ISSUE, RIGHT, Desk, assert_clean, endpoint, git, replies
 from scripted_server import ScriptedServer
 
-from swe_scale.batch import load_job
 from swe_scale.cli.eval_tasks import table_of_row, tasks_of
 from swe_scale.config import Bubblewrap, Docker
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.jobs import load_job
 from swe_scale.records import Issue
 from swe_scale.store.reading import open_recorded
 from swe_scale.swebench.instance import Question

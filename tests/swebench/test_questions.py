@@ -8,10 +8,10 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from rows_kit import GOLD, row, written
 
-from swe_scale.batch import Job, Task
 from swe_scale.config import Bubblewrap, OpenAIEndpoint, RunConfig
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.jobs import Job, Task
 from swe_scale.pipeline import Means
 from swe_scale.swebench.choosing import Choice, parse_filter, parse_ids, parse_slice
 from swe_scale.swebench.instance import Gold, Instance, Question

@@ -13,11 +13,12 @@ from pathlib import Path
 import anyio
 from idle import FILE, IdleBackend, InstantModel, source
 
-from swe_scale.batch import Job, Results, Session, Task, make_folder, save_job, solve_all, write_predictions
+from swe_scale.batch import Results, Session, make_folder, solve_all, write_predictions
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.config import Bubblewrap, OpenAIEndpoint, Price, RunConfig
 from swe_scale.environment import Options
 from swe_scale.events import Events
+from swe_scale.jobs import Job, Task, save_job
 from swe_scale.records import Issue
 from swe_scale.store import Steps
 from swe_scale.store.sqlite import open_store
@@ -80,7 +81,7 @@ async def solve(folder: Path, issues: int) -> Mapping[str, float]:
                 run, work.config, Steps(store), IdleBackend(), models, cache, Events(),
                 anyio.CapacityLimiter(work.config.cells),
             )  # fmt: skip
-            await save_job(session, work)
+            await save_job(session.steps.store, session.folder, work)
             results = await solve_all(work, session, keep)
     assert not results.failures, results.failures
     return {"seconds": time.perf_counter() - began, "cpu": cpu(), **sizes(run / "run.sqlite")}

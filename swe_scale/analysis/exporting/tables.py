@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from swe_scale.batch import Task
 from swe_scale.grades import Grade, patch_id
+from swe_scale.jobs import Task
 from swe_scale.records import Record, Solution, Trajectory, Turn, Verdict
 from swe_scale.store import Entry
 
