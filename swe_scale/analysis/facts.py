@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from swe_scale.analysis.leaks import Finding, find_leaks
+from swe_scale.analysis.leaks import Finding, Severity, find_leaks
 from swe_scale.analysis.runs import Run
 from swe_scale.analysis.subsets import chosen_of, draws_of, sizes_of
 from swe_scale.grades import Grade, patch_id
@@ -14,6 +14,9 @@ from swe_scale.records import Diversity, Solution, Trajectory
 
 Way = Literal["official", "hardened"]
 WAYS: tuple[Way, ...] = ("official", "hardened")
+CERTAINTY: Mapping[Severity, int] = {"certain": 0, "likely": 1, "note": 2}
+_FINDINGS = 100
+"""Signs of a leak that are kept of one issue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class Fact:
     """Wall clock by stage. None: not finished."""
     diversity: Diversity | None = None
     findings: tuple[Finding, ...] = ()
-    """Signs that its answer was looked up or remembered."""
+    """Signs that its answer was looked up or remembered, certain ones first."""
+    findings_left_out: int = 0
 
     @property
     def finished(self) -> bool:
@@ -87,6 +91,7 @@ def facts_of(run: Run) -> Iterator[Fact]:
         if solution is None:
             yield _unfinished(run, task, about)
             continue
+        findings = sorted(find_leaks(solution, task.issue), key=lambda one: CERTAINTY[one.severity])
         chosen = chosen_of(solution, sizes, draws) if run.grades else {}
         yield Fact(
             *about,
@@ -98,7 +103,8 @@ def facts_of(run: Run) -> Iterator[Fact]:
             candidates=len(solution.candidates),
             seconds=solution.seconds,
             diversity=solution.diversity,
-            findings=find_leaks(solution, task.issue),
+            findings=tuple(findings[:_FINDINGS]),
+            findings_left_out=max(0, len(findings) - _FINDINGS),
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from swe_scale.analysis.calibration import calibration_of
 from swe_scale.analysis.costs import Books, costs_of, frontier_of
-from swe_scale.analysis.facts import Fact, facts_of
+from swe_scale.analysis.facts import CERTAINTY, Fact, facts_of
 from swe_scale.analysis.grouping import (
     abstentions_of,
     counts_of,
@@ -23,7 +23,6 @@ from swe_scale.timeline import Span, read_spans
 
 _FINDINGS = 1000
 """Signs of a leak that are kept."""
-_CERTAINTY = {"certain": 0, "likely": 1, "note": 2}
 
 
 def summarise(run: Run) -> Summary:
@@ -59,7 +58,7 @@ def summarise(run: Run) -> Summary:
         calibration=_calibration(facts),
         times=_times(facts, run),
         findings=findings[:_FINDINGS],
-        findings_left_out=max(0, len(findings) - _FINDINGS),
+        findings_left_out=max(0, len(findings) - _FINDINGS) + sum(one.findings_left_out for one in facts),
         variety=variety_of([one.diversity for one in facts if one.diversity is not None]),
         outcomes=outcomes_of(facts, books.by_issue()),
         notes=tuple(_notes(run, counts, hardened)),
@@ -81,7 +80,7 @@ def _calibration(facts: Sequence[Fact]) -> Calibration | None:
 
 def _findings(facts: Sequence[Fact]) -> tuple[Finding, ...]:
     found = (finding for one in facts for finding in one.findings)
-    return tuple(sorted(found, key=lambda one: _CERTAINTY[one.severity]))
+    return tuple(sorted(found, key=lambda one: CERTAINTY[one.severity]))
 
 
 def _times(facts: Sequence[Fact], run: Run) -> Times:
