@@ -21,7 +21,7 @@ from swe_scale.swebench.place import Place
 from swe_scale.swebench.running import Ran, apply_patch, run_official
 from swe_scale.swebench.staged import Hidden, Manner, Staged, run_staged
 
-_JUDGE = "1"
+_JUDGE = "2"
 """Version of how these verdicts are come by."""
 _BUILDS = frozenset({"setup.py"})
 """Run before the tests, so that they could plant anything; set aside like what steers a runner."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from swe_scale.config import Limits
+from swe_scale.errors import TooLarge
 from swe_scale.profiles import TestOutcome, read_report, started_by
 from swe_scale.records import Changes, Execution
 from swe_scale.regression.written import written
-from swe_scale.sandbox import Template
+from swe_scale.sandbox import Sandbox, Template
 from swe_scale.swebench.evaluation import Parts, graded_log, script_of
 from swe_scale.swebench.instance import Gold
 from swe_scale.swebench.official import Reading
@@ -84,6 +85,7 @@ async def run_staged(
         before = await run_script(sandbox, script_of((_SHOW_NOTHING, *hidden.parts.before)), limits)
         if before.exit_code is None and not before.timed_out:
             raise Hindered("what prepares the tests was lost")
+        prepared = await _as_prepared(sandbox, changes)
         await sandbox.write(sandbox.workdir, files)
         report = f"{sandbox.scratch}/{secrets.token_hex(8)}.xml"
         line = sentinel.line if sentinel else last
@@ -91,13 +93,21 @@ async def run_staged(
         left = limits.model_copy(update={"seconds": max(1.0, limits.seconds - before.seconds)})
         ran = await run_script(sandbox, script_of((*hidden.parts.settings, *first, line + flags)), left)
         data = await sandbox.read(report, _LARGEST_REPORT) if flags else None
-        changed = (await written(sandbox, {**changes, **files}, hidden.base)).paths
+        changed = (await written(sandbox, {**prepared, **files}, hidden.base)).paths
     code = 1 if ran.exit_code is None else ran.exit_code
     reading = await reading_of(hidden.gold, graded_log(ran.output, code), closely=True)
     if not ran.timed_out and reading.judged.ruling != "resolved":
         refuse_hindered(ran, limits)
     told = sentinel.told(reading.statuses) if sentinel else {}
     return Staged(manner, ran, reading, told, data or b"", _outcomes(data, hidden), changed)
+
+
+async def _as_prepared(sandbox: Sandbox, changes: Changes) -> Changes:
+    """Return how the tree differs before the tests run: an installation lists a patch's new files, say."""
+    try:
+        return {**changes, **await sandbox.snapshot()}
+    except TooLarge:
+        return changes
 
 
 def _writes_junit(line: str) -> bool:

@@ -172,3 +172,14 @@ def test_the_true_patch_is_resolved_without_a_word(desk: GradingDesk) -> None:
         "resolved",
         (),
     )
+
+
+def test_what_prepares_the_tests_may_list_the_files_of_a_right_patch(desk: GradingDesk) -> None:
+    # As an image's tree lists the files of the base, only a new one changes the list.
+    new = "mkdir -p stats.egg-info; ls *.py > stats.egg-info/SOURCES.txt"
+    listed = f"if [ -e more.py ]; then {new}; fi\ngit checkout"
+    instance = desk.instance(eval_script=desk.script().replace("git checkout", listed, 1))
+    right = "def mean(values):\n    return sum(values) / len(values) if values else 0.0\n"
+    patch = desk.patch({"stats.py": right, "more.py": "more = 1\n"})
+    grade = desk.grade(patch, instance=instance)
+    assert (grade.official.ruling, grade.hardened.ruling) == ("resolved", "resolved"), grade
