@@ -25,7 +25,10 @@ def _with_the_keeper() -> None:
 
 def keep(watched: int, command: list[str], scratch: Path) -> int:
     """Return the command's exit status."""
-    ends = [os.pidfd_open(watched)]
+    told, tell = os.pipe()
+    # Told, not thrown out of where it stands: the command may just have been started, and not be known yet.
+    signal.signal(signal.SIGTERM, lambda *_: os.write(tell, b"."))
+    ends = [os.pidfd_open(watched), told]
     child = subprocess.Popen(
         command, process_group=0, preexec_fn=_with_the_keeper, env={**os.environ, "TMPDIR": str(scratch)}
     )
@@ -45,7 +48,6 @@ def keep(watched: int, command: list[str], scratch: Path) -> int:
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Short, since the sockets in it have paths of bounded length.
     with tempfile.TemporaryDirectory(prefix="served-", dir="/tmp", ignore_cleanup_errors=True) as scratch:
         sys.exit(keep(int(sys.argv[1]), sys.argv[2:], Path(scratch)))
