@@ -1,6 +1,8 @@
 # Read by the scripts beside this folder: makes .venv from the lock, again only when the lock has changed.
 # Sets `root` (the checkout) and `venv`. PYTHON=… picks another interpreter than the first one that is new enough.
 set -euo pipefail
+# Tests start the command thousands of times; without bytecode each compiles the package anew.
+unset PYTHONDONTWRITEBYTECODE
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 venv=$root/.venv

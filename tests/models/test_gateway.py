@@ -42,7 +42,7 @@ async def test_a_request_goes_to_the_one_model_bounded_and_with_the_key(tmp_path
                 json=CHAT | {"max_tokens": 90_000, "service_tier": "priority", "user": "me", "seed": 3},
                 headers={"Authorization": "Bearer mine", "X-Evil": "1", "Cookie": "a=b", "Host": "evil.org"},
             )
-        path, headers, body = server.asked[-1]
+        ((path, headers, body),) = (one for one in server.asked if one[0].startswith("/v1/chat"))
     assert answer.status_code == 200 and answer.json()["choices"][0]["message"]["content"] == "because"
     assert path == "/v1/chat/completions"
     assert body == CHAT | {"model": "m", "max_tokens": 100, "seed": 3}
