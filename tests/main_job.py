@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ready_kit import run_ready
+
 ISSUE = "# mean() of an empty list crashes\n\n`mean([])` raises ZeroDivisionError; it should return 0.0.\n"
 SOURCE = "def mean(values):\n    return sum(values) / len(values)\n"
 TEST = """import unittest
@@ -135,10 +137,7 @@ class Desk:
         return {**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"), **self.environment}
 
     def run(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, env=self.variables(), input=stdin,
-            capture_output=True, text=True, timeout=240, check=False,
-        )  # fmt: skip
+        return run_ready(arguments, self.folder, self.variables(), stdin, timeout=240)
 
     def solve(self, *arguments: str, repo: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run `swe-scale run` on the issue with the local sandbox."""

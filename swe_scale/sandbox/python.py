@@ -1,6 +1,7 @@
 """Which Python a virtual environment on this host is made from, and where its files are."""
 
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -40,6 +41,9 @@ def find_python(name: str | None) -> Interpreter:
         EnvironmentFailure: it can't be run.
     """
     chosen = name or sys.executable
+    if chosen == sys.executable:
+        version = f"{platform.python_implementation()} {platform.python_version()}"
+        return Interpreter(os.path.realpath(chosen), Path(sys.base_prefix), version)
     try:
         asked = subprocess.run([chosen, "-I", "-c", _ASK], capture_output=True, check=True, timeout=60)
         executable, prefix, version = asked.stdout.decode().splitlines()[:3]

@@ -1,6 +1,7 @@
 """`swe-scale grade`: predictions in, grades out, kept as they come."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -11,12 +12,12 @@ from typing import Any
 import pytest
 from grading_kit import GOLD, ID, WRONG, GradingDesk
 from main_job import assert_clean
+from ready_kit import run_ready
 from runs_kit import issue, patch, recorded_run
 
 from swe_scale.grades import patch_id, read_grades
 
 pytestmark = pytest.mark.bubblewrap
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Bench:
@@ -36,14 +37,15 @@ class Bench:
         rows = [{"instance_id": name, "model_name_or_path": "m", "model_patch": one} for one in patches]
         return str(self.write("preds.jsonl", *rows))
 
-    def command(self, *arguments: str) -> list[str]:
+    def arguments(self, *arguments: str) -> list[str]:
         given = ("--dataset", "rows.jsonl", "--repos", ".", "--environment", "environment.toml")
-        return [sys.executable, "-m", "swe_scale", "grade", *given, "--sandbox", "bubblewrap", *arguments]
+        return ["grade", *given, "--sandbox", "bubblewrap", *arguments]
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "swe_scale", *self.arguments(*arguments)]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=300
-        )
+        return run_ready(self.arguments(*arguments), self.folder, os.environ, "", timeout=300)
 
     def document(self, *arguments: str, code: int = 0) -> dict[str, Any]:
         ran = self.run(*arguments, "--json")
@@ -55,7 +57,6 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path, grading_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setenv("XDG_CACHE_HOME", str(grading_cache))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     return Bench(tmp_path)
 
 

@@ -4,21 +4,15 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from ready_kit import run_ready
 from runs_kit import recorded_run
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "swe_scale", *arguments], cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OPENAI_API_KEY": "sk-secret"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    return run_ready(arguments, folder, {**os.environ, "OPENAI_API_KEY": "sk-secret"}, "", timeout=240)
 
 
 @pytest.fixture
