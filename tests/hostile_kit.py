@@ -149,5 +149,5 @@ async def attack(template: Template, hostile: Hostile, way: str, *arguments: str
         assert running(mark) == []
         async with template.fork(LIMITS) as sandbox:
             after = await run(sandbox, "sh:echo fine")
-        assert (after.exit_code, after.output, after.limit) == (0, "fine\n", None)
+        assert (after.exit_code, after.output, after.limit) == (0, "fine\n", None), after
     return found

@@ -101,7 +101,8 @@ def test_editable_install_finds_the_checkout(editable: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["wheel", "editable"])
 def test_nothing_else_becomes_importable(kind: str, wheel: Path, editable: Path, tmp_path: Path) -> None:
     installed = Installed(tmp_path / "a venv", wheel if kind == "wheel" else editable)
-    beside = sorted({path.stem for path in ROOT.iterdir() if not path.name.startswith(".")} - {"swe_scale"})
+    own = {"swe_scale", "__pycache__"}
+    beside = sorted({path.stem for path in ROOT.iterdir() if not path.name.startswith(".")} - own)
     code = f"from importlib.util import find_spec; print(*[name for name in {beside!r} if find_spec(name)])"
     assert installed.says(code) == [""]
     assert installed.says("import swe_scale; print(swe_scale.__version__)") == ["0.1.0"]
