@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -101,7 +101,8 @@ async def test_the_relay_is_as_its_command(relay: Path, kind: str) -> None:
 
     async with open_server(Greeting()) as place:
         # Each time a port that is free just now: others use some, too.
-        for port in (lambda: 0, lambda: here(place)[0]):
+        kinds: tuple[Callable[[], int], ...] = (lambda: 0, lambda: here(place)[0])
+        for port in kinds:
             assert await run(place, port(), "sh", "-c", "cat; exit 42", given=b"in") == (42, b"in")
             assert await run(place, port(), "sh", "-c", "kill -9 $$") == (137, b"")
             code, said = await run(place, port(), "/nonexistent/program")
