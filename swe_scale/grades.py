@@ -17,13 +17,15 @@ FILE = "grades.jsonl"
 """Name of the file in a run folder: JSON Lines, one `Grade` each; of two for one patch, the later counts."""
 
 Ruling = Literal["resolved", "unresolved", "infra"]
+UNASKED = "only the official verdict was asked for"
+"""Reason of a hardened verdict that isn't known, since nobody asked for it."""
 
 
 class Judged(Record):
     """One way's verdict on a patch."""
 
     ruling: Ruling
-    """`infra`: the machine failed, so that nothing is known of the patch."""
+    """`infra`: the machine failed, or nobody asked, so that nothing is known of the patch."""
     reason: str = ""
     """Why it isn't resolved, in words; empty where it is."""
     failing: tuple[str, ...] = ()

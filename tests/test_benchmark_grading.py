@@ -1,6 +1,7 @@
 """The benchmark of grading measures what it says; the harness, from elsewhere, is left out."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def harness_of(folder: Path, seconds: Mapping[str, float], *, slow_below: int = 0) -> Path:
-    """Return an interpreter that keeps what the official harness would keep, with tests that took so long."""
+    """Return an interpreter that keeps what the harness would: scripts took 60.5 s and these."""
     python = folder / "python"
     python.write_text(
         "#!/usr/bin/env python3\n"
@@ -30,7 +31,8 @@ def harness_of(folder: Path, seconds: Mapping[str, float], *, slow_below: int = 
         "    name = row['instance_id']\n"
         "    kept = pathlib.Path('logs/run_evaluation', given['-id'], 'one', name)\n"
         "    kept.mkdir(parents=True)\n"
-        "    log = f'swe-scale tests at 10.000000\\nswe-scale tests at {10 + seconds[name]:.6f}\\n'\n"
+        "    log = 'what this script took\\n+ times\\n0m0.000s 0m0.000s\\n'\n"
+        "    log = f'1m5s\\n{log}1m{seconds[name]}s 0m0.5s\\n'\n"
         "    (kept / 'test_output.txt').write_text(log)\n"
         "    report = {name: {'resolved': row['model_patch'] == 'right'}}\n"
         "    (kept / 'report.json').write_text(json.dumps(report))\n"
@@ -39,7 +41,7 @@ def harness_of(folder: Path, seconds: Mapping[str, float], *, slow_below: int = 
     return python
 
 
-def test_the_harness_is_called_once_per_round_and_its_tests_seconds_are_summed(tmp_path: Path) -> None:
+def test_the_harness_is_called_once_per_round_and_its_scripts_seconds_are_summed(tmp_path: Path) -> None:
     import grading
 
     load = grading.Load(
@@ -47,7 +49,7 @@ def test_the_harness_is_called_once_per_round_and_its_tests_seconds_are_summed(t
     )
     python = harness_of(tmp_path, {"a": 1.5, "b": 0.25})
     took = grading.theirs(load, python, 4)
-    assert (took.tests, took.resolved) == (3.5, 3)
+    assert (took.scripts, took.resolved) == (3.5 + 4 * 60.5, 3)
     assert took.wall > 0
 
 
@@ -62,16 +64,16 @@ def test_the_harness_has_the_number_of_workers_that_suits_it(
     assert "1: " in capsys.readouterr().err
 
 
-def test_what_goes_beyond_the_tests_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_beyond_the_scripts_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     import grading
 
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    own = [grading.Took(20.0, 30.0, 4), grading.Took(25.0, 30.0, 4)]
-    other = [grading.Took(100.0, 20.0, 4), grading.Took(100.0, 20.0, 4)]
-    wall, beyond, tests, resolved = grading.figures(own, other, 50, 8)
+    official = [grading.Took(20.0, 4), grading.Took(25.0, 4)]
+    both, other = [grading.Took(40.0, 4)] * 2, [grading.Took(100.0, 4, 20.0)] * 2
+    wall, beyond, verdicts, scripts, resolved = grading.figures(official, both, other, 50, 8)
     assert (wall.ours, wall.ratio, wall.met) == (22.5, 0.225, True)
-    assert (beyond.ours, beyond.baseline, beyond.met) == (7.5, 90.0, True)
-    assert (tests.ratio, resolved.ratio) == (1.5, 1.0)
+    assert (beyond.ours, beyond.baseline, beyond.met) == (12.5, 90.0, True)
+    assert (verdicts.ratio, scripts.ours, resolved.ratio) == (0.4, 10.0, 1.0)
     assert "50 candidates" in wall.name
     assert "8 workers" in wall.name
 
@@ -85,15 +87,14 @@ def test_nothing_is_measured_without_images(tmp_path: Path) -> None:
         grading.load_of([row], [], tmp_path, tmp_path)
 
 
-def test_both_sides_scripts_print_when_their_tests_begin_and_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_sides_scripts_print_what_they_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import grading
 
     monkeypatch.setattr(grading, "there", lambda image: True)
-    script = ": '>>>>> Start Test Output'\npytest\n: '>>>>> End Test Output'"
+    script = "set -x\nsh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'\n"
     (tmp_path / "own+name" / "repo").mkdir(parents=True)
     load = grading.load_of([{"image": "x", "eval_script": script}], [], tmp_path, tmp_path)
     (row,) = map(json.loads, load.rows.read_text().splitlines())
-    assert row["eval_script"].count("swe-scale tests at") == 2
+    ran = subprocess.run(["bash", "-c", row["eval_script"]], capture_output=True, text=True, check=True)
+    assert 0.01 < grading.processor_seconds(f"99m9s\n{ran.stdout}") < 60
     assert (load.repos / "own__name").is_dir()

@@ -3,16 +3,18 @@
     scripts/bench grading --data DATA --repos REPOS [--repeats 3] [--json]
 
 Both sides grade the same recorded candidates of development rows, in local images that the program
-`evaluation/experiments/testbed_images.py` has made; ours gives both verdicts, official and hardened, and
-knows no grade from before, but has used the images once. The harness grades one patch of a row per call, so
-that it is called once per candidate, each time for all rows, with the number of workers that suits it best
-here. The tests' own seconds are read from times that both sides print before and after the tests' own
-command; what goes beyond them is the wall clock less these seconds ÷ cores. Ours needs the extra `swebench`.
+`evaluation/experiments/testbed_images.py` has made. Ours knows no grade from before, but has used the images
+once; it is measured with the official verdict alone, which is what the harness gives, and with both. The
+harness grades one patch of a row per call, so that it is called once per candidate, each time for all rows,
+with the number of workers that suits it best here. What the rows' scripts take by themselves is the processor
+time that their shells tell at their end, in the harness; what goes beyond is the wall clock less this time ÷
+cores, on both sides. Ours needs the extra `swebench`.
 """
 
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,12 +33,15 @@ from testbed_images import there
 from testbed_rows import Row, runnable_rows
 
 from swe_scale.grades import read_grades
-from swe_scale.swebench.evaluation import own_seconds, timed
 
 HARNESS = "swebench==5.0.2"
 CANDIDATES = 5
 SEED = 7
 WORKERS = (1, 2, 4, 8)
+
+_MARK = "what this script took"
+_TELL = f"echo {_MARK}\ntimes\n"
+_SPENT = re.compile(r"(\d+)m([\d.]+)s")
 
 Rounds = Sequence[Mapping[str, str]]
 """Of each round, one patch by row."""
@@ -47,14 +52,9 @@ class Took:
     """What grading all candidates took."""
 
     wall: float
-    tests: float
-    """Seconds of the tests by themselves, of all runs together."""
     resolved: int
-
-    @property
-    def beyond(self) -> float:
-        """Wall clock beyond the tests' own, had they kept all cores busy."""
-        return self.wall - self.tests / (os.cpu_count() or 1)
+    scripts: float = 0.0
+    """Seconds of processor time of the rows' scripts, of all runs together; of the harness alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Load:
     """What is graded."""
 
     rows: Path
-    """The dataset; scripts print when their tests begin and end."""
+    """The dataset; scripts print at their end what they took."""
     repos: Path
     """Folder with the repositories as owner__name."""
     rounds: Rounds
@@ -78,12 +78,20 @@ def load_of(rows: Sequence[Row], patches: Rounds, repos: Path, folder: Path) -> 
     if missing:
         made_by = "python evaluation/experiments/testbed_images.py"
         raise SystemExit(f"There is no image {missing[0]}; {made_by} makes them.")
-    lines = (json.dumps({**row, "eval_script": timed(row["eval_script"])}) + "\n" for row in rows)
+    lines = (
+        json.dumps({**row, "eval_script": f"{row['eval_script'].rstrip()}\n{_TELL}"}) + "\n" for row in rows
+    )
     (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
     return Load(folder / "rows.jsonl", linked(repos, folder / "repos"), patches)
 
 
-def ours(load: Load) -> Took:
+def processor_seconds(log: str) -> float:
+    """Return what a script's shell tells of itself and of what it started: user and system, both lines."""
+    *_, told = log.rpartition(f"\n{_MARK}\n")
+    return sum(int(minutes) * 60 + float(seconds) for minutes, seconds in _SPENT.findall(told))
+
+
+def ours(load: Load, *options: str) -> Took:
     """Return what `swe-scale grade` takes, with no grade known from before."""
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         predictions, grades = Path(place) / "predictions.jsonl", Path(place) / "grades.jsonl"
@@ -94,7 +102,16 @@ def ours(load: Load) -> Took:
         ]
         predictions.write_text("".join(entries), encoding="utf-8")
         command = [sys.executable, "-m", "swe_scale", "grade", str(predictions), "--dataset", str(load.rows)]
-        command += ["--repos", str(load.repos), "--out", str(grades), "--sandbox", "docker", "--json"]
+        command += [
+            "--repos",
+            str(load.repos),
+            "--out",
+            str(grades),
+            "--sandbox",
+            "docker",
+            "--json",
+            *options,
+        ]
         began = time.perf_counter()
         subprocess.run(
             command, env={**os.environ, "XDG_CACHE_HOME": f"{place}/cache"},
@@ -103,12 +120,12 @@ def ours(load: Load) -> Took:
         wall = time.perf_counter() - began
         found = read_grades(grades).values()
         resolved = sum(one.official.ruling == "resolved" for one in found)
-        return Took(wall, sum(one.test_seconds for one in found), resolved)
+        return Took(wall, resolved)
 
 
 def theirs(load: Load, python: Path, workers: int) -> Took:
     """Return what the official harness takes, called once per round."""
-    wall = tests = 0.0
+    wall = scripts = 0.0
     resolved = 0
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         harness = Harness(python, load.rows, Path(place))
@@ -119,9 +136,9 @@ def theirs(load: Load, python: Path, workers: int) -> Took:
             wall += time.perf_counter() - began
             for row in patches:
                 log = harness.kept(run, row) / "test_output.txt"
-                tests += (own_seconds(log.read_text(errors="replace")) or 0.0) if log.is_file() else 0.0
+                scripts += processor_seconds(log.read_text(errors="replace")) if log.is_file() else 0.0
                 resolved += harness.said(run, row, "").resolved is True
-    return Took(wall, tests, resolved)
+    return Took(wall, resolved, scripts)
 
 
 def best_workers(load: Load, python: Path, tried: Sequence[int] = WORKERS) -> int:
@@ -133,47 +150,54 @@ def best_workers(load: Load, python: Path, tried: Sequence[int] = WORKERS) -> in
     return min(walls, key=lambda workers: walls[workers])
 
 
-def figures(own: Sequence[Took], other: Sequence[Took], patches: int, workers: int) -> list[Figure]:
+def figures(
+    official: Sequence[Took], both: Sequence[Took], other: Sequence[Took], patches: int, workers: int
+) -> list[Figure]:
     """Return the figures of measurements that were taken in turn."""
     load = f"grading {patches} candidates"
+    cores = os.cpu_count() or 1
+    least = [one.scripts / cores for one in other]
+    walls, theirs = [one.wall for one in official], [one.wall for one in other]
     return [
         compare(
-            f"{load}, both verdicts; the harness with {workers} workers", "s",
-            [one.wall for one in own], [one.wall for one in other], Goal(most=0.5),
+            f"{load}, the official verdict; the harness with {workers} workers", "s",
+            walls, theirs, Goal(most=0.5),
         ),
         compare(
-            f"{load}: beyond the tests' own seconds ÷ cores", "s",
-            [one.beyond for one in own], [one.beyond for one in other], Goal(most=0.2),
+            f"{load}, the official verdict: beyond the scripts' processor time ÷ cores", "s",
+            [wall - own for wall, own in zip(walls, least, strict=True)],
+            [wall - own for wall, own in zip(theirs, least, strict=True)], Goal(most=0.2),
         ),
-        compare(
-            f"{load}: the tests' own seconds, of all runs", "s",
-            [one.tests for one in own], [one.tests for one in other],
-        ),
+        compare(f"{load}, both verdicts", "s", [one.wall for one in both], theirs),
+        compare(f"{load}: the scripts' processor time ÷ cores", "s", least, None),
         compare(
             f"{load}: resolved, officially", "patches",
-            [one.resolved for one in own], [one.resolved for one in other],
+            [one.resolved for one in official], [one.resolved for one in other],
         ),
     ]  # fmt: skip
 
 
-def measure(load: Load, repeats: int) -> list[Figure]:
+def measure(load: Load, repeats: int, workers: int | None) -> list[Figure]:
     """Return the figures: both sides in turn, after one use of the images by each."""
     python = installed(HARNESS) / "python"
-    workers = best_workers(load, python)
+    workers = workers or best_workers(load, python)
     first = ours(load)
     print(f"ours, the first time with these images: {first.wall:.0f} s", file=sys.stderr, flush=True)
-    own, other = [], []
+    official, both, other = [], [], []
     for number in range(repeats):
-        own.append(ours(load))
+        official.append(ours(load, "--official"))
         other.append(theirs(load, python, workers))
-        print(f"repeat {number + 1}: {own[-1]}, {other[-1]}", file=sys.stderr, flush=True)
-    return figures(own, other, sum(map(len, load.rounds)), workers)
+        both.append(ours(load))
+        told = f"{official[-1].wall:.0f} s, {both[-1].wall:.0f} s with both verdicts, {other[-1]}"
+        print(f"repeat {number + 1}: {told}", file=sys.stderr, flush=True)
+    return figures(official, both, other, sum(map(len, load.rounds)), workers)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--repos", type=Path, help="folder with the repositories, OWNER+NAME/repo")
     parser.add_argument("--candidates", type=int, default=CANDIDATES, help="of each row")
+    parser.add_argument("--workers", type=int, help="of the harness [default: what suits it best]")
     parser.add_argument("--rows", nargs="*", default=QUICK, help="ids of the rows")
 
 
@@ -187,7 +211,7 @@ def main() -> None:
     patches = [{row: patch for row, (_, patch) in one.items()} for one in drawn]
     with tempfile.TemporaryDirectory(prefix="bench-") as place:
         load = load_of(rows, patches, chosen.repos, Path(place))
-        report(measure(load, chosen.repeats), as_json=chosen.json)
+        report(measure(load, chosen.repeats, chosen.workers), as_json=chosen.json)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ class Wish:
     repeats: int = 1
     retries: int = 2
     force: bool = False
+    hardened: bool = True
     seconds: float = 1800.0
     repos: Path | None = None
 
@@ -107,7 +108,7 @@ async def _grade(work: Work, grader: Grader, file: GradeFile, rows: int) -> list
         instance, wanted = work.rows[name], work.patches[name]
         told = grader.grading.rules_of(instance, grader.backend.name)
         if not grader.grading.force:
-            known = [file.settled(name, patch, told, grader.grading.repeats) for patch in wanted]
+            known = [file.settled(name, patch, told, grader.grading) for patch in wanted]
             found.extend(grade for grade in known if grade is not None)
             wanted = {patch: wanted[patch] for patch, kept in zip(wanted, known, strict=True) if kept is None}
         async with limiter:
@@ -171,6 +172,7 @@ def _grading(wish: Wish, options: SolveOptions, user: UserConfig) -> Grading:
         repeats=wish.repeats,
         retries=wish.retries,
         force=wish.force,
+        hardened=wish.hardened,
     )
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from swe_scale.cli.screen import FAILED, Screen
 from swe_scale.grades import Grade, Judged
 from swe_scale.statistics import Proportion, wilson
-from swe_scale.swebench.kept import lost
+from swe_scale.swebench.kept import lost, unasked
 
 _SHOWN = 5
 """Reasons that are printed."""
@@ -43,7 +43,7 @@ def answer(screen: Screen, outcome: Outcome) -> int:
     for grade in left[:_SHOWN]:
         screen.say(f"{grade.instance}: not known: {grade.official.reason or grade.hardened.reason}")
     screen.answer.print(_table(outcome.grades))
-    for name, way in _WAYS.items():
+    for name, way in _asked(outcome.grades).items():
         patches, rows = _shares(outcome.grades, way)
         told = f"{name}: {patches} patches" + (
             f"; any patch of a row: {rows}" if rows.of < patches.of else ""
@@ -59,7 +59,7 @@ def answer(screen: Screen, outcome: Outcome) -> int:
 def _document(outcome: Outcome, left: Sequence[Grade]) -> dict[str, object]:
     return {
         "grades": [grade.model_dump(mode="json") for grade in outcome.grades],
-        "resolved": {name: _numbers(outcome.grades, way) for name, way in _WAYS.items()},
+        "resolved": {name: _numbers(outcome.grades, way) for name, way in _asked(outcome.grades).items()},
         "infra": len(left),
         "flaky": sum(bool(grade.flaky) for grade in outcome.grades),
         "unusable": outcome.unusable,
@@ -67,6 +67,14 @@ def _document(outcome: Outcome, left: Sequence[Grade]) -> dict[str, object]:
         "out": str(outcome.out),
         "swebench": outcome.rules,
     }
+
+
+def _asked(grades: Sequence[Grade]) -> dict[str, Way]:
+    """Return the ways of grading that were asked for; of the other one nothing could be said of all."""
+    ways = dict(_WAYS)
+    if any(map(unasked, grades)):
+        del ways["hardened"]
+    return ways
 
 
 def _numbers(grades: Sequence[Grade], way: Way) -> dict[str, object]:
@@ -83,10 +91,11 @@ def _shares(grades: Sequence[Grade], way: Way) -> tuple[Proportion, Proportion]:
 
 
 def _table(grades: Sequence[Grade]) -> Table:
-    table = Table("row", "patches", "official", "hardened", "remarks")
+    ways = _asked(grades)
+    table = Table("row", "patches", *ways, "remarks")
     for name in sorted({grade.instance for grade in grades}):
         own = [grade for grade in grades if grade.instance == name]
-        counts = [str(sum(way(one).ruling == "resolved" for one in own)) for way in _WAYS.values()]
+        counts = [str(sum(way(one).ruling == "resolved" for one in own)) for way in ways.values()]
         table.add_row(name, str(len(own)), *counts, "; ".join(_remarks(own)))
     return table
 

@@ -42,6 +42,9 @@ def grade(
     repeats: Annotated[int, typer.Option(min=1, help="Runs per patch, by which flaky tests are found.")] = 1,
     retries: Annotated[int, typer.Option(min=0, help="Further tries where the machine failed.")] = 2,
     force: Annotated[bool, typer.Option("--force", help="Grade again what is graded already.")] = False,
+    official: Annotated[
+        bool, typer.Option("--official", help="The official verdict alone, which takes fewer runs.")
+    ] = False,
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Of one run of the tests.")
     ] = 1800.0,
@@ -67,6 +70,7 @@ def grade(
     )  # fmt: skip
     wish = Wish(
         predictions=predictions, dataset=dataset, only=tuple(only or ()), candidates=candidates, turns=turns,
-        out=out, repeats=repeats, retries=retries, force=force, seconds=timeout, repos=repos,
+        out=out, repeats=repeats, retries=retries, force=force, hardened=not official,
+        seconds=timeout, repos=repos,
     )  # fmt: skip
     finish(lambda: run_grade(wish, options, json=json))

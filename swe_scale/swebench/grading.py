@@ -12,7 +12,7 @@ from swe_scale.config import Limits
 from swe_scale.environment import Options
 from swe_scale.errors import SandboxError, SweScaleError, unwrapped
 from swe_scale.events import Events
-from swe_scale.grades import Grade, Judged, patch_id
+from swe_scale.grades import UNASKED, Grade, Judged, patch_id
 from swe_scale.records import digest
 from swe_scale.retry import retrying
 from swe_scale.sandbox import Backend
@@ -44,6 +44,8 @@ class Grading:
     """Further tries where the machine failed."""
     force: bool = False
     """Whether what was graded before is graded again."""
+    hardened: bool = True
+    """Whether there is to be a hardened verdict beside the official one."""
 
     def rules_of(self, instance: Instance, backend: str) -> str:
         """Return the digest of what a row's patches are graded by, as far as it is known before they are.
@@ -136,7 +138,7 @@ class Grader:
         if "infra" not in (grade.official.ruling, grade.hardened.ruling):
             self.cache.keep(f"grade/{hardening.key}/{name}", grade)
         row.take(grade)
-        said = f"{grade.official.ruling} / {grade.hardened.ruling}"
+        said = grade.official.ruling + (f" / {grade.hardened.ruling}" if self.grading.hardened else "")
         self.events.emit("verdict", f"{name[:8]}: {said}", row.instance.gold.instance)
 
     async def _graded(self, row: "_Row", hardening: Hardening, name: str, patch: str) -> Grade:
@@ -145,7 +147,9 @@ class Grader:
         first = ran[0]
         official = first.reading.judged if first.reading else _unread(first, row.instance.gold)
         hardened, tested = official, sum(one.seconds for one in ran)
-        if official.ruling == "resolved":
+        if official.ruling == "resolved" and not self.grading.hardened:
+            hardened = Judged(ruling="infra", reason=UNASKED)
+        elif official.ruling == "resolved":
             try:
                 with unwrapped():
                     guarded = await hardening.judge(patch)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from swe_scale.errors import StoreError
-from swe_scale.grades import Grade, lines_of, read_grades
+from swe_scale.grades import UNASKED, Grade, lines_of, read_grades
+from swe_scale.swebench.grading import Grading
 
 
 @dataclass(slots=True)
@@ -34,17 +35,22 @@ class GradeFile:
                 f"{self.path} can't be written: {error.strerror}. What is in it is kept."
             ) from error
 
-    def settled(self, instance: str, patch: str, rules: str, runs: int) -> Grade | None:
+    def settled(self, instance: str, patch: str, rules: str, grading: Grading) -> Grade | None:
         """Return the grade that a patch has by these rules; None where it must be graded."""
         known = self.grades.get((instance, patch))
-        if known is None or known.rules != rules or known.runs < runs:
+        if known is None or known.rules != rules or known.runs < grading.repeats:
             return None
-        return None if lost(known) else known
+        return None if lost(known) or (grading.hardened and unasked(known)) else known
 
 
 def lost(grade: Grade) -> bool:
     """Return whether a fault of the machine has left something unknown of a patch."""
-    return "infra" in (grade.official.ruling, grade.hardened.ruling)
+    return "infra" in (grade.official.ruling, grade.hardened.ruling) and not unasked(grade)
+
+
+def unasked(grade: Grade) -> bool:
+    """Return whether a patch has no hardened verdict since none was asked for."""
+    return grade.hardened.ruling == "infra" and grade.hardened.reason == UNASKED
 
 
 @contextmanager

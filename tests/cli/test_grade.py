@@ -95,6 +95,21 @@ def test_many_patches_of_a_row_each_once(bench: Bench) -> None:
     assert rulings(forced) == rulings(document) and len(read_grades(bench.folder / "other/again.jsonl")) == 3
 
 
+def test_the_official_verdict_alone(bench: Bench) -> None:
+    given = bench.predicted(GOLD, WRONG)
+    ran = bench.run(given, "--official", "--force")
+    assert_clean(ran, 0, f"{patch_id(GOLD)[:8]}: resolved\n")
+    assert "official: 0.500" in ran.stdout and "hardened" not in ran.stdout
+    kept = (bench.folder / "grades.jsonl").read_text()
+    document = bench.document(given, "--official")
+    assert (bench.folder / "grades.jsonl").read_text() == kept
+    assert list(document["resolved"]) == ["official"] and document["infra"] == 0
+    assert rulings(document)[patch_id(GOLD)] == ("resolved", "infra")
+    both = bench.document(given)
+    assert rulings(both)[patch_id(GOLD)] == ("resolved", "resolved") and "hardened" in both["resolved"]
+    assert bench.document(given, "--official")["grades"] == both["grades"]
+
+
 def test_gold_and_empty(bench: Bench) -> None:
     assert rulings(bench.document("gold")) == {patch_id(GOLD): ("resolved", "resolved")}
     assert rulings(bench.document("empty", "--only", ID)) == {patch_id(""): ("unresolved", "unresolved")}
