@@ -30,6 +30,14 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, helpers: Path) 
         monkeypatch.delenv(name)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Write the ids of tests that failed into the file that SWE_SCALE_FAILED names, where it does."""
+    if place := os.environ.get("SWE_SCALE_FAILED"):
+        reports = [*terminalreporter.stats.get("failed", ()), *terminalreporter.stats.get("error", ())]
+        lines = dict.fromkeys(f"{report.nodeid}\n" for report in reports)
+        Path(place).write_text("".join(lines), encoding="utf-8")
+
+
 _FORBIDDEN = "skipped, though nothing may be"
 _STRICT = os.environ.get("SWE_SCALE_NO_SKIPS") == "1"
 

@@ -1,5 +1,6 @@
 """Strategy `agent`: whole conversations with written replies, over a real repository and sandbox."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -194,7 +195,7 @@ async def test_a_command_that_does_not_end_is_killed(tmp_path: Path) -> None:
     replies = [bash("echo begun; sleep 600"), CHANGE, SUBMIT]
     made = await converse(tmp_path, replies, limits=Limits(seconds=2))
     assert made.turns[0].edited is not None and made.turns[0].edited.timed_out
-    assert "killed after 2 s (wall limit)" in made.turns[1].asked[0].content
+    assert re.search(r"killed after \d+ s \(wall limit\)", made.turns[1].asked[0].content)
     assert "begun" in made.turns[1].asked[0].content
     assert made.outcome == "done" and made.patch
 

@@ -1,5 +1,6 @@
 """Commands that wait, never end, hide, destroy or flood: the agent goes on, and its patch is right."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,8 @@ APART = [
     pytest.param("docker", marks=pytest.mark.docker),
 ]
 KINDS = [pytest.param("local"), *APART]
+# How long it took to be killed depends on what else the machine does.
+_KILLED = re.compile(r"killed after \d+ s \(wall limit\)")
 
 
 async def converse(folder: Path, kind: str, *replies: str, limits: Limits | None = None) -> Trajectory:
@@ -102,7 +105,7 @@ async def test_a_command_says_how_long_it_may_take(tmp_path: Path, kind: str) ->
     )
     stopped, slow = executions(made)
     assert stopped.timed_out and stopped.seconds < 20 and "begun" in stopped.output
-    assert "killed after 1 s (wall limit)" in told(made, 1)
+    assert _KILLED.search(told(made, 1))
     assert slow.exit_code == 0 and "Your commands: exit code 0 after 1 s" in told(made, 2)
 
 
@@ -146,9 +149,7 @@ async def test_output_without_end_is_cut_and_stopped(tmp_path: Path, kind: str) 
     for turn in range(1, 4):
         assert len(told(made, turn)) < 17 * 1024
     assert "more lines like this one …" in told(made, 1) and len(told(made, 1)) < 600
-    assert "killed after 2 s (wall limit)" in told(made, 1) and "bytes in the middle were left out" in told(
-        made, 1
-    )
+    assert _KILLED.search(told(made, 1)) and "bytes in the middle were left out" in told(made, 1)
     assert "characters left out …" in told(made, 2) and len(told(made, 2)) < 6000
     assert bar.output.count("%") == 500 and "\nready\n" in told(made, 4) and "%" not in told(made, 4)
     assert f"+{RIGHT}\n" in made.patch
