@@ -85,9 +85,10 @@ async def save_job(store: Store, folder: Path, job: Job) -> None:
     if kept is not None:
         here = {(task.issue.id, task.issue.repo) for task in load_job(store).tasks}
         if lost := sorted(here - {(task.issue.id, task.issue.repo) for task in job.tasks}):
+            more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
             raise UsageError(
-                f"{folder} holds a run for {lost[0][0]} of {lost[0][1]}: choose another --name, "
-                "or delete the folder."
+                f"{folder} holds a run for {lost[0][0]} of {lost[0][1]}{more}, which isn't asked for now and "
+                "would be lost: choose another --name, or delete the folder."
             )
     await store.put(_JOB, job.model_dump(mode="json"))
 

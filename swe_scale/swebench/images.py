@@ -20,6 +20,9 @@ def image_of(found: Found) -> tuple[str, str]:
 
 
 def _by_convention(found: Found) -> str:
+    if isinstance(found.row.get("requirements"), list):
+        # Whoever pins packages in place of naming an image has none by the convention.
+        return ""
     name = text_of(found.row, "instance_id").lower().replace("__", "_1776_")
     if "test_cmds" in found.names:
         return f"starryzhang/sweb.eval.x86_64.{name}:latest"

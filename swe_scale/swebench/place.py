@@ -72,7 +72,7 @@ async def prepare_place(question: Question, options: Options, backend: Backend, 
     if options.environment_file is not None:
         site = await look(repository, commit, options, backend.name, events)
         return Place((await first_that_works(backend, site, events)).environment, repository, site.tree)
-    image = options.image or question.image
+    image = options.image or _image_of(question, backend.name)
     site = await look(repository, commit, Options(image=image or None), backend.name, events)
     known = site.ways[-1].recipe
     if image:
@@ -83,6 +83,11 @@ async def prepare_place(question: Question, options: Options, backend: Backend, 
         found, recipe = site, _of_row(known, question)
     environment, _ = await build(backend, found, recipe)
     return Place(environment, repository, found.tree)
+
+
+def _image_of(question: Question, backend: str) -> str:
+    """Return a row's image; none where the sandbox can't use it and the row pins its requirements."""
+    return question.image if backend == "docker" or not question.requirements else ""
 
 
 def _of_row(known: Recipe, question: Question) -> Recipe:

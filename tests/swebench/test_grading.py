@@ -135,6 +135,15 @@ def test_no_place_to_run_in(desk: GradingDesk) -> None:
     assert "log parser 'none'" in unread.official.reason
 
 
+def test_pinned_requirements_stand_in_for_an_image_that_the_sandbox_cannot_use(desk: GradingDesk) -> None:
+    row = desk.instance()
+    packages = ("pytest", "iniconfig", "packaging", "pluggy", "pygments")
+    pinned = {"image": "no/such:image", "requirements": packages}
+    row = replace(row, question=row.question.model_copy(update=pinned))
+    grade = desk.grades(GOLD, instance=row, options=Options())[0]
+    assert (grade.official.ruling, grade.hardened.ruling) == ("resolved", "resolved"), grade
+
+
 def test_a_broken_limit_is_not_tried_again() -> None:
     assert (Bounded("x").again, getattr(Hindered("x"), "again", None)) == (0, None)
     assert patch_id(" x\n") == patch_id("x")

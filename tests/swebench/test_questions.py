@@ -88,6 +88,9 @@ def test_pinned_requirements(tmp_path: Path) -> None:
     pinned = row(python="3.9", requirements=["a==1"], prepare_cmd="make")
     [one] = read_questions(written(tmp_path, "rows.jsonl", pinned)).found
     assert (one.python, one.requirements, one.prepare) == ("3.9", ("a==1",), "make")
+    assert one.image == "", "an image by the convention is for rows that say nothing else"
+    named = row(requirements=["a==1"], image="a/b:c")
+    assert read_questions(written(tmp_path, "named.jsonl", named)).found[0].image == "a/b:c"
 
 
 def test_long_ids_of_pro_stay_as_they_are(tmp_path: Path) -> None:
