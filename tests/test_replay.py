@@ -185,6 +185,12 @@ def test_a_planted_perfect_check_reaches_the_oracle() -> None:
             assert score.leader == score.coverage
 
 
+def test_all_of_a_few_is_no_certainty() -> None:
+    issues = [replay_issue(made(number), labels_of(number), plan(points=(ALL,))) for number in range(3)]
+    found = figures(issues, ALL, 0, 0).means["coverage"]
+    assert found.value == 1.0 and 0.4 < found.interval[0] < 0.5
+
+
 def shuffled(one: Solution, number: int, seed: int) -> Labels:
     """Return labels that have nothing to do with the candidates."""
     right = random.Random(seed * 1000 + number).randrange(3)

@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from swe_scale.analysis.replay import IssueScores, Point, Score
-from swe_scale.statistics import Estimate, bootstrap, paired_bootstrap, ratio_bootstrap
+from swe_scale.statistics import Estimate, bootstrap, paired_bootstrap, ratio_bootstrap, wilson
 
-MEANS = (
-    "resolved", "official", "leader", "coverage", "chance", "abstained", "trajectories", "tokens", "usd",
-)  # fmt: skip
+_SHARES = ("resolved", "official", "leader", "coverage", "chance", "abstained")
+MEANS = (*_SHARES, "trajectories", "tokens", "usd")
 """Figures that are means over issues, by the names of `Score`."""
 
 
@@ -34,7 +33,7 @@ def figures(issues: Sequence[IssueScores], point: Point, method: int, seed: int)
     return Figures(
         point,
         len(scores),
-        {name: bootstrap([getattr(one, name) for one in scores], seed) for name in MEANS},
+        {name: _mean(name, [getattr(one, name) for one in scores], seed) for name in MEANS},
         ratio_bootstrap(leader, coverage, seed),
         ratio_bootstrap(
             [one - other for one, other in zip(leader, chance, strict=True)],
@@ -42,6 +41,14 @@ def figures(issues: Sequence[IssueScores], point: Point, method: int, seed: int)
             seed,
         ),
     )
+
+
+def _mean(name: str, values: Sequence[float], seed: int) -> Estimate:
+    """Return a mean with its interval: Wilson's for all or nothing, where equal draws would show no doubt."""
+    if name in _SHARES and values and {0.0, 1.0}.issuperset(values):
+        share = wilson(round(sum(values)), len(values))
+        return Estimate(share.share, share.interval)
+    return bootstrap(values, seed)
 
 
 def differences(issues: Sequence[IssueScores], point: Point, seed: int) -> dict[str, Estimate]:
