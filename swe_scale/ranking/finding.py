@@ -5,8 +5,19 @@ from dataclasses import dataclass
 
 from swe_scale.errors import ExtensionError
 from swe_scale.extensions import described, loaded
-from swe_scale.ranking.others import codet, majority, medoid, random, smallest
+from swe_scale.ranking.others import (
+    cautious,
+    codet,
+    foreign,
+    gated,
+    majority,
+    medoid,
+    random,
+    raw,
+    smallest,
+)
 from swe_scale.ranking.outcomes import Evidence
+from swe_scale.ranking.posterior import latent
 from swe_scale.ranking.rule import Ranking, rank
 from swe_scale.records import Ranked
 
@@ -15,6 +26,11 @@ Rule = Callable[[Evidence], Ranking]
 
 OWN_RULES: Mapping[str, Rule] = {
     "votes": rank,
+    "latent": latent,
+    "raw": raw,
+    "foreign": foreign,
+    "gated": gated,
+    "cautious": cautious,
     "majority": majority,
     "medoid": medoid,
     "smallest": smallest,

@@ -1,12 +1,13 @@
 """The rules beside the default one: each is a score, for comparison and as a beginning for one's own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from swe_scale.patch import changed_tokens
 from swe_scale.ranking.ordering import ordered
-from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
 from swe_scale.ranking.rule import Ranking
 from swe_scale.records import Candidate, Ranked, digest
+from swe_scale.statistics import wilson
 
 
 def majority(evidence: Evidence) -> Ranking:
@@ -52,6 +53,62 @@ def codet(evidence: Evidence) -> Ranking:
         evidence,
         lambda one, _: size[passed[one.id]] * len(passed[one.id]),
         lambda one, _: f"{size[passed[one.id]]} trajectories pass the same {len(passed[one.id])} checks",
+    )
+
+
+def raw(evidence: Evidence) -> Ranking:
+    """Rank by how many written checks pass, its own author's among them (CodeMonkeys, arXiv 2501.14723)."""
+    return _by_share(evidence, lambda *_: True)
+
+
+def foreign(evidence: Evidence) -> Ranking:
+    """Rank by the share of the written checks of others that pass: nobody votes for himself."""
+    return _by_share(evidence, lambda one, _, authors: not authors or bool(authors - set(one.authors)))
+
+
+def gated(evidence: Evidence) -> Ranking:
+    """Rank by how many written checks pass of those that fail on the untouched code, the authors' own too."""
+    outcomes = Outcomes(evidence.verdicts)
+    return _by_share(evidence, lambda _, check, __: outcomes.reproduces(check))
+
+
+def cautious(evidence: Evidence) -> Ranking:
+    """Rank by the lower end of the 95 % interval (Wilson) of the share of others' checks that pass.
+
+    A patch that few checks have been run on can't beat one that many have (after the pessimistic verification
+    of Heimdall, arXiv 2504.10337). Counted are checks that fail on the untouched code.
+    """
+    outcomes = Outcomes(evidence.verdicts)
+
+    def votes(one: Candidate, check: str, authors: frozenset[int]) -> bool:
+        return outcomes.reproduces(check) and (not authors or bool(authors - set(one.authors)))
+
+    return _by_share(evidence, votes, lambda passed, run: wilson(passed, run).interval[0])
+
+
+Votes = Callable[[Candidate, str, frozenset[int]], bool]
+"""Whether a check, with these authors, has a vote on a candidate."""
+
+
+def _share(passed: int, run: int) -> float:
+    return passed / run if run else 0.0
+
+
+def _by_share(evidence: Evidence, votes: Votes, score: Callable[[int, int], float] = _share) -> Ranking:
+    outcomes = Outcomes(evidence.verdicts)
+    written = authors_of(one for one in evidence.checks if one.kind != "regression")
+
+    def said(one: Candidate) -> tuple[int, int]:
+        found = [
+            outcomes.of(one.id, check) for check, authors in written.items() if votes(one, check, authors)
+        ]
+        return found.count("pass"), sum(what not in (None, "infra") for what in found)
+
+    counts = {one.id: said(one) for one in evidence.candidates}
+    return ordered(
+        evidence,
+        lambda one, _: score(*counts[one.id]),
+        lambda one, _: f"passes {counts[one.id][0]} of {counts[one.id][1]} checks",
     )
 
 

@@ -26,28 +26,32 @@ class Outcomes:
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         self._cells: dict[tuple[str, str], set[Outcome]] = defaultdict(set)
-        self._blind: set[str] = set()
+        blind: set[str] = set()
         caught: set[str] = set()
         for verdict in verdicts:
             self._cells[verdict.candidate, verdict.check].add(verdict.outcome)
             if BLIND in verdict.flags:
-                self._blind.add(verdict.check)
+                blind.add(verdict.check)
             if CHEATS.intersection(verdict.flags):
                 caught.add(verdict.candidate)
+        self.blind = frozenset(blind)
+        """Checks that code which is not there satisfies."""
         self.caught = frozenset(caught)
         """Candidates that were found to forge what is said of them."""
 
     def of(self, candidate: str, check: str) -> Outcome | None:
         """Return what a check says of a candidate; None where it wasn't run."""
         found = self._cells.get((candidate, check))
-        return max(found, key=self._ORDER.index) if found else None
+        if found is None:
+            return None
+        return next(iter(found)) if len(found) == 1 else max(found, key=self._ORDER.index)
 
     def reproduces(self, check: str) -> bool:
         """Return whether a check fails on the untouched code, each time that it was run there.
 
         A blind one reproduces nothing: code that is not there satisfies it.
         """
-        return check not in self._blind and self._cells.get((BASE, check), set()) - {"infra"} == {"fail"}
+        return check not in self.blind and self._cells.get((BASE, check), set()) - {"infra"} == {"fail"}
 
 
 def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:

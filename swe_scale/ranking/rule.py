@@ -1,6 +1,6 @@
 """The default rule: votes, tests kept, majority, agreement."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum
@@ -14,6 +14,8 @@ FINALISTS = 3
 """How many candidates a selection compares at most, as in CodeMonkeys (arXiv 2501.14723)."""
 SIMILAR = 0.8
 """Token overlap of changed lines from which two patches count as alike."""
+_COMPARED = 100
+"""Patches with which each other one is compared at most: those of the changes that most trajectories made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,11 @@ def rank(evidence: Evidence) -> Ranking:
     if not evidence.candidates:
         return Ranking((), (), frozenset())
     outcomes = Outcomes(evidence.verdicts)
-    clusters = clusters_of(evidence)
     broken = _broken(evidence.verdicts)
     excused = _excused(evidence, broken)
-    agreement = _agreement(evidence.candidates)
-    voices = {
-        one.id: voices_of(evidence, outcomes, one, clusters[evidence.forms[one.id]])
-        for one in evidence.candidates
-    }
+    compared, keepers = _compared(evidence), _keepers(evidence.candidates, broken)
+    agreement = _agreement(evidence.candidates, compared)
+    voices = voices_of(evidence)
     ranked = [
         _ranked(
             one.id,
@@ -76,11 +75,7 @@ def rank(evidence: Evidence) -> Ranking:
         one.id
         for one in evidence.candidates
         if one.id not in outcomes.caught
-        and (
-            voices[one.id].backers
-            or _resembles_another(one, evidence.candidates)
-            or _keeps_alone(one.id, evidence.candidates, broken)
-        )
+        and (voices[one.id].backers or _resembles_another(one, compared) or one.id in keepers)
     )
     ranked.sort(
         key=lambda one: (
@@ -127,19 +122,28 @@ def _lost(one: Ranked) -> int:
     return one.broken - one.excused
 
 
-def _keeps_alone(leader: str, candidates: Sequence[Candidate], broken: Mapping[str, frozenset[str]]) -> bool:
-    others = [broken.get(one.id, frozenset()) for one in candidates if one.id != leader]
-    if not others:
-        return False
-    return bool(frozenset.intersection(*others) - broken.get(leader, frozenset()))
+def _keepers(candidates: Sequence[Candidate], broken: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """Return the candidates that alone keep some test, which all others break."""
+    counts = Counter(test for one in candidates for test in broken.get(one.id, ()))
+    alone = {test for test, count in counts.items() if count == len(candidates) - 1}
+    return frozenset(one.id for one in candidates if alone - broken.get(one.id, frozenset()))
 
 
-def _agreement(candidates: Sequence[Candidate]) -> Mapping[str, float]:
-    tokens = {one.id: changed_tokens(one.patch) for one in candidates}
-    weights = {one.id: max(1, len(one.authors)) for one in candidates}
+def _compared(evidence: Evidence) -> Sequence[Candidate]:
+    """Return the patches with which the others are compared: all, or the commonest if there are many."""
+    if len(evidence.candidates) <= _COMPARED:
+        return evidence.candidates
+    sizes = {form: len(authors) for form, authors in clusters_of(evidence).items()}
+    commonest = sorted(evidence.candidates, key=lambda one: (-sizes[evidence.forms[one.id]], one.id))
+    return commonest[:_COMPARED]
+
+
+def _agreement(candidates: Sequence[Candidate], compared: Sequence[Candidate]) -> Mapping[str, float]:
+    tokens = {one.id: changed_tokens(one.patch) for one in (*candidates, *compared)}
+    weights = {one.id: max(1, len(one.authors)) for one in compared}
     found: dict[str, float] = {}
     for one in candidates:
-        others = [other for other in candidates if other.id != one.id]
+        others = [other for other in compared if other.id != one.id]
         total = sum(weights[other.id] for other in others)
         like = fsum(weights[other.id] * overlap(tokens[one.id], tokens[other.id]) for other in others)
         found[one.id] = like / total if total else 0.0

@@ -1,7 +1,7 @@
 """Who speaks for and against a candidate: checks, and the trajectories that made the same change."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
@@ -20,25 +20,40 @@ class Voices:
     similar: int
 
 
-def voices_of(evidence: Evidence, outcomes: Outcomes, one: Candidate, cluster: frozenset[int]) -> Voices:
-    """Return what speaks for and against a candidate.
+def voices_of(evidence: Evidence) -> Mapping[str, Voices]:
+    """Return what speaks for and against each candidate, by its id."""
+    outcomes, clusters = Outcomes(evidence.verdicts), clusters_of(evidence)
+    heard = {
+        check: authors for check, authors in authors_of(evidence.checks).items() if outcomes.reproduces(check)
+    }
+    telling = {
+        check
+        for check, authors in heard.items()
+        if _tells_apart(evidence, outcomes, clusters, check, authors)
+    }
+    return {
+        one.id: _voices_of_one(one, outcomes, heard, telling, clusters[evidence.forms[one.id]])
+        for one in evidence.candidates
+    }
 
-    Args:
-        evidence: all of it.
-        outcomes: of its verdicts.
-        one: the candidate.
-        cluster: the trajectories that chose its normal form.
-    """
+
+def _voices_of_one(
+    one: Candidate,
+    outcomes: Outcomes,
+    heard: Mapping[str, frozenset[int]],
+    telling: Collection[str],
+    cluster: frozenset[int],
+) -> Voices:
     own = frozenset(one.authors[:1])
     votes = of = 0
     backers, opponents = set(cluster - own), set[int]()
-    for check, authors in authors_of(evidence.checks).items():
+    for check, authors in heard.items():
         alone = bool(authors) and authors <= own and len(cluster) == 1
         said = outcomes.of(one.id, check)
-        if alone or said is None or said == "infra" or not outcomes.reproduces(check):
+        if alone or said is None or said == "infra":
             continue
         (backers if said == "pass" else opponents).update(authors - own)
-        if _tells_apart(evidence, outcomes, check, authors):
+        if check in telling:
             votes += said == "pass"
             of += 1
     return Voices(votes, of, frozenset(backers), frozenset(opponents - backers), len(cluster) - 1)
@@ -52,14 +67,19 @@ def clusters_of(evidence: Evidence) -> Mapping[str, frozenset[int]]:
     return {form: frozenset(authors) for form, authors in found.items()}
 
 
-def _tells_apart(evidence: Evidence, outcomes: Outcomes, check: str, authors: frozenset[int]) -> bool:
+def _tells_apart(
+    evidence: Evidence,
+    outcomes: Outcomes,
+    clusters: Mapping[str, frozenset[int]],
+    check: str,
+    authors: frozenset[int],
+) -> bool:
     """Return whether a check passes for some and not for others, and not only for its own author.
 
     One that nobody else's patch satisfies says no more than that its author agrees with himself.
     """
-    clusters = clusters_of(evidence)
-    said = {one: outcomes.of(one.id, check) for one in evidence.candidates}
-    judged = {one: what for one, what in said.items() if what not in (None, "infra")}
-    passed = [one for one, what in judged.items() if what == "pass"]
+    said = [(one, outcomes.of(one.id, check)) for one in evidence.candidates]
+    judged = [(one, what) for one, what in said if what not in (None, "infra")]
+    passed = [one for one, what in judged if what == "pass"]
     agreed = any(not authors or len(authors | clusters[evidence.forms[one.id]]) > 1 for one in passed)
     return agreed and len(passed) < len(judged)

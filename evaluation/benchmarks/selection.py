@@ -1,0 +1,156 @@
+"""Which candidate is chosen, and how sure that is: in a coin world, where the truth is known.
+
+Every rule chooses among the same candidates of the same issues. The judge is simulated, and so is everything
+else: the figures show how methods behave when checks are good, bad or flaky, not how many real issues they
+resolve. Intervals are 95 %, by bootstrap over issues, paired.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from harness import Figure, Goal, arguments, report
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
+
+from coin_methods import Numbers, Outcome, measure
+from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
+
+from swe_scale.ranking import find_rule
+from swe_scale.statistics import bootstrap, paired_bootstrap
+
+DEFAULT, BASELINE = "latent", "raw"
+RULES = (DEFAULT, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
+SAMPLES = 10
+SEED = 4
+_LARGE = 100
+"""Candidates, and checks, of the matrix whose ranking is timed."""
+
+
+def resolved(name: str, ours: Numbers, other: Numbers, least: float | None = None) -> Figure:
+    """Return a figure of two methods on the same issues; spread is the interval of the difference.
+
+    Args:
+        name: of the figure.
+        ours: whether our choice is right, by issue.
+        other: whether the other's is.
+        least: the goal of the difference.
+    """
+    difference = paired_bootstrap(ours.tolist(), other.tolist())
+    return Figure(
+        name=name,
+        ours=float(ours.mean()),
+        baseline=float(other.mean()),
+        unit="share resolved; spread: ours less baseline",
+        ratio=float(ours.mean() / other.mean()) if other.mean() else None,
+        spread=difference.interval,
+        repeats=len(ours),
+        goal=None if least is None else f"difference ≥ {least:g}",
+        met=None if least is None else difference.value >= least,
+    )
+
+
+def rules(found: Mapping[str, Outcome]) -> Iterator[Figure]:
+    """Yield, per regime, the default beside raw votes, and each other rule beside them."""
+    for regime, outcome in found.items():
+        base = outcome.right[BASELINE]
+        for name in RULES:
+            if name != BASELINE:
+                least = -0.01 if name == DEFAULT and regime in REGIMES else None
+                yield resolved(f"{regime}: {name} beside {BASELINE}", outcome.right[name], base, least)
+        for name in (f"{BASELINE}, judged top 3", f"{DEFAULT}, judged if contested"):
+            yield resolved(f"{regime}: {name}, beside {BASELINE}", outcome.right[name], base)
+        yield resolved(f"{regime}: an oracle beside {BASELINE}", outcome.coverage, base)
+
+
+def share_of_best(found: Mapping[str, Outcome]) -> Figure:
+    """Return the default's mean gain over raw votes, beside that of the best rule of each regime."""
+    ours, best = [], []
+    for outcome in found.values():
+        base = outcome.right[BASELINE].mean()
+        ours.append(outcome.right[DEFAULT].mean() - base)
+        best.append(max(outcome.right[name].mean() for name in RULES) - base)
+    gain, most = float(np.mean(ours)), float(np.mean(best))
+    goal = Goal(least=0.6)
+    share = gain / most if most else 0.0
+    return Figure(
+        "mean gain over raw votes, beside that of each regime's best rule",
+        gain, most, "share resolved", share, None, len(found), str(goal), goal.met(gain, share),
+    )  # fmt: skip
+
+
+def confidence(found: Mapping[str, Outcome]) -> Iterator[Figure]:
+    """Yield the Brier score of the default's probability beside that of the base rate, per regime."""
+    for regime, outcome in found.items():
+        right, sure = outcome.right[DEFAULT], outcome.sure[DEFAULT]
+        ours, base = (sure - right) ** 2, (right.mean() - right) ** 2
+        score = bootstrap(ours.tolist())
+        yield Figure(
+            f"{regime}: Brier score beside the base rate's", float(ours.mean()), float(base.mean()),
+            "squared; spread: ours", float(ours.mean() / base.mean()), score.interval, len(right), None, None,
+        )  # fmt: skip
+        yield Figure(
+            f"{regime}: area under risk and coverage, beside no order", risk_area(right, sure),
+            float(1 - right.mean()), "share wrong", risk_area(right, sure) / float(1 - right.mean()),
+            None, len(right), None, None,
+        )  # fmt: skip
+
+
+def risk_area(right: Numbers, sure: Numbers) -> float:
+    """Return the mean share of wrong ones among the surest, over all numbers of them."""
+    order = np.argsort(-sure, kind="stable")
+    return float((np.cumsum(1 - right[order]) / np.arange(1, len(right) + 1)).mean())
+
+
+def ranking_time(repeats: int) -> Figure:
+    """Return the milliseconds of ranking a hundred candidates by a hundred checks, the median."""
+    world = World(REGIMES["middle"], SEED)
+    took: dict[str, list[float]] = {DEFAULT: [], "votes": []}
+    for _ in range(repeats + 1):
+        evidence = evidence_of(world.issue(_LARGE))
+        for name, times in took.items():
+            began = time.perf_counter()
+            find_rule(name)(evidence)
+            times.append(1000 * (time.perf_counter() - began))
+    ours, base = (np.array(times[1:]) for times in took.values())
+    goal, ratios = Goal(most=100.0, of_ours=True), ours / base
+    return Figure(
+        f"ranking {_LARGE} × {_LARGE}, beside the votes alone", float(np.median(ours)),
+        float(np.median(base)), "ms", float(np.median(ratios)), (float(ratios.min()), float(ratios.max())),
+        repeats, str(goal), goal.met(float(np.median(ours)), None),
+    )  # fmt: skip
+
+
+def measured(worlds: Mapping[str, Dials], issues: int) -> dict[str, Outcome]:
+    """Return what came of so many issues of each world."""
+    found = {}
+    for number, (name, dials) in enumerate(worlds.items()):
+        print(f"{name} …", file=sys.stderr, flush=True)
+        found[name] = measure(dials, SEED + number, issues, SAMPLES, RULES)
+    return found
+
+
+def main() -> None:
+    """Measure, and print."""
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--issues", type=int, default=4000, help="of each regime; by default 4000")
+
+    given = arguments("Selection in a coin world.", 5, add)
+    regimes = measured(REGIMES, given.issues)
+    others = measured({**MISSPECIFIED, **NULL}, given.issues // 2)
+    figures: Sequence[Figure] = [
+        share_of_best(regimes),
+        *rules(regimes),
+        *confidence({**regimes, **others}),
+        *rules(others),
+        ranking_time(given.repeats),
+    ]
+    report(figures, as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()

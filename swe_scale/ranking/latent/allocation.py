@@ -1,0 +1,156 @@
+"""Puts groups to the right ones, or to a way of being wrong, in many worlds at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swe_scale.ranking.latent.likelihood import Likelihood, Places
+from swe_scale.ranking.latent.matrix import Matrix
+from swe_scale.ranking.latent.prior import Prior, log_rising
+from swe_scale.ranking.latent.worlds import Worlds
+
+Numbers = NDArray[np.float64]
+
+WAYS = 7
+"""Ways of being wrong that are told apart at most."""
+_KEPT = 1 / 3
+"""Share of the worlds, drawn by how well they explain what is seen, with which is gone on."""
+_SWEEPS = 3
+"""Times that each group is put anew, given all others."""
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """What is probable of groups and checks, over all worlds."""
+
+    right: Numbers
+    """Of each group."""
+    cases: NDArray[np.bool_]
+    """Who is right in cases that are equally probable: cases × groups."""
+    valid: float
+    flips: float
+
+
+def allocate(matrix: Matrix, worlds: Worlds, prior: Prior, leanings: Numbers) -> Allocation:
+    """Return what is probable; see `believe`.
+
+    First groups are put in their places one after the other, by what is seen of those so far (sequential
+    importance sampling). Then the worlds that explain it best are gone on with, and each group is put anew,
+    given all others (Gibbs sampling), where its probability counts and not the place that it got by lot.
+
+    Args:
+        matrix: with at least one group.
+        worlds: the combinations of what isn't known.
+        prior: what is known before.
+        leanings: per group, logarithm of the ratio of likelihoods.
+    """
+    chance = np.random.default_rng(_SEED)
+    state = _State.begun(matrix, worlds, prior, leanings)
+    weight = np.zeros(len(worlds))
+    for group in range(len(matrix.groups)):
+        weight += state.put(group, chance.random(len(worlds))).evidence
+    state = state.of_worlds(_drawn(weight, max(1, round(len(worlds) * _KEPT)), float(chance.random())))
+    found, cases = np.zeros(len(matrix.groups)), []
+    for _ in range(_SWEEPS):
+        for group in range(len(matrix.groups)):
+            state.drop(group)
+            found[group] += state.put(group, chance.random(len(state.places))).right.mean()
+        cases.append(state.places == 0)
+    valid = float(state.likelihood.expected_valid().mean())
+    return Allocation(
+        found / _SWEEPS, np.concatenate(cases), valid, float(state.likelihood.worlds.flips.mean())
+    )
+
+
+def _drawn(weight: Numbers, count: int, lot: float) -> Places:
+    """Return numbers of worlds, each about as often as its share says (systematic resampling)."""
+    share = np.cumsum(np.exp(weight - weight.max()))
+    found = np.searchsorted(share, (np.arange(count) + lot) / count * share[-1])
+    return np.asarray(found.clip(0, len(share) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Put:
+    right: Numbers
+    """By world, how probable it was that the group is right."""
+    evidence: Numbers
+    """By world, the logarithm of how probable what is seen of it was."""
+
+
+@dataclass(slots=True)
+class _State:
+    """Where each group is, by world."""
+
+    likelihood: Likelihood
+    seats: "_Seats"
+    leanings: Numbers
+    places: Places
+    """Worlds × groups."""
+    told: Numbers
+    """Logarithm of the likelihood so far, by world."""
+
+    @classmethod
+    def begun(cls, matrix: Matrix, worlds: Worlds, prior: Prior, leanings: Numbers) -> "_State":
+        groups, count = len(matrix.groups), len(worlds)
+        ways = min(groups, WAYS) + 1
+        seats = _Seats([group.size for group in matrix.groups], np.zeros((count, ways), np.int64), prior)
+        likelihood = Likelihood.begun(matrix, worlds, ways)
+        return cls(likelihood, seats, leanings, np.full((count, groups), -1), np.zeros(count))
+
+    def put(self, group: int, lots: Numbers) -> _Put:
+        """Put a group somewhere, by lot."""
+        told = self.likelihood.of(group)
+        joint = told + self.seats.of(group, self.likelihood.worlds.fashion)
+        joint[:, 0] += self.leanings[group]
+        most = joint.max(axis=1)
+        shares = np.exp(joint - most[:, None])
+        total = shares.sum(axis=1)
+        shares /= total[:, None]
+        chosen = (np.cumsum(shares, axis=1) < lots[:, None]).sum(axis=1).clip(0, shares.shape[1] - 1)
+        put = _Put(shares[:, 0], most + np.log(total) - self.told)
+        self.told = told[np.arange(len(chosen)), chosen]
+        self.places[:, group] = chosen
+        self.seats.take(group, chosen, 1)
+        self.likelihood.take(group, chosen)
+        return put
+
+    def drop(self, group: int) -> None:
+        """Take a group away again."""
+        self.seats.take(group, self.places[:, group], -1)
+        self.likelihood.drop(group, self.places[:, group])
+
+    def of_worlds(self, chosen: Places) -> "_State":
+        """Return the state in some of the worlds."""
+        seats = _Seats(self.seats.sizes, self.seats.taken[chosen], self.seats.prior)
+        likelihood = self.likelihood.of_worlds(chosen)
+        return _State(likelihood, seats, self.leanings, self.places[chosen], self.told[chosen])
+
+
+@dataclass(slots=True)
+class _Seats:
+    """How many are right, and wrong in each way: by world and place, of which the first is for right ones."""
+
+    sizes: list[int]
+    taken: Places
+    prior: Prior
+
+    def of(self, group: int, fashion: Numbers) -> Numbers:
+        """Return the logarithm of the prior probability of each place for a group."""
+        size = self.sizes[group]
+        right, wrong = self.taken[:, 0], self.taken[:, 1:].sum(axis=1)
+        now = self.prior.of_counts(right, wrong)
+        start = self.taken[:, 1:].astype(np.float64)
+        free = np.argmax(start == 0, axis=1)
+        opened = np.flatnonzero((start == 0).any(axis=1))
+        seat = log_rising(start, size)
+        seat[opened, free[opened]] = np.log(fashion[opened]) + log_rising(np.ones(1), size - 1)
+        seat -= log_rising(wrong + fashion, size)[:, None]
+        wronged = self.prior.of_counts(right, wrong + size) - now
+        righted = self.prior.of_counts(right + size, wrong) - now
+        return np.concatenate([righted[:, None], wronged[:, None] + seat], axis=1)
+
+    def take(self, group: int, chosen: Places, times: int) -> None:
+        """Put a group in its place, by world, or take it away again."""
+        self.taken[np.arange(len(chosen)), chosen] += times * self.sizes[group]

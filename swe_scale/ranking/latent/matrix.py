@@ -1,0 +1,130 @@
+"""Turns the evidence into numbers: groups of equal patches by checks."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
+from swe_scale.records import BASE, Candidate
+
+MOST = 100
+"""Groups that are looked at: the largest."""
+MOST_CHECKS = 48
+"""Checks that are looked at: those that say most different things."""
+_RUNS = 120
+"""Runs of one check that count in full: more of them are scaled down to as many."""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Candidates of one normal form: they are right or wrong together."""
+
+    candidates: tuple[str, ...]
+    authors: frozenset[int]
+    """Trajectories that made it; none of candidates that came from elsewhere."""
+
+    @property
+    def size(self) -> int:
+        """How many came to it, each on its own: trajectories, or candidates without any."""
+        return max(len(self.authors), len(self.candidates), 1)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """What written checks say of groups. What a check says of its own author's patch is left out."""
+
+    groups: tuple[Group, ...]
+    checks: tuple[str, ...]
+    failed: Numbers
+    """Runs in which a check didn't pass on a group: groups × checks."""
+    passed: Numbers
+    base: Numbers
+    """On the untouched code, failures less passes of each check, −1 to 1; 0 where it is not known."""
+    writers: tuple[int | None, ...]
+    """Number of the group that each check's author made. None: it isn't among them."""
+
+    @cached_property
+    def contrast(self) -> Numbers:
+        """Failures less passes of each cell, so that no check counts for more than it can."""
+        runs = (self.failed + self.passed).sum(axis=0)
+        scale = np.minimum(1.0, _RUNS / np.maximum(runs, 1.0))
+        return np.asarray((self.failed - self.passed) * scale)
+
+    @cached_property
+    def runs(self) -> Numbers:
+        """Runs of each cell, scaled likewise."""
+        runs = (self.failed + self.passed).sum(axis=0)
+        return np.asarray((self.failed + self.passed) * np.minimum(1.0, _RUNS / np.maximum(runs, 1.0)))
+
+
+def matrix_of(evidence: Evidence) -> Matrix:
+    """Return the evidence as numbers, in an order that depends on what patches and checks are alone."""
+    outcomes = Outcomes(evidence.verdicts)
+    groups = _groups(evidence)
+    of_candidate = {name: number for number, group in enumerate(groups) for name in group.candidates}
+    authors = authors_of(one for one in evidence.checks if one.kind != "regression")
+    known = sorted(check for check in authors if check not in outcomes.blind)
+    failed, passed = (np.zeros((len(groups), len(known))) for _ in range(2))
+    base = np.zeros(len(known))
+    place = {name: number for number, name in enumerate(known)}
+    for verdict in evidence.verdicts:
+        column = place.get(verdict.check)
+        if column is None or verdict.outcome == "infra":
+            continue
+        if verdict.candidate == BASE:
+            base[column] += {"fail": 1.0, "pass": -1.0}.get(verdict.outcome, 0.0)
+        elif (row := of_candidate.get(verdict.candidate)) is not None:
+            (passed if verdict.outcome == "pass" else failed)[row, column] += 1.0
+    writers = [_writer(authors[check], groups) for check in known]
+    for column, check in enumerate(known):
+        own = [row for row, group in enumerate(groups) if group.authors & authors[check]]
+        failed[own, column] = passed[own, column] = 0.0
+    kept = _telling(failed, passed)
+    return Matrix(
+        groups,
+        tuple(known[column] for column in kept),
+        failed[:, kept],
+        passed[:, kept],
+        np.sign(base[kept]),
+        tuple(writers[column] for column in kept),
+    )
+
+
+def _groups(evidence: Evidence) -> tuple[Group, ...]:
+    """Return the groups in a fixed order, the largest if there are too many."""
+    members: dict[str, list[Candidate]] = {}
+    for one in sorted(evidence.candidates, key=lambda one: one.id):
+        members.setdefault(evidence.forms[one.id], []).append(one)
+    found = [
+        Group(tuple(one.id for one in ones), frozenset(author for one in ones for author in one.authors))
+        for ones in members.values()
+    ]
+    largest = sorted(found, key=lambda group: (-group.size, group.candidates))[:MOST]
+    return tuple(sorted(largest, key=lambda group: group.candidates))
+
+
+def _writer(authors: Collection[int], groups: Sequence[Group]) -> int | None:
+    """Return the group of the first author that has one."""
+    made: Mapping[int, int] = {
+        author: number for number, group in enumerate(groups) for author in group.authors & set(authors)
+    }
+    return made[min(made)] if made else None
+
+
+def _telling(failed: Numbers, passed: Numbers) -> list[int]:
+    """Return the columns that have been run, those that say different things of groups first if too many.
+
+    Of those that nobody passes but their authors only one is kept: such checks mostly fail for one cause,
+    which has nothing to do with the issue (of 25 issues with model-written tests that fail on the untouched
+    code, they fail on every candidate of 20, the true fix included).
+    """
+    run = [column for column in range(failed.shape[1]) if (failed[:, column] + passed[:, column]).any()]
+    hopeless = [column for column in run if not passed[:, column].any()]
+    evenness = np.minimum((failed > 0).sum(axis=0), (passed > 0).sum(axis=0))
+    kept = [column for column in run if column not in hopeless[1:]]
+    return sorted(sorted(kept, key=lambda column: (-evenness[column], column))[:MOST_CHECKS])

@@ -1,0 +1,83 @@
+"""The rule that weighs every check by how far the matrix itself says that it can be trusted."""
+
+from collections.abc import Mapping, Sequence
+from math import log
+
+from swe_scale.ranking.latent import Belief, believe, matrix_of
+from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.rule import FINALISTS, Ranking, rank
+from swe_scale.records import Ranked
+
+_BREAKS_RIGHT, _BREAKS_WRONG = 0.05, 0.25
+"""Assumed: how often right and wrong patches break tests of the repository that others keep."""
+_WORTH = 0.08
+"""Probability that another finalist must add to that of any of them being right."""
+
+
+def latent(evidence: Evidence) -> Ranking:
+    """Rank by the probability of being right, given all checks, how good they seem, and tests kept.
+
+    Nobody knows which checks are good; that is estimated together with which candidates are right, from who
+    passes what (`believe`). Where checks say nothing, the change that most trajectories made comes first.
+    Equal probabilities are in the order of the default rule. What was caught forging comes last, and what
+    may be proposed is as the default rule has it. Level finalists are those who may well be right where the
+    leader is not.
+    """
+    usual = rank(evidence)
+    if not usual.ranked:
+        return usual
+    matrix = matrix_of(evidence)
+    known = {one.candidate: one for one in usual.ranked}
+    leanings = _leanings([group.candidates for group in matrix.groups], known, evidence)
+    belief = believe(matrix, leanings)
+    caught = Outcomes(evidence.verdicts).caught
+    right = {name: _stated(belief, name) for name in known}
+    order = sorted(usual.ranked, key=lambda one: (one.candidate in caught, -right[one.candidate]))
+    ranked = tuple(
+        one.model_copy(
+            update={
+                "posterior": 0.0 if one.candidate in caught else right[one.candidate],
+                "reasons": (_why(right[one.candidate], belief, len(matrix.checks)), *one.reasons),
+            }
+        )
+        for one in order
+    )
+    return Ranking(ranked, _finalists(ranked, belief, usual.supported), usual.supported)
+
+
+def _stated(belief: Belief, candidate: str) -> float:
+    return round(belief.of(candidate), 4)
+
+
+def _leanings(
+    groups: Sequence[Sequence[str]], known: Mapping[str, Ranked], evidence: Evidence
+) -> list[float]:
+    """Return what the repository's own tests say of groups, as logarithms of ratios of likelihoods."""
+    if not any(one.kind == "regression" for one in evidence.checks):
+        return [0.0] * len(groups)
+    broke, kept = log(_BREAKS_RIGHT / _BREAKS_WRONG), log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
+    lost = [min(known[name].broken - known[name].excused for name in group) for group in groups]
+    return [broke if count > 0 else kept for count in lost]
+
+
+def _why(right: float, belief: Belief, checks: int) -> str:
+    if not checks:
+        return f"right with probability {right:.2f}: no check was run on it, agreement alone speaks"
+    return (
+        f"right with probability {right:.2f}, if {belief.valid:.0%} of {checks} checks state what is right "
+        f"and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
+    )
+
+
+def _finalists(ranked: Sequence[Ranked], belief: Belief, supported: frozenset[str]) -> tuple[str, ...]:
+    """Return the best of each group that may well be right where the leader is not."""
+    leader = ranked[0].candidate
+    places = {name: number for number, group in enumerate(belief.groups) for name in group}
+    if leader not in places:
+        return (leader,)
+    best: dict[int, str] = {places[leader]: leader}
+    for one in ranked:
+        if one.candidate in supported and one.candidate in places:
+            best.setdefault(places[one.candidate], one.candidate)
+    contest = belief.contest(places[leader], FINALISTS, _WORTH)
+    return tuple(best[number] for number in contest if number in best)
