@@ -87,7 +87,7 @@ def test_it_says_why_it_stops() -> None:
 
 def test_found_by_name() -> None:
     assert isinstance(find_policy("fixed"), Fixed) and isinstance(find_policy("until-agreed"), UntilAgreed)
-    with pytest.raises(UsageError, match=r"no policy 'best'; known are: fixed, until-agreed"):
+    with pytest.raises(UsageError, match=r"no policy 'best'; known are: fixed, adaptive"):
         find_policy("best")
 
 

@@ -146,7 +146,7 @@ def test_a_rule_is_blind_to_labels() -> None:
 
 def test_an_unknown_rule() -> None:
     with pytest.raises(
-        UsageError, match=r"no rule 'best'; known are: votes, majority, medoid, smallest, codet"
+        UsageError, match=r"no rule 'best'; known are: votes, latent, raw, foreign, gated, cautious"
     ):
         find_rule("best")
 

@@ -139,7 +139,7 @@ class SolveOptions:
     rule: Annotated[
         str | None,
         typer.Option(
-            metavar="votes|majority|medoid|smallest|codet|random|NAME",
+            metavar="votes|latent|majority|medoid|codet|…|NAME",
             help="How candidates are ranked; NAME is another package's. [default: votes]",
             rich_help_panel=_COMPUTE,
         ),
@@ -147,7 +147,7 @@ class SolveOptions:
     policy: Annotated[
         str | None,
         typer.Option(
-            metavar="fixed|until-agreed|NAME", help="How the budget is spent. [default: fixed]",
+            metavar="fixed|adaptive|until-agreed|NAME", help="How the budget is spent. [default: fixed]",
             rich_help_panel=_COMPUTE,
         ),
     ] = None  # fmt: skip

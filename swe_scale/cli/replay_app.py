@@ -12,12 +12,12 @@ def replay(
     rule: Annotated[
         str | None,
         typer.Option(
-            metavar="votes|majority|medoid|smallest|codet|random|NAME",
+            metavar="votes|latent|majority|medoid|codet|…|NAME",
             help="How candidates are ranked; NAME is another package's. [default: that of the run]",
         ),
     ] = None,
     policy: Annotated[
-        str, typer.Option(metavar="fixed|until-agreed|NAME", help="How the budget is spent.")
+        str, typer.Option(metavar="fixed|adaptive|until-agreed|NAME", help="How the budget is spent.")
     ] = "fixed",
     samples: Annotated[
         str, typer.Option(metavar="1,2,4", help="Trajectories drawn of each issue, one row for each number.")

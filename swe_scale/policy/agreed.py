@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from math import comb
 
-from swe_scale.policy.fixed import Fixed
 from swe_scale.policy.progress import Move, Progress
+from swe_scale.policy.waves import Waves
 from swe_scale.ranking import Evidence, Outcomes, clusters_of, rank
 
 
@@ -26,19 +26,7 @@ class UntilAgreed:
 
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
-        more = progress.started < progress.planned
-        if more and not self._wave_is_full(progress.started):
-            return _start(progress)
-        if progress.finished < progress.started:
-            return None
-        if progress.checked < progress.finished:
-            return Move("check", f"{progress.finished} of {progress.planned} trajectories have finished")
-        if reason := self._agreed(progress.evidence):
-            return Move("stop", reason)
-        return _start(progress) if more else Fixed().next(progress)
-
-    def _wave_is_full(self, started: int) -> bool:
-        return started >= self.pilot and (started - self.pilot) % self.wave == 0
+        return Waves(self.pilot, self.wave).next(progress, lambda now: self._agreed(now.evidence))
 
     def _agreed(self, evidence: Evidence | None) -> str:
         """Return why no more is needed; nothing if it is."""
@@ -57,10 +45,6 @@ class UntilAgreed:
             f"{own} trajectories made the leading change and {next_one} the next one: it is ahead with "
             f"probability {chance:.2f}, and passes {passed} of {passed + failed} checks"
         )
-
-
-def _start(progress: Progress) -> Move:
-    return Move("start", f"trajectory {progress.started + 1} of up to {progress.planned}")
 
 
 def probability_ahead(ours: int, others: int) -> float:

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 
 from swe_scale.errors import ExtensionError
 from swe_scale.extensions import described, loaded
+from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed
 from swe_scale.policy.fixed import Fixed
 from swe_scale.policy.progress import Move, Policy, Progress
 
-OWN_POLICIES: Mapping[str, Callable[[], Policy]] = {"fixed": Fixed, "until-agreed": UntilAgreed}
+OWN_POLICIES: Mapping[str, Callable[[], Policy]] = {
+    "fixed": Fixed,
+    "adaptive": Adaptive,
+    "until-agreed": UntilAgreed,
+}
 
 
 def find_policy(name: str) -> Policy:

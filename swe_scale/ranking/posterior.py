@@ -26,10 +26,8 @@ def latent(evidence: Evidence) -> Ranking:
     usual = rank(evidence)
     if not usual.ranked:
         return usual
-    matrix = matrix_of(evidence)
-    known = {one.candidate: one for one in usual.ranked}
-    leanings = _leanings([group.candidates for group in matrix.groups], known, evidence)
-    belief = believe(matrix, leanings)
+    matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
+    belief = believe(matrix, _leanings([group.candidates for group in matrix.groups], known, evidence))
     caught = Outcomes(evidence.verdicts).caught
     right = {name: _stated(belief, name) for name in known}
     order = sorted(usual.ranked, key=lambda one: (one.candidate in caught, -right[one.candidate]))
@@ -43,6 +41,12 @@ def latent(evidence: Evidence) -> Ranking:
         for one in order
     )
     return Ranking(ranked, _finalists(ranked, belief, usual.supported), usual.supported)
+
+
+def believed(evidence: Evidence) -> Belief:
+    """Return what the evidence makes probable, the repository's own tests included."""
+    matrix, known = matrix_of(evidence), {one.candidate: one for one in rank(evidence).ranked}
+    return believe(matrix, _leanings([group.candidates for group in matrix.groups], known, evidence))
 
 
 def _stated(belief: Belief, candidate: str) -> float:

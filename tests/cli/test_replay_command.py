@@ -100,7 +100,10 @@ def test_the_documented_rule_is_found_and_used(desk: Desk) -> None:
     assert shown["leader"] == shown["coverage"], "the kit's checks are perfect, and it goes by them"
     known = desk.run("replay", "r", "--rule", "nobody")
     assert_clean(
-        known, 2, "no rule 'nobody'; known are: votes, majority, medoid, smallest, codet, random, frugal"
+        known,
+        2,
+        "no rule 'nobody'; known are: votes, latent, raw, foreign, gated, cautious, majority, medoid, "
+        "smallest, codet, random, frugal",
     )
 
 
@@ -151,8 +154,8 @@ def test_a_policy_that_fails_is_named(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--rule", "best"), "there is no rule 'best'; known are: votes, majority"),
-        (("--policy", "best"), "there is no policy 'best'; known are: fixed, until-agreed"),
+        (("--rule", "best"), "there is no rule 'best'; known are: votes, latent"),
+        (("--policy", "best"), "there is no policy 'best'; known are: fixed, adaptive"),
         (("--against", "votes,best"), "there is no policy 'best'"),
         (("--against", ",fixed"), "there is no rule ''"),
         (("--samples", "6"), "--samples 6: the run has at most 5 trajectories of an issue"),

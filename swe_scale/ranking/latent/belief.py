@@ -29,6 +29,8 @@ class Belief:
 
     groups: tuple[tuple[str, ...], ...]
     """Candidates that are right or wrong together."""
+    sizes: tuple[int, ...]
+    """How many trajectories came to each group."""
     right: Numbers
     """Of each group, the probability that it is right."""
     none: float
@@ -44,6 +46,20 @@ class Belief:
         """Return the probability that a candidate is right; 0 of those beyond the largest groups."""
         places = [number for number, group in enumerate(self.groups) if candidate in group]
         return float(self.right[places[0]]) if places else 0.0
+
+    def worth_of(self, more: int, finished: int, prior: Prior) -> float:
+        """Return the probability that the leader is wrong and one of some more trajectories would be right.
+
+        Args:
+            more: trajectories that are started.
+            finished: those of which this is the evidence, with those that brought no candidate.
+            prior: what is known before.
+        """
+        right = self.cases.astype(np.int64) @ np.array(self.sizes, dtype=np.int64)
+        lost = right >= 0 if not self.groups else ~self.cases[:, int(self.right.argmax())]
+        wrong = np.maximum(finished, sum(self.sizes)) - right
+        all_wrong = np.exp(prior.of_counts(right, wrong + more) - prior.of_counts(right, wrong))
+        return float((lost * (1 - all_wrong)).mean())
 
     def contest(self, leader: int, most: int, least: float) -> list[int]:
         """Return the groups that are to be told apart: the leader, and who is likely right where it is not.
@@ -84,12 +100,13 @@ def believe(matrix: Matrix, leanings: Sequence[float] = (), prior: Prior | None 
     groups = len(matrix.groups)
     nobody = tuple(group.candidates for group in matrix.groups)
     if not groups:
-        return Belief(nobody, np.zeros(0), 1.0, 0.0, 0.0, np.zeros((1, 0), dtype=np.bool_))
+        return Belief(nobody, (), np.zeros(0), 1.0, 0.0, 0.0, np.zeros((1, 0), dtype=np.bool_))
     given = np.asarray(leanings if len(leanings) else np.zeros(groups), dtype=np.float64)
     found = allocate(matrix, worlds(_worlds_for(matrix)), prior or Prior(), given)
     right = _evened(found.right, _alike(matrix, given))
     none = float((~found.cases.any(axis=1)).mean())
-    return Belief(nobody, right, none, found.valid, found.flips, found.cases)
+    sizes = tuple(group.size for group in matrix.groups)
+    return Belief(nobody, sizes, right, none, found.valid, found.flips, found.cases)
 
 
 def _alike(matrix: Matrix, leanings: Numbers) -> list[list[int]]:
