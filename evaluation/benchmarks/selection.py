@@ -18,9 +18,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
 from coin_methods import Numbers, Outcome, measure
 from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
+from same_agent import recorded
 
 from swe_scale.ranking import find_rule
-from swe_scale.statistics import bootstrap, paired_bootstrap
+from swe_scale.statistics import bootstrap, paired_bootstrap, ratio_bootstrap
 
 DEFAULT, BASELINE = "latent", "raw"
 RULES = (DEFAULT, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
@@ -124,6 +125,22 @@ def ranking_time(repeats: int) -> Figure:
     )  # fmt: skip
 
 
+def replayed(data: Path) -> Iterator[Figure]:
+    """Yield what rules make of one agent's five patches per issue, beside a patch drawn by lot."""
+    issues = recorded(data)
+    chance = np.array([one.chance for one in issues])
+    oracle = np.array([float(any(one.right.values())) for one in issues])
+    for name in (DEFAULT, "votes", "majority", "medoid", "smallest"):
+        rule = find_rule(name)
+        right = np.array([float(one.right[rule(one.evidence).ranked[0].candidate]) for one in issues])
+        yield resolved(f"recorded, no checks: {name} beside the lot", right, chance)
+        share = ratio_bootstrap((right - chance).tolist(), (oracle - chance).tolist())
+        yield Figure(
+            f"recorded, no checks: {name}, share of the way from the lot to the oracle", share.value, None,
+            "share", None, share.interval, len(issues), None, None,
+        )  # fmt: skip
+
+
 def measured(worlds: Mapping[str, Dials], issues: int) -> dict[str, Outcome]:
     """Return what came of so many issues of each world."""
     found = {}
@@ -148,7 +165,10 @@ def main() -> None:
         *confidence({**regimes, **others}),
         *rules(others),
         ranking_time(given.repeats),
+        *(replayed(given.data) if given.data else ()),
     ]
+    if not given.data:
+        print("The replay of recorded patches was not run: it needs --data.", file=sys.stderr)
     report(figures, as_json=given.json)
 
 

@@ -5,7 +5,7 @@ from math import comb
 
 from swe_scale.policy.progress import Move, Progress
 from swe_scale.policy.waves import Waves
-from swe_scale.ranking import Evidence, Outcomes, clusters_of, rank
+from swe_scale.ranking import Evidence, clusters_of, rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def probability_ahead(ours: int, others: int) -> float:
 
 def _said(evidence: Evidence, leader: str) -> tuple[int, int]:
     """Return how many checks that fail on the untouched code pass on a candidate, and how many don't."""
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
     written = {one.id for one in evidence.checks if one.kind != "regression" and outcomes.reproduces(one.id)}
     said = [outcomes.of(leader, check) for check in written]
     passed = said.count("pass")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from math import isnan
 
-from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.outcomes import Evidence
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.records import Candidate, Ranked
 
@@ -26,7 +26,7 @@ def ordered(evidence: Evidence, score: Score, why: Callable[[Candidate, Ranked],
         ValueError: a score is not a number.
     """
     usual = rank(evidence)
-    caught = Outcomes(evidence.verdicts).caught
+    caught = evidence.outcomes.caught
     by_id = {one.id: one for one in evidence.candidates}
     scores = {one.candidate: _numbers(score(by_id[one.candidate], one)) for one in usual.ranked}
     ranked = sorted(

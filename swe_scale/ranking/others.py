@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from swe_scale.patch import changed_tokens
 from swe_scale.ranking.ordering import ordered
-from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
+from swe_scale.ranking.outcomes import Evidence, authors_of
 from swe_scale.ranking.rule import Ranking
 from swe_scale.records import Candidate, Ranked, digest
 from swe_scale.statistics import wilson
@@ -68,7 +68,7 @@ def foreign(evidence: Evidence) -> Ranking:
 
 def gated(evidence: Evidence) -> Ranking:
     """Rank by how many written checks pass of those that fail on the untouched code, the authors' own too."""
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
     return _by_share(evidence, lambda _, check, __: outcomes.reproduces(check))
 
 
@@ -78,7 +78,7 @@ def cautious(evidence: Evidence) -> Ranking:
     A patch that few checks have been run on can't beat one that many have (after the pessimistic verification
     of Heimdall, arXiv 2504.10337). Counted are checks that fail on the untouched code.
     """
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
 
     def votes(one: Candidate, check: str, authors: frozenset[int]) -> bool:
         return outcomes.reproduces(check) and (not authors or bool(authors - set(one.authors)))
@@ -95,7 +95,7 @@ def _share(passed: int, run: int) -> float:
 
 
 def _by_share(evidence: Evidence, votes: Votes, score: Callable[[int, int], float] = _share) -> Ranking:
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
     written = authors_of(one for one in evidence.checks if one.kind != "regression")
 
     def said(one: Candidate) -> tuple[int, int]:
@@ -114,7 +114,7 @@ def _by_share(evidence: Evidence, votes: Votes, score: Callable[[int, int], floa
 
 def passed_by(evidence: Evidence) -> Mapping[str, frozenset[str]]:
     """Return which written checks, of those that fail on the untouched code, each candidate passes."""
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
     written = {one.id for one in evidence.checks if one.kind != "regression" and outcomes.reproduces(one.id)}
     return {
         one.id: frozenset(check for check in written if outcomes.of(one.id, check) == "pass")

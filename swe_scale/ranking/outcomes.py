@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from swe_scale.flags import BLIND, CHEATS
 from swe_scale.records import BASE, Candidate, Check, Outcome, Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evidence:
     """Everything that a ranking may look at: patches, checks, verdicts."""
 
@@ -17,6 +18,11 @@ class Evidence:
     """Normal form of each candidate, by its id."""
     checks: tuple[Check, ...]
     verdicts: tuple[Verdict, ...]
+
+    @cached_property
+    def outcomes(self) -> "Outcomes":
+        """The verdicts by cell."""
+        return Outcomes(self.verdicts)
 
 
 class Outcomes:
@@ -30,6 +36,8 @@ class Outcomes:
         caught: set[str] = set()
         for verdict in verdicts:
             self._cells[verdict.candidate, verdict.check].add(verdict.outcome)
+            if not verdict.flags:
+                continue
             if BLIND in verdict.flags:
                 blind.add(verdict.check)
             if CHEATS.intersection(verdict.flags):

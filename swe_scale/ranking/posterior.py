@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import log
 
 from swe_scale.ranking.latent import Belief, believe, matrix_of
-from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.outcomes import Evidence
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.records import Ranked
 
@@ -28,7 +28,7 @@ def latent(evidence: Evidence) -> Ranking:
         return usual
     matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
     belief = believe(matrix, _leanings([group.candidates for group in matrix.groups], known, evidence))
-    caught = Outcomes(evidence.verdicts).caught
+    caught = evidence.outcomes.caught
     right = {name: _stated(belief, name) for name in known}
     order = sorted(usual.ranked, key=lambda one: (one.candidate in caught, -right[one.candidate]))
     ranked = tuple(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from swe_scale.patch import changed_tokens, overlap
-from swe_scale.ranking.outcomes import Evidence, Outcomes
+from swe_scale.ranking.outcomes import Evidence
 from swe_scale.ranking.voices import Voices, clusters_of, voices_of
 from swe_scale.records import Candidate, Ranked, Verdict
 
@@ -52,7 +52,7 @@ def rank(evidence: Evidence) -> Ranking:
     """
     if not evidence.candidates:
         return Ranking((), (), frozenset())
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
     broken = _broken(evidence.verdicts)
     excused = _excused(evidence, broken)
     compared, keepers = _compared(evidence), _keepers(evidence.candidates, broken)
@@ -141,12 +141,18 @@ def _compared(evidence: Evidence) -> Sequence[Candidate]:
 def _agreement(candidates: Sequence[Candidate], compared: Sequence[Candidate]) -> Mapping[str, float]:
     tokens = {one.id: changed_tokens(one.patch) for one in (*candidates, *compared)}
     weights = {one.id: max(1, len(one.authors)) for one in compared}
+    total = sum(weights.values())
+    known: dict[tuple[str, str], float] = {}
     found: dict[str, float] = {}
     for one in candidates:
-        others = [other for other in compared if other.id != one.id]
-        total = sum(weights[other.id] for other in others)
-        like = fsum(weights[other.id] * overlap(tokens[one.id], tokens[other.id]) for other in others)
-        found[one.id] = like / total if total else 0.0
+        shares = []
+        for other, weight in weights.items():
+            pair = (one.id, other) if one.id < other else (other, one.id)
+            if one.id != other and pair not in known:
+                known[pair] = overlap(tokens[one.id], tokens[other])
+            shares.append(weight * known.get(pair, 0.0))
+        others = total - weights.get(one.id, 0)
+        found[one.id] = fsum(shares) / others if others else 0.0
     return found
 
 

@@ -22,7 +22,7 @@ class Voices:
 
 def voices_of(evidence: Evidence) -> Mapping[str, Voices]:
     """Return what speaks for and against each candidate, by its id."""
-    outcomes, clusters = Outcomes(evidence.verdicts), clusters_of(evidence)
+    outcomes, clusters = evidence.outcomes, clusters_of(evidence)
     heard = {
         check: authors for check, authors in authors_of(evidence.checks).items() if outcomes.reproduces(check)
     }

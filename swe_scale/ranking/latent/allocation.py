@@ -18,6 +18,8 @@ _KEPT = 1 / 3
 """Share of the worlds, drawn by how well they explain what is seen, with which is gone on."""
 _SWEEPS = 3
 """Times that each group is put anew, given all others."""
+_MANY = 40
+"""Groups from which on that is done once: with so many there is little doubt left."""
 _SEED = 0
 
 
@@ -53,14 +55,15 @@ def allocate(matrix: Matrix, worlds: Worlds, prior: Prior, leanings: Numbers) ->
         weight += state.put(group, chance.random(len(worlds))).evidence
     state = state.of_worlds(_drawn(weight, max(1, round(len(worlds) * _KEPT)), float(chance.random())))
     found, cases = np.zeros(len(matrix.groups)), []
-    for _ in range(_SWEEPS):
+    sweeps = _SWEEPS if len(matrix.groups) < _MANY else 1
+    for _ in range(sweeps):
         for group in range(len(matrix.groups)):
             state.drop(group)
             found[group] += state.put(group, chance.random(len(state.places))).right.mean()
         cases.append(state.places == 0)
     valid = float(state.likelihood.expected_valid().mean())
     return Allocation(
-        found / _SWEEPS, np.concatenate(cases), valid, float(state.likelihood.worlds.flips.mean())
+        found / sweeps, np.concatenate(cases), valid, float(state.likelihood.worlds.flips.mean())
     )
 
 

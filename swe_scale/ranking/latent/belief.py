@@ -15,7 +15,7 @@ __all__ = ["Belief", "Prior", "believe"]
 
 _WORLDS = 384
 _FEWEST = 20
-_WORK = 1_500_000
+_WORK = 800_000
 """Worlds × groups × checks × ways that are affordable: beyond, there are fewer worlds."""
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
+from swe_scale.ranking.outcomes import Evidence, authors_of
 from swe_scale.records import BASE, Candidate
 
 MOST = 100
@@ -64,7 +64,7 @@ class Matrix:
 
 def matrix_of(evidence: Evidence) -> Matrix:
     """Return the evidence as numbers, in an order that depends on what patches and checks are alone."""
-    outcomes = Outcomes(evidence.verdicts)
+    outcomes = evidence.outcomes
     groups = _groups(evidence)
     of_candidate = {name: number for number, group in enumerate(groups) for name in group.candidates}
     authors = authors_of(one for one in evidence.checks if one.kind != "regression")

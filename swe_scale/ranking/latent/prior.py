@@ -26,7 +26,7 @@ class Prior:
 
     def of_counts(self, right: Counts, wrong: Counts) -> Numbers:
         """Return the logarithm of the probability of one order of so many right and wrong ones."""
-        most = int(right.max(initial=0) + wrong.max(initial=0))
+        most = 1 << int(right.max(initial=0) + wrong.max(initial=0)).bit_length()
         able = (
             log(1 - self.hopeless)
             + _log_gammas(self.successes, most)[right]
