@@ -42,13 +42,22 @@ class _Answer:
     confidence: float = 0.0
 
 
-def conclude(issue: Issue, made: Made, ranking: Ranking, choice: Choice | None) -> Solution:
+def conclude(
+    issue: Issue, made: Made, ranking: Ranking, choice: Choice | None, least: float = 0.0
+) -> Solution:
     """Return the solution, without what it cost.
+
+    Args:
+        issue: that was to be solved.
+        made: what the search has brought.
+        ranking: of its candidates.
+        choice: of a selection, where there was one.
+        least: confidence below which nothing is proposed, 0 to 1.
 
     Raises:
         ModelError: there is no candidate, and endpoint or sandbox failed every trajectory.
     """
-    answer = _answer(made, ranking, choice)
+    answer = _answer(made, ranking, choice, least)
     chosen = answer.chosen
     patches = {one.id: one.patch for one in made.evidence.candidates}
     return Solution(
@@ -77,7 +86,7 @@ def without_candidates(issue: Issue, reason: str) -> Solution:
     return conclude(issue, nothing, Ranking((), (), frozenset()), None).model_copy(update={"reason": reason})
 
 
-def _answer(made: Made, ranking: Ranking, choice: Choice | None) -> _Answer:
+def _answer(made: Made, ranking: Ranking, choice: Choice | None, least: float) -> _Answer:
     if not ranking.ranked:
         if made.trajectories and all(one.outcome == "failed" for one in made.trajectories):
             raise ModelError(made.trajectories[0].error)
@@ -87,8 +96,26 @@ def _answer(made: Made, ranking: Ranking, choice: Choice | None) -> _Answer:
         chosen = next(one for one in ranking.ranked if one.candidate == choice.candidate)
     if chosen.candidate not in ranking.supported:
         return _Answer(_UNSUPPORTED, confidence=chosen.posterior)
+    if chosen.posterior < least:
+        doubt = (
+            f"the best candidate is right with probability {chosen.posterior:.2f}, and {least:.2f} is asked"
+        )
+        return _Answer(f"{doubt}; {_remedy(made, ranking)}", confidence=chosen.posterior)
     reasons = (*chosen.reasons, choice.reason) if choice is not None else chosen.reasons
     return _Answer("; ".join(reasons), chosen, chosen.posterior)
+
+
+def _remedy(made: Made, ranking: Ranking) -> str:
+    """Return what could change the verdict."""
+    outcomes, candidates = made.evidence.outcomes, made.evidence.candidates
+    heard = [one for one in made.evidence.checks if one.kind != "regression" and outcomes.reproduces(one.id)]
+    if not heard:
+        return "no check fails on the untouched code: one that does, and passes on a patch, would say more"
+    if not any(outcomes.of(one.id, check.id) == "pass" for check in heard for one in candidates):
+        return f"no candidate passes any of the {len(heard)} checks that fail on the untouched code"
+    if len(ranking.contested) > 1:
+        return f"any of {len(ranking.contested)} may be right: a check on which they differ would tell"
+    return "more trajectories that come to the same change, each on its own, would raise it"
 
 
 def _nothing(trajectories: tuple[Trajectory, ...]) -> str:

@@ -121,7 +121,8 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
                 await turns.run(search.trajectory_list(), clock.end)
     made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
-    solution = conclude(issue, made, ranking, choice).model_copy(update=spent | turns.record)
+    solution = conclude(issue, made, ranking, choice, config.min_confidence)
+    solution = solution.model_copy(update=spent | turns.record)
     return solution, not (_hindered(solution) or (choice is not None and choice.fault))
 
 

@@ -5,7 +5,7 @@ from solving_kit import candidate, check_by, issue, made, verdict
 
 from swe_scale.conclusion import Made, conclude
 from swe_scale.errors import ModelError
-from swe_scale.ranking import Evidence, rank
+from swe_scale.ranking import Evidence, find_rule, rank
 from swe_scale.records import BASE, Check, Decision, Solution, Trajectory, TrajectoryOutcome
 from swe_scale.selection import Choice
 
@@ -53,6 +53,32 @@ def test_what_only_its_author_supports_is_not_proposed() -> None:
     assert solution.candidates == (A, B) and 0 < solution.confidence <= 0.5
     chosen = concluded(evidence(2), Choice("b", "chosen"))
     assert chosen.outcome == "abstained"
+
+
+def doubted(told: Evidence, least: float) -> Solution:
+    authors = [(author, one) for one in told.candidates for author in one.authors]
+    trajectories = tuple(made(author, one.id, one.patch) for author, one in authors)
+    return conclude(issue(), Made(trajectories, told, ()), find_rule("latent")(told), None, least)
+
+
+def test_what_is_too_doubtful_is_not_proposed_and_what_would_help_is_said() -> None:
+    told = evidence(1, 2)
+    sure = doubted(told, 0.0).confidence
+    assert 0.4 < sure < 0.9
+    assert doubted(told, sure).outcome == "proposed"
+    solution = doubted(told, 0.95)
+    assert (solution.outcome, solution.patch, solution.confidence) == ("abstained", None, sure)
+    assert f"right with probability {sure:.2f}, and 0.95 is asked" in solution.reason
+    assert "more trajectories that come to the same change" in solution.reason
+
+
+def test_checks_that_would_help_are_named() -> None:
+    twice = Evidence((candidate("a", [1, 2], "alpha"),), {"a": "f"}, (), ())
+    assert "no check fails on the untouched code" in doubted(twice, 0.99).reason
+    unmet = Evidence(
+        twice.candidates, twice.forms, (K2,), (verdict(BASE, K2, "fail"), verdict("a", K2, "fail"))
+    )
+    assert "no candidate passes any of the 1 checks" in doubted(unmet, 0.99).reason
 
 
 def ended(*outcomes: TrajectoryOutcome) -> tuple[Trajectory, ...]:

@@ -219,8 +219,16 @@ def test_what_anthropic_takes_for_writing_to_its_cache_is_known(given: float | N
 
 def test_a_setting_that_came_later_changes_no_run_that_was_made_before() -> None:
     before = settings_of_a_run()
-    assert not {"rule", "policy", "record_turns", "cells", "prices"} & json.loads(before.identity()).keys()
-    for change in ({"rule": "codet"}, {"policy": "until-agreed"}, {"record_turns": True}):
+    assert (
+        not {"rule", "policy", "record_turns", "min_confidence", "cells", "prices"}
+        & json.loads(before.identity()).keys()
+    )
+    for change in (
+        {"rule": "codet"},
+        {"policy": "until-agreed"},
+        {"record_turns": True},
+        {"min_confidence": 0.5},
+    ):
         changed = before.model_copy(update=change)
         assert json.loads(changed.identity()) == {**json.loads(before.identity()), **change}
     assert before.model_copy(update={"cells": 9}).identity() == before.identity()

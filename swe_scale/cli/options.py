@@ -151,6 +151,20 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None  # fmt: skip
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P", min=0, max=1, rich_help_panel=_COMPUTE,
+            help="Propose nothing that is right with a lower probability; then --rule is latent by default.",
+        ),
+    ] = None  # fmt: skip
+    wrong_costs: Annotated[
+        float | None,
+        typer.Option(
+            metavar="R", min=0, rich_help_panel=_COMPUTE,
+            help="A wrong patch costs R times what a right one is worth: --min-confidence R / (1 + R).",
+        ),
+    ] = None  # fmt: skip
     sandbox: Annotated[
         str | None,
         typer.Option(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -147,18 +147,29 @@ def run_config(
     )
 
 
-def _method(options: SolveOptions) -> dict[str, str]:
-    """Return the names of rule and policy that are given.
+def _method(options: SolveOptions) -> dict[str, Any]:
+    """Return rule, policy and least confidence, as far as they are given.
 
     Raises:
-        UsageError: there is none of that name.
-        ExtensionError: it can't be loaded.
+        UsageError: there is no rule or policy of that name, or the confidence is given in two ways.
+        ExtensionError: one can't be loaded.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Any] = {}
+    if options.min_confidence is not None and options.wrong_costs is not None:
+        raise UsageError("--min-confidence and --wrong-costs say the same in two ways: leave one out.")
+    if options.wrong_costs is not None:
+        found["min_confidence"] = options.wrong_costs / (1 + options.wrong_costs)
+    if options.min_confidence is not None:
+        found["min_confidence"] = options.min_confidence
+    if found:
+        # The votes' own confidence is no probability.
+        found["rule"] = "latent"
     if options.rule is not None:
-        find_rule(found.setdefault("rule", options.rule))
+        find_rule(options.rule)
+        found["rule"] = options.rule
     if options.policy is not None:
-        find_policy(found.setdefault("policy", options.policy))
+        find_policy(options.policy)
+        found["policy"] = options.policy
     return found
 
 

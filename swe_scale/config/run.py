@@ -10,7 +10,13 @@ from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
 from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
 
-_LATER = ("record_turns", "rule", "policy")
+_UNSAID: Mapping[str, object] = {
+    "record_turns": False,
+    "rule": "votes",
+    "policy": "fixed",
+    "min_confidence": 0.0,
+}
+"""Settings that came later, with what held before: runs made then are found under these."""
 
 
 class GitHubConfig(Config):
@@ -117,6 +123,8 @@ class RunConfig(Config):
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"
     """How the budget is spent, likewise."""
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    """Probability of being right below which nothing is proposed."""
     selection_turns: int = Field(default=8, ge=0)
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)
@@ -135,10 +143,9 @@ class RunConfig(Config):
     def identity(self) -> str:
         """Return what results depend on, as JSON: all but how fast they are found and what they cost.
 
-        Settings that came later are left out where they change nothing, so that runs made before are found.
+        Settings that came later are left out where they are as it was before, so that such runs are found.
         """
-        fields = type(self).model_fields
-        unset = {name for name in _LATER if getattr(self, name) == fields[name].default}
+        unset = {name for name, before in _UNSAID.items() if getattr(self, name) == before}
         return self.model_dump_json(exclude={"cells", "prices"} | unset)
 
     def turns_of(self, strategy: str) -> int:

@@ -50,6 +50,24 @@ def test_one_command_ends_in_one_patch_with_its_evidence(desk: Desk) -> None:
     assert answer["usage"]["prompt_tokens"] > 0
 
 
+def test_below_the_least_confidence_nothing_is_proposed_and_the_evidence_is_kept(desk: Desk) -> None:
+    with serve() as server:
+        given = ("--samples", "3", "--json", "--name", "same", *endpoint(server.base_url))
+        doubted = desk.solve(*given, "--wrong-costs", "99")
+        calls = len(server.calls)
+        wrong = (("--min-confidence", "1.5"), ("--wrong-costs", "-1"))
+        both = ("--min-confidence", "0.5", "--wrong-costs", "1")
+        refused = [desk.solve(*given, *options) for options in (*wrong, both)]
+        lower = desk.solve(*given[:4], "other", *given[5:], "--min-confidence", "0.2")
+    assert_clean(doubted, 3)
+    answer, again = json.loads(doubted.stdout), json.loads(lower.stdout)
+    assert (answer["outcome"], answer["patch"]) == ("abstained", None) and calls
+    assert "and 0.99 is asked" in answer["reason"] and len(answer["candidates"]) == 3
+    assert again["outcome"] == "proposed" and again["confidence"] == answer["confidence"]
+    assert [one.returncode for one in refused] == [2, 2, 2]
+    assert "say the same in two ways" in refused[2].stderr
+
+
 def test_the_run_folder_is_as_promised_and_never_dirties_the_tree(desk: Desk) -> None:
     with serve() as server:
         ran = subprocess.run(
