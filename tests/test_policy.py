@@ -19,9 +19,11 @@ from solving_kit import (
 
 from swe_scale.errors import ExtensionError, UsageError
 from swe_scale.policy import Fixed, Move, Progress, find_policy
+from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed, probability_ahead
 from swe_scale.policy.finding import ForeignPolicy
-from swe_scale.ranking import Evidence
+from swe_scale.ranking import Evidence, believed
+from swe_scale.ranking.latent import Prior
 from swe_scale.records import BASE, Completion, Outcome, Request
 
 ALSO = "    if not values:\n        return 0.0\n    return sum(values) / len(values)"
@@ -83,6 +85,42 @@ def test_it_says_why_it_stops() -> None:
         "4 trajectories made the leading change and 1 the next one: it is ahead with probability 0.89, and "
         "passes 2 of 2 checks"
     )
+
+
+@pytest.mark.parametrize(
+    ("progress", "action"),
+    [
+        (Progress(10, 2, 2, 0), "start"),
+        (Progress(10, 3, 1, 0), None),
+        (Progress(10, 3, 3, 0), "check"),
+        (Progress(10, 3, 3, 3), "start"),
+        (Progress(10, 3, 3, 3, evidence=evidence(1, 1, 1, red=True)), "start"),
+        (Progress(10, 3, 3, 3, evidence=evidence(1, 1, 1)), "stop"),
+        (Progress(10, 9, 9, 9, evidence=evidence(9)), "stop"),
+        (Progress(40, 33, 33, 33), "stop"),
+        (Progress(4, 4, 4, 4, evidence=evidence(2, 2)), "stop"),
+        (Progress(4, 4, 4, 4, ("notes",), 2, evidence(2, 2)), "refine"),
+        (Progress(0, 0, 0, 0), "stop"),
+    ],
+)
+def test_adaptive(progress: Progress, action: str | None) -> None:
+    move = Adaptive().next(progress)
+    assert (move.action if move else None) == action
+
+
+def test_what_is_gained_falls_with_agreement_and_with_failure() -> None:
+    def gain(finished: int, *clusters: int) -> float:
+        return believed(evidence(*clusters)).worth_of(2, finished, Prior())
+
+    assert gain(3, 1, 1, 1) > gain(3, 3) > gain(8, 8) > 0
+    assert gain(3) > gain(10) > gain(40) > 0, "nobody has brought anything: most likely nobody will"
+    assert gain(12, 2) < gain(4, 2)
+
+
+def test_it_says_what_more_would_bring() -> None:
+    move = Adaptive(worth=1.0).next(Progress(10, 3, 3, 3, evidence=evidence(2, 1)))
+    assert move is not None and move.action == "stop"
+    assert "more trajectories would put a right patch in its place with 0." in move.reason
 
 
 def test_found_by_name() -> None:
