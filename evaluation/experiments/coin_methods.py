@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 
 import numpy as np
 from coin_world import Dials, Drawn, World, evidence_of
 from numpy.typing import NDArray
 
-from swe_scale.ranking import OWN_RULES, Ranking
+from swe_scale.ranking import OWN_RULES
 
 Numbers = NDArray[np.float64]
 VERDICTS = 3
@@ -36,9 +35,9 @@ def measure(dials: Dials, seed: int, issues: int, samples: int, rules: Sequence[
 
     Each chunk of issues has a seed of its own, so that the result doesn't depend on how they are shared.
     """
-    chunks = range(-(-issues // _CHUNK))
+    chunks = [(seed, chunk) for chunk in range(-(-issues // _CHUNK))]
     with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        parts = list(pool.map(partial(_chunk, dials, samples, tuple(rules)), zip(repeat(seed), chunks)))
+        parts = list(pool.map(partial(_chunk, dials, samples, tuple(rules)), chunks))
     return _joined([part for several in parts for part in several][:issues])
 
 
@@ -104,8 +103,3 @@ def _joined(issues: Sequence[_Issue]) -> Outcome:
         np.array([one.coverage for one in issues]),
         np.array([one.chance for one in issues]),
     )
-
-
-def ranking_of(drawn: Drawn, rule: str) -> Ranking:
-    """Return what one rule makes of one issue."""
-    return OWN_RULES[rule](evidence_of(drawn))
