@@ -63,7 +63,7 @@ class Decided:
         indices = tuple(sorted(finished))
         decision = Decision(
             number=len(self.decisions) + 1, action=move.action, reason=move.reason, trajectory=trajectory,
-            finished=indices,
+            turns=move.turns, finished=indices,
         )  # fmt: skip
         made = Made(decision=decision, seen=_seen(indices, trajectories))
         await self.steps.store.put(self._key(), dumped(made, Made))

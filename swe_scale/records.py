@@ -416,7 +416,9 @@ class Decision(Record):
     action: Literal["start", "extend", "fork", "refine", "check", "select", "stop"]
     reason: str
     trajectory: int | None = None
-    """Index of the trajectory that it starts."""
+    """Index of the trajectory that it starts, or that goes on."""
+    turns: int | None = None
+    """Replies after which that one is set aside. None: as many as it may have."""
     finished: tuple[int, ...] = ()
     """Indices of the trajectories that it was made on; none where it needed none."""
 

@@ -9,19 +9,17 @@ from anyio.abc import TaskGroup
 
 from swe_scale.decided import Decided, Made
 from swe_scale.judging import Judging
+from swe_scale.making import Maker, told
 from swe_scale.models import Model
 from swe_scale.notes import Earlier, best, noted
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, Policy, Progress
-from swe_scale.prompts import render, templates_digest
+from swe_scale.prompts import templates_digest
 from swe_scale.ranking import Evidence, Rule, rank
-from swe_scale.records import Beginning, Decision, Trajectory, Usage, digest
+from swe_scale.records import Beginning, Decision, Trajectory, digest
 from swe_scale.store import Key
-from swe_scale.trajectory import LATE, Assignment, Setting, taken_by
-from swe_scale.trajectory.making import make as make_trajectory
+from swe_scale.trajectory import LATE, SET_ASIDE, Assignment, Setting
 
-_LASTING = ("done", "turns", "malformed", "context")
-"""Ends that going on wouldn't change."""
 _FIRST_ROUND = 0.5
 """Share of the trajectories' time for those that others wait for, where there are such."""
 
@@ -48,6 +46,10 @@ class Search:
     """Names of policy and rule: decisions by others aren't repeated."""
     trajectories: dict[int, Trajectory] = field(default_factory=dict)
     _started: int = 0
+    _aside: dict[int, Assignment] = field(default_factory=dict)
+    """Those that were to be set aside after some turns, by index."""
+    _before: dict[int, Trajectory] = field(default_factory=dict)
+    """As they were when they were set aside."""
     _judged: tuple[int, ...] = ()
     _decided: Decided | None = None
     _first_end: float = math.inf
@@ -93,6 +95,12 @@ class Search:
             candidates=len(self.judging.candidates),
             evidence=self.evidence() if self._judged else None,
             spent=self.setting.ledger.spent,
+            turns=self.setting.turns,
+            aside={
+                index: self._scaled(len(one.turns), self._most(index), self.setting.turns)
+                for index, one in sorted(self.trajectories.items())
+                if index in self._judged and one.error.startswith(SET_ASIDE)
+            },
         )
 
     async def _another_end(self) -> None:
@@ -101,8 +109,9 @@ class Search:
         self._finished = anyio.Event()
 
     def trajectory_list(self) -> tuple[Trajectory, ...]:
-        """Return the trajectories by index, in whatever order they finished."""
-        return tuple(self.trajectories[index] for index in sorted(self.trajectories))
+        """Return the trajectories by index, in whatever order they finished; one that goes on as it was."""
+        known = self._before | self.trajectories
+        return tuple(known[index] for index in sorted(known))
 
     def evidence(self) -> Evidence:
         """Return what a ranking may look at."""
@@ -149,12 +158,13 @@ class Search:
         if move is None:
             return None
         starts = move.action not in ("check", "stop")
+        begins = starts and move.action != "extend"
         left_out = self._started < len(self.plan) or len(self.trajectories) < self._started
         if move.action == "stop" and not left_out:
             # That there is nothing left to do needs no record.
             return Decision(number=0, action="stop", reason=move.reason)
         finished = self._judged if starts else self.trajectories
-        index = self.plan[self._started].index if starts else None
+        index = self.plan[self._started].index if begins else move.trajectory
         return await history.take(move, finished, self.trajectories, index)
 
     async def _carry_out(self, decision: Decision, group: TaskGroup) -> None:
@@ -163,11 +173,34 @@ class Search:
             await self.judging.judge(those, self.deadline)
             self._judged = decision.finished
             return
-        assignment = self.plan[self._started]
-        if decision.action in ("refine", "fork"):
-            assignment = await self._late_one(decision, those, assignment)
+        if decision.action == "extend":
+            assignment = self._taken_up(decision)
+        else:
+            assignment = self.plan[self._started]
+            self._started += 1
+            if decision.action in ("refine", "fork"):
+                assignment = await self._late_one(decision, those, assignment)
+        if decision.turns is not None:
+            self._aside[assignment.index] = assignment
+            most = self._most(assignment.index)
+            assignment = replace(assignment, pause=self._scaled(decision.turns, self.setting.turns, most))
         group.start_soon(self._trajectory, assignment)
-        self._started += 1
+
+    def _most(self, index: int) -> int:
+        """Return how many replies a trajectory may have."""
+        return next(one.turns for one in self.plan if one.index == index) or self.setting.turns
+
+    @staticmethod
+    def _scaled(turns: int, of: int, to: int) -> int:
+        """Return as large a part of one number of replies as some are of another."""
+        return max(1, round(turns * to / of))
+
+    def _taken_up(self, decision: Decision) -> Assignment:
+        """Return the assignment of a trajectory that was set aside: it counts as unfinished again."""
+        index = decision.trajectory or 0
+        self._before[index] = self.trajectories.pop(index)
+        self._judged = tuple(one for one in self._judged if one != index)
+        return self._aside.pop(index)
 
     async def _late_one(
         self, decision: Decision, those: Sequence[Trajectory], assignment: Assignment
@@ -183,68 +216,11 @@ class Search:
         path = f"{self.setting.issue.id}/decision/{decision.number:04}/beginning"
         key = Key(path, digest(decision.action, seen))
         begun = await self.setting.cells.steps.once(key, Beginning, make)
-        told = _told(assignment, begun.told, begun.told)
-        return replace(told, tree=begun.tree, check=begun.check, shown=begun.shown)
+        begins = told(assignment, begun.told, begun.told)
+        return replace(begins, tree=begun.tree, check=begun.check, shown=begun.shown)
 
     async def _trajectory(self, assignment: Assignment) -> None:
-        late = assignment.start in LATE
-        setting = replace(self.setting, deadline=self.setting.deadline if late else self._first_end)
-        if assignment.start == "plan" and self.planner is not None:
-            assignment = await self._planned(self.planner, assignment, setting.deadline)
-        self.trajectories[assignment.index] = await self._made(setting, assignment)
+        deadline = self.setting.deadline if assignment.start in LATE else self._first_end
+        maker = Maker(self.setting, self.models, self.planner)
+        self.trajectories[assignment.index] = await maker.make(assignment, deadline)
         self._finished.set()
-
-    async def _planned(self, planner: Planner, assignment: Assignment, deadline: float) -> Assignment:
-        """Give a trajectory its plan, if there is one; resumed, one that has begun has the same again."""
-        path, steps = f"{self.setting.issue.id}/trajectory/{assignment.index:02}", self.setting.cells.steps
-        key = Key(f"{path}/beginning", planner.key.digest)
-        begun = steps.recorded(key, Beginning)
-        # One that had no plan and has cost nothing yet may have one by now.
-        if begun is None or not (begun.told or self._paid_for(path)):
-            begun = Beginning()
-            with anyio.CancelScope(deadline=deadline):
-                begun = Beginning(told=await planner.plan_for(assignment))
-            await steps.store.put(key, begun.model_dump(mode="json"))
-        plan = begun.told
-        return _told(assignment, plan, render("plan_given", plan=plan)) if plan else assignment
-
-    def _paid_for(self, path: str) -> bool:
-        """Return whether a call of a trajectory has cost something, in whatever process."""
-        entries = self.setting.cells.steps.store.entries(self.setting.issue.id)
-        return any(
-            one.settled and one.usage != Usage() and one.path.startswith(f"{path}/") for one in entries
-        )
-
-    async def _made(self, setting: Setting, assignment: Assignment) -> Trajectory:
-        """Return a trajectory, recorded or made now; one that lacked budget or endpoint can go on later."""
-        model = taken_by(assignment, self.models)
-        turns = assignment.turns or setting.turns
-        setting = replace(setting, model=model, turns=turns)
-        steps = setting.cells.steps
-        inputs = (
-            *(message.content for message in setting.opening("")),
-            setting.model.name,
-            f"{assignment} {setting.turns} {setting.cells.limits} {setting.model.context_length} "
-            f"{setting.model.tools} {setting.backtrack}",
-            templates_digest(),
-            setting.cells.environment.digest,
-        )
-        key = Key(f"{setting.issue.id}/trajectory/{assignment.index:02}", digest(*inputs))
-        found = steps.recorded(key, Trajectory)
-        if found is not None:
-            setting.events.emit("trajectory", found.outcome, key.path)
-            return found
-        setting.events.emit("trajectory", "started", key.path)
-        ended = await make_trajectory(setting, assignment)
-        made = ended.model_copy(update={"began": assignment.tree or "", "shown": assignment.shown})
-
-        async def keep() -> Trajectory:
-            return made
-
-        return await steps.once(key, Trajectory, keep) if made.outcome in _LASTING else made
-
-
-def _told(assignment: Assignment, plan: str, guidance: str) -> Assignment:
-    """Return the assignment with what it is given: for the record, and for the model behind the variant."""
-    parts = filter(None, (assignment.guidance, guidance))
-    return replace(assignment, plan=plan, guidance="\n\n".join(parts))

@@ -21,6 +21,7 @@ from swe_scale.errors import ExtensionError, UsageError
 from swe_scale.policy import Fixed, Move, Progress, find_policy
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed, probability_ahead
+from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.policy.finding import ForeignPolicy
 from swe_scale.ranking import Evidence, believed
 from swe_scale.ranking.latent import Prior
@@ -123,6 +124,25 @@ def test_it_says_what_more_would_bring() -> None:
     assert "more trajectories would put a right patch in its place with 0." in move.reason
 
 
+@pytest.mark.parametrize(
+    ("progress", "move"),
+    [
+        (Progress(2, 1, 1, 0, turns=8), ("start", None, 3)),
+        (Progress(2, 1, 1, 0, turns=2), ("start", None, 2)),
+        (Progress(2, 2, 1, 0, turns=8), None),
+        (Progress(2, 2, 2, 0, turns=8), ("check", None, None)),
+        (Progress(2, 2, 2, 2, turns=8, aside={1: 3, 2: 3}), ("extend", 1, 6)),
+        (Progress(2, 2, 1, 1, turns=8, aside={2: 6}), ("extend", 2, 8)),
+        (Progress(2, 2, 0, 0, turns=8), None),
+        (Progress(10, 10, 10, 10, turns=8, aside={2: 6}, evidence=evidence(5, 5)), ("stop", None, None)),
+        (Progress(2, 2, 2, 2, turns=8), ("stop", None, None)),
+    ],
+)
+def test_iterative_deepening(progress: Progress, move: tuple[str, int | None, int | None] | None) -> None:
+    found = IterativeDeepening().next(progress)
+    assert (found and (found.action, found.trajectory, found.turns)) == move
+
+
 def test_found_by_name() -> None:
     assert isinstance(find_policy("fixed"), Fixed) and isinstance(find_policy("until-agreed"), UntilAgreed)
     with pytest.raises(UsageError, match=r"no policy 'best'; known are: fixed, adaptive"):
@@ -153,6 +173,10 @@ class Told:
         (Move("refine", ""), Progress(2, 1, 1, 0, ("notes",)), "none that waits"),
         (Move("fork", ""), Progress(1, 2, 1, 0, ("notes",)), "none that waits"),
         (Move("select", ""), Progress(1, 1, 1, 0), "'select' is no action of a policy"),
+        (Move("extend", "", 1), Progress(2, 1, 1, 1, turns=8), "1 was not set aside"),
+        (Move("extend", "", 2), Progress(2, 2, 2, 2, turns=8, aside={1: 3}), "2 was not set aside"),
+        (Move("start", "", turns=9), Progress(2, 1, 1, 0, turns=8), "9 is no number of replies"),
+        (Move("start", "", turns=0), Progress(2, 1, 1, 0, turns=8), "of which there may be 8"),
         (Move([1], ""), Progress(1, 1, 1, 0), "is no action"),  # type: ignore[arg-type]
         (ValueError("no\nidea"), Progress(1, 1, 1, 0), "failed: ValueError: no idea"),
     ],

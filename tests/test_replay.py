@@ -17,6 +17,7 @@ from swe_scale.analysis.simulation import Drawn, simulate
 from swe_scale.errors import ExtensionError
 from swe_scale.grades import patch_id
 from swe_scale.policy import Move, Progress, find_policy
+from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.ranking import OWN_RULES, Evidence, Ranking, find_rule, rank
 from swe_scale.records import Decision, Solution, Turn
 
@@ -265,6 +266,24 @@ def test_adaptive_policies_cost_less_where_trajectories_agree() -> None:
     assert figures(issues, ALL, 1, 0).means["trajectories"].value == 10
 
 
+class Deep(IterativeDeepening):
+    """Never sure, and in small steps."""
+
+    def __init__(self) -> None:
+        super().__init__(first=1, sure=2.0)
+
+
+def test_trajectories_that_are_set_aside_cost_what_they_had_and_may_go_on() -> None:
+    short = replace(method(), policy="short", decides=IterativeDeepening(first=2, sure=-1.0))
+    deep = replace(method(), policy="deep", decides=Deep())
+    one = made(5)
+    several = plan(short, deep, method(), points=(ALL, Point(None, 2)), repetitions=4)
+    scores = replay_issue(one, labels_of(5, (0, 1, 2)), several).scores
+    assert scores[ALL, 0].usd == pytest.approx(scores[ALL, 2].usd / 2), "two of four turns"
+    assert scores[ALL, 1] == scores[ALL, 2], "in the end all have gone all the way"
+    assert scores[Point(None, 2), 0] == scores[Point(None, 2), 1] == scores[Point(None, 2), 2]
+
+
 class Endless:
     """A policy that never stops."""
 
@@ -277,8 +296,9 @@ class Endless:
 
 def test_a_policy_that_never_stops_is_stopped() -> None:
     one = made(1)
+    recording = Recording(one)
     with pytest.raises(ExtensionError, match="never stops"):
-        simulate(Endless(), Drawn(one.trajectories), Recording(one).evidence)
+        simulate(Endless(), Drawn(one.trajectories), recording.evidence, recording.cut, 4)
 
 
 def test_those_that_learnt_come_with_the_whole_only() -> None:

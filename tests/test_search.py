@@ -9,10 +9,11 @@ from pathlib import Path
 
 import anyio
 import pytest
-from solving_kit import CHECK, DONE, FILES, RIGHT, Desk, Spoken, again, bash, edit, made, open_desk
+from solving_kit import CHECK, DONE, FILES, ISSUE, RIGHT, Desk, Spoken, again, bash, edit, made, open_desk
 
 from swe_scale.judging import candidates_of
 from swe_scale.policy import Fixed, Move, Progress
+from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.ranking import Evidence, rank
 from swe_scale.records import BASE, Completion, Request
 from swe_scale.search import Search
@@ -211,6 +212,58 @@ async def test_strategies_work_side_by_side(tmp_path: Path) -> None:
     assert [one.strategy for one in search.trajectory_list()] == ["revise", "agent"]
     assert len(search.evidence().candidates) == 2
     assert search.trajectories[2].tree in rank(search.evidence()).supported
+
+
+async def test_trajectories_are_set_aside_and_go_on_without_paying_twice(tmp_path: Path) -> None:
+    order = ["right", "wrong", "also"]
+
+    def deepening(desk: Desk) -> Search:
+        search = desk.search(*["revise"] * 3)
+        search.policy = IterativeDeepening(first=1, sure=1.0)
+        return search
+
+    async with open_desk(tmp_path, Shuffled(replies(order)), turns=4) as desk:
+        first = deepening(desk)
+        await first.run()
+        assert sorted(one.step for one in desk.model.requests) == sorted(
+            f"{ISSUE}/{step}" for step in replies(order)
+        ), "every reply is asked for once"
+    said = [(one.action, one.trajectory, one.turns) for one in first.decisions]
+    assert said[:4] == [("start", 1, 1), ("start", 2, 1), ("start", 3, 1), ("check", None, None)]
+    assert said[4:8] == [*(("extend", index, 2) for index in (1, 2, 3)), ("check", None, None)]
+    assert said[8:] == [*(("extend", index, 4) for index in (1, 2, 3)), ("check", None, None)]
+    assert [one.outcome for one in first.trajectory_list()] == ["done"] * 3
+    (tmp_path / "whole").mkdir()
+    async with open_desk(tmp_path / "whole", Spoken(replies(order)), turns=4) as desk:
+        whole = await searched(desk, 3)
+    assert told(whole.evidence()) == told(first.evidence())
+    async with open_desk(tmp_path, Spoken({}), turns=4) as desk:
+        again = deepening(desk)
+        await again.run()
+        assert desk.model.requests == []
+    assert again.decisions == first.decisions and again.trajectory_list() == first.trajectory_list()
+
+
+async def test_what_was_set_aside_counts_when_the_time_ends_while_it_goes_on(tmp_path: Path) -> None:
+    class Stuck(Spoken):
+        async def complete(self, request: Request) -> Completion:
+            if request.step.endswith("turn/03"):
+                await anyio.sleep_forever()
+            return await super().complete(request)
+
+    class Impatient(IterativeDeepening):
+        def next(self, progress: Progress) -> Move | None:
+            under_way = progress.finished < progress.started and progress.checked
+            return Move("stop", "enough") if under_way and not progress.aside else super().next(progress)
+
+    async with open_desk(tmp_path, Stuck(replies(["right"])), turns=4) as desk:
+        search = desk.search("revise")
+        search.policy = Impatient(first=2, sure=1.0)
+        with anyio.move_on_after(20):
+            await search.run()
+    [one] = search.trajectory_list()
+    assert one.error.startswith("set aside") and one.patch
+    assert [candidate.authors for candidate in search.evidence().candidates] == [(1,)]
 
 
 @pytest.mark.parametrize(

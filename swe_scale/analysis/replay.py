@@ -150,21 +150,20 @@ class _Bench:
         self._recording = recording
         self._labels = labels
         whole = (*recording.first, *recording.late)
-        self._cut = {one.index: recording.cut(one, turns) for one in whole}
+        self._most = turns if turns is not None else max((len(one.turns) for one in whole), default=0)
+        self._turns = turns
+        self._cuts: dict[tuple[int, int | None], Trajectory] = {}
         self._evidence: dict[frozenset[int], Evidence] = {}
         self._ranked: dict[tuple[str, frozenset[int]], Ranking] = {}
 
     def known(self, trajectories: Sequence[Trajectory]) -> bool:
         """Return whether every candidate of these has a label."""
-        evidence = self._evidence_of(trajectories)
+        evidence = self._evidence_of([self._cut(one) for one in trajectories])
         return all(self._labels(one.patch) is not None for one in evidence.candidates)
 
     def score(self, method: Method, drawn: Drawn) -> Score:
         """Return what a method makes of a draw."""
-        cut = Drawn(
-            [self._cut[one.index] for one in drawn.first], [self._cut[one.index] for one in drawn.late]
-        )
-        done = simulate(method.decides, cut, self._evidence_of)
+        done = simulate(method.decides, drawn, self._evidence_of, self._cut, self._most)
         evidence = self._evidence_of(done.judged)
         name = method.rule, _names(done.judged)
         if name not in self._ranked:
@@ -174,8 +173,16 @@ class _Bench:
     def _evidence_of(self, trajectories: Sequence[Trajectory]) -> Evidence:
         names = _names(trajectories)
         if names not in self._evidence:
-            self._evidence[names] = self._recording.evidence([self._cut[index] for index in sorted(names)])
+            whole = sorted(trajectories, key=lambda one: one.index)
+            self._evidence[names] = self._recording.evidence(whole)
         return self._evidence[names]
+
+    def _cut(self, one: Trajectory, pause: int | None = None) -> Trajectory:
+        turns = pause if self._turns is None or (pause is not None and pause < self._turns) else self._turns
+        place = one.index, turns
+        if place not in self._cuts:
+            self._cuts[place] = self._recording.cut(one, turns)
+        return self._cuts[place]
 
     def _scored(self, evidence: Evidence, ranking: Ranking, done: Simulated) -> Score:
         labels = {one.id: self._labels(one.patch) or Label(False, False) for one in evidence.candidates}
@@ -199,7 +206,8 @@ class _Bench:
 
 
 def _names(trajectories: Sequence[Trajectory]) -> frozenset[int]:
-    return frozenset(one.index for one in trajectories)
+    # Each cut of a trajectory is made once, and kept.
+    return frozenset(id(one) for one in trajectories)
 
 
 def _mean(scores: Sequence[Score]) -> Score:

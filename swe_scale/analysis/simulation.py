@@ -1,15 +1,16 @@
 """Lets a policy decide over recorded trajectories as if they were being made: no model is called."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from swe_scale.config import Start
 from swe_scale.errors import ExtensionError
-from swe_scale.policy import Policy, Progress
+from swe_scale.policy import Move, Policy, Progress
 from swe_scale.ranking import Evidence
 from swe_scale.records import Trajectory, Usage
 
 _NOTHING = Evidence((), {}, (), ())
+Cut = Callable[[Trajectory, int | None], Trajectory]
+"""Returns a trajectory as it was after so many turns; None: as it is judged otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,35 +32,85 @@ class Simulated:
     """All that would have been paid for; those that a stop would have cut off count whole."""
 
 
-def simulate(policy: Policy, drawn: Drawn, evidence: Callable[[Sequence[Trajectory]], Evidence]) -> Simulated:
+@dataclass(slots=True)
+class _State:
+    """Where a simulated search is."""
+
+    several: Sequence[Trajectory]
+    cut: Cut
+    most: int
+    pauses: dict[int, int | None] = field(default_factory=dict)
+    """By place in `several`, the turns after which one is set aside, of those that were started."""
+    under_way: list[int] = field(default_factory=list)
+    judged: tuple[int, ...] = ()
+    known: Evidence | None = None
+
+    def progress(self, drawn: Drawn) -> Progress:
+        started = len(self.pauses)
+        return Progress(
+            len(drawn.first),
+            started,
+            started - len(self.under_way),
+            sum(place not in self.under_way for place in self.judged),
+            tuple("best" if one.began else "notes" for one in drawn.late),
+            len((self.known or _NOTHING).candidates),
+            self.known,
+            sum((one.usage for one in self.started()), Usage()),
+            self.most,
+            {self.several[place].index: turns for place, turns in self._aside().items()},
+        )
+
+    def _aside(self) -> dict[int, int]:
+        """Return the turns that those have had that were set aside before their end, by place."""
+        return {
+            place: pause
+            for place in self.judged
+            if place not in self.under_way
+            and (pause := self.pauses[place]) is not None
+            and pause < min(self.most, len(self.several[place].turns))
+        }
+
+    def carry_out(self, move: Move, evidence: Callable[[Sequence[Trajectory]], Evidence]) -> None:
+        if move.action == "check":
+            self.judged = tuple(place for place in self.pauses if place not in self.under_way)
+            self.known = evidence(self.crossed())
+            return
+        place = len(self.pauses)
+        if move.action == "extend":
+            place = next(place for place in self.pauses if self.several[place].index == move.trajectory)
+        self.pauses[place] = move.turns
+        self.under_way.append(place)
+
+    def crossed(self) -> tuple[Trajectory, ...]:
+        return tuple(self.cut(self.several[place], self.pauses[place]) for place in self.judged)
+
+    def started(self) -> tuple[Trajectory, ...]:
+        return tuple(self.cut(self.several[place], pause) for place, pause in self.pauses.items())
+
+
+def simulate(
+    policy: Policy, drawn: Drawn, evidence: Callable[[Sequence[Trajectory]], Evidence], cut: Cut, most: int
+) -> Simulated:
     """Carry out a policy's decisions on recorded trajectories.
 
     Args:
         policy: it sees what it would see in a search.
-        drawn: what there is to start.
-        evidence: what a check brings.
+        drawn: what there is to start, whole.
+        evidence: what a check brings of trajectories, cut as they are.
+        cut: makes of a trajectory what it was earlier.
+        most: turns that a trajectory may have.
 
     Raises:
         ExtensionError: it decides what can't be done.
     """
-    several = (*drawn.first, *drawn.late)
-    starts: tuple[Start, ...] = tuple("best" if one.began else "notes" for one in drawn.late)
-    started = finished = checked = 0
-    known: Evidence | None = None
+    state = _State((*drawn.first, *drawn.late), cut, most)
     # Each move but waiting uses something up, so a policy that is held to what can be done comes to an end.
-    for _ in range(3 * len(several) + 1):
-        spent = sum((one.usage for one in several[:started]), Usage())
-        candidates = len((known or _NOTHING).candidates)
-        move = policy.next(
-            Progress(len(drawn.first), started, finished, checked, starts, candidates, known, spent)
-        )
+    for _ in range((3 * len(state.several) + 1) * (1 + most.bit_length())):
+        move = policy.next(state.progress(drawn))
         if move is None:
-            finished += 1
+            state.under_way.pop(0)
         elif move.action == "stop":
-            return Simulated(several[:checked], several[:started])
-        elif move.action == "check":
-            checked = finished
-            known = evidence(several[:checked])
+            return Simulated(state.crossed(), state.started())
         else:
-            started += 1
+            state.carry_out(move, evidence)
     raise ExtensionError("the policy goes on though nothing is left to do: it never stops.")

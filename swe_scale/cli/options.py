@@ -147,7 +147,8 @@ class SolveOptions:
     policy: Annotated[
         str | None,
         typer.Option(
-            metavar="fixed|adaptive|until-agreed|NAME", help="How the budget is spent. [default: fixed]",
+            metavar="fixed|adaptive|iterative-deepening|NAME",
+            help="How the budget is spent. [default: fixed]",
             rich_help_panel=_COMPUTE,
         ),
     ] = None  # fmt: skip

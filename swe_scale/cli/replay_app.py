@@ -17,7 +17,7 @@ def replay(
         ),
     ] = None,
     policy: Annotated[
-        str, typer.Option(metavar="fixed|adaptive|until-agreed|NAME", help="How the budget is spent.")
+        str, typer.Option(metavar="fixed|adaptive|iterative-deepening|NAME", help="How the budget is spent.")
     ] = "fixed",
     samples: Annotated[
         str, typer.Option(metavar="1,2,4", help="Trajectories drawn of each issue, one row for each number.")

@@ -7,12 +7,14 @@ from swe_scale.errors import ExtensionError
 from swe_scale.extensions import described, loaded
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed
+from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.policy.fixed import Fixed
 from swe_scale.policy.progress import Move, Policy, Progress
 
 OWN_POLICIES: Mapping[str, Callable[[], Policy]] = {
     "fixed": Fixed,
     "adaptive": Adaptive,
+    "iterative-deepening": IterativeDeepening,
     "until-agreed": UntilAgreed,
 }
 
@@ -66,6 +68,10 @@ def _fault(move: object, progress: Progress) -> str:
     match move.action:
         case "stop":
             return ""
+        case "start" | "extend" if move.turns is not None and not _is_number(move.turns, progress.turns):
+            return f"{move.turns!r:.80} is no number of replies, of which there may be {progress.turns}"
+        case "extend":
+            return "" if move.trajectory in progress.aside else f"{move.trajectory!r:.80} was not set aside"
         case "start":
             return "" if late < 0 else f"all {progress.planned} trajectories have been started"
         case "check":
@@ -74,3 +80,7 @@ def _fault(move: object, progress: Progress) -> str:
             return "" if 0 <= late < len(progress.late) else "there is none that waits for the others"
         case _:
             return f"{move.action!r:.80} is no action of a policy"
+
+
+def _is_number(turns: object, most: int) -> bool:
+    return isinstance(turns, int) and 1 <= turns <= most

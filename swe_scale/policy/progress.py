@@ -1,6 +1,7 @@
 """What a policy looks at, and what it may decide."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from swe_scale.config import Start
@@ -8,7 +9,7 @@ from swe_scale.ranking import Evidence
 from swe_scale.records import Usage
 
 _NOTHING = Usage()
-Action = Literal["start", "refine", "fork", "check", "select", "stop"]
+Action = Literal["start", "extend", "refine", "fork", "check", "select", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Progress:
     """Of those that were checked; None before the first time. The votes are `rank(evidence)`."""
     spent: Usage = _NOTHING
     """On the issue so far, all stages; in a replay, by its trajectories."""
+    turns: int = 0
+    """Replies that a trajectory may have."""
+    aside: Mapping[int, int] = field(default_factory=dict)
+    """Replies of the judged trajectories that were set aside before their end, and can go on, by index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,10 @@ class Move:
 
     action: Action
     reason: str
+    trajectory: int | None = None
+    """Of `extend`: index of the one that goes on."""
+    turns: int | None = None
+    """Of `start` and `extend`: replies after which it is set aside. None: as many as it may have."""
 
 
 class Policy(Protocol):

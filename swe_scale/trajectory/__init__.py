@@ -9,10 +9,20 @@ from typing import Protocol
 from swe_scale import extensions
 from swe_scale.config import OWN_STRATEGIES, Prompted
 from swe_scale.records import Check, Execution
-from swe_scale.trajectory.setting import LATE, Assignment, Setting, taken_by
+from swe_scale.trajectory.setting import LATE, SET_ASIDE, Assignment, Setting, taken_by
 from swe_scale.trajectory.tools import Offered
 
-__all__ = ["LATE", "Act", "Assignment", "Setting", "Strategy", "find_strategy", "offered", "taken_by"]
+__all__ = [
+    "LATE",
+    "SET_ASIDE",
+    "Act",
+    "Assignment",
+    "Setting",
+    "Strategy",
+    "find_strategy",
+    "offered",
+    "taken_by",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import anyio
 from swe_scale.errors import BudgetExceeded, ContextExceeded, EndpointRefused, ModelError, SandboxError
 from swe_scale.prompts import render
 from swe_scale.records import Completion, Message, Trajectory, TrajectoryOutcome, Turn
-from swe_scale.trajectory import Act, Assignment, Setting, Strategy, find_strategy
+from swe_scale.trajectory import SET_ASIDE, Act, Assignment, Setting, Strategy, find_strategy
 from swe_scale.trajectory.conversation import Conversation
 from swe_scale.trajectory.grammar import Malformed
 from swe_scale.trajectory.tools import said
@@ -38,7 +38,7 @@ async def run(setting: Setting, assignment: Assignment) -> Trajectory:
         turns: list[Turn] = []
         end = _End("budget", "the time is over")
         with anyio.CancelScope(deadline=setting.deadline):
-            end = await _converse(setting, strategy, conversation, turns, assignment.guidance)
+            end = await _converse(setting, strategy, conversation, turns, assignment)
         patch = await setting.trees.patch(strategy.tree)
         setting.events.emit("trajectory", end.outcome + (f": {end.error}" if end.error else ""), path)
         return Trajectory(
@@ -58,11 +58,16 @@ async def run(setting: Setting, assignment: Assignment) -> Trajectory:
 
 
 async def _converse(
-    setting: Setting, strategy: Strategy, conversation: Conversation, turns: list[Turn], guidance: str
+    setting: Setting,
+    strategy: Strategy,
+    conversation: Conversation,
+    turns: list[Turn],
+    assignment: Assignment,
 ) -> _End:
-    asked = setting.opening("\n\n".join(filter(None, (strategy.instructions(), guidance))))
+    asked = setting.opening("\n\n".join(filter(None, (strategy.instructions(), assignment.guidance))))
+    last = min(setting.turns, assignment.pause or setting.turns)
     try:
-        for number in range(1, setting.turns + 1):
+        for number in range(1, last + 1):
             whole = conversation.condensed
             completion = await conversation.ask(number, asked)
             act = await _act(strategy, number, completion, setting.turns - number)
@@ -87,6 +92,8 @@ async def _converse(
         return _End("failed", f"its sandbox failed: {error}")
     if all(turn.action == "malformed" for turn in turns):
         return _End("malformed", "no reply kept the format")
+    if last < setting.turns:
+        return _End("turns", f"{SET_ASIDE} after {last} of {setting.turns} replies")
     return _End("turns")
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from swe_scale.checks import Cells
@@ -18,6 +18,8 @@ from swe_scale.trees import Trees
 T = TypeVar("T")
 _OTHERS = 20
 """Files beside those shown that are named."""
+SET_ASIDE = "set aside"
+"""Begins what is said of a trajectory that could go on."""
 LATE: tuple[Start, ...] = ("notes", "best")
 """Starts of trajectories that wait until the others have been judged."""
 
@@ -81,6 +83,8 @@ class Assignment:
     """Candidates that it is told of."""
     turns: int | None = None
     """Replies that it may have. None: as many as the setting has."""
+    pause: int | None = field(default=None, repr=False)
+    """Replies after which it is set aside, without being told. None: it isn't."""
 
     @property
     def start(self) -> Start:

@@ -65,7 +65,7 @@ _VERDICT: Mapping[str, Type] = {
 VERDICTS, TURN_VERDICTS = (_table(name, **_VERDICT) for name in ("verdicts", "turn_verdicts"))
 DECISIONS = _table(
     "decisions",
-    issue="text", number="int", action="text", reason="text", trajectory="int", finished="json",
+    issue="text", number="int", action="text", reason="text", trajectory="int", turns="int", finished="json",
 )  # fmt: skip
 LEDGER = _table(
     "ledger",
