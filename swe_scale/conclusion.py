@@ -97,9 +97,7 @@ def _answer(made: Made, ranking: Ranking, choice: Choice | None, least: float) -
     if chosen.candidate not in ranking.supported:
         return _Answer(_UNSUPPORTED, confidence=chosen.posterior)
     if chosen.posterior < least:
-        doubt = (
-            f"the best candidate is right with probability {chosen.posterior:.2f}, and {least:.2f} is asked"
-        )
+        doubt = f"confidence in the best candidate is {chosen.posterior:.2f}, and {least:.2f} is asked"
         return _Answer(f"{doubt}; {_remedy(made, ranking)}", confidence=chosen.posterior)
     reasons = (*chosen.reasons, choice.reason) if choice is not None else chosen.reasons
     return _Answer("; ".join(reasons), chosen, chosen.posterior)

@@ -96,12 +96,16 @@ class Search:
             evidence=self.evidence() if self._judged else None,
             spent=self.setting.ledger.spent,
             turns=self.setting.turns,
-            aside={
-                index: self._scaled(len(one.turns), self._most(index), self.setting.turns)
-                for index, one in sorted(self.trajectories.items())
-                if index in self._judged and one.error.startswith(SET_ASIDE)
-            },
+            aside=self._set_aside(),
         )
+
+    def _set_aside(self) -> dict[int, int]:
+        """Return the replies of the judged ones that can go on, by index, on the scale of the setting."""
+        return {
+            index: self._scaled(len(one.turns), self._most(index), self.setting.turns)
+            for index, one in sorted(self.trajectories.items())
+            if index in self._judged and one.error.startswith(SET_ASIDE)
+        }
 
     async def _another_end(self) -> None:
         """Wait until another trajectory has finished."""
@@ -159,7 +163,8 @@ class Search:
             return None
         starts = move.action not in ("check", "stop")
         begins = starts and move.action != "extend"
-        left_out = self._started < len(self.plan) or len(self.trajectories) < self._started
+        under_way = len(self.trajectories) < self._started
+        left_out = self._started < len(self.plan) or under_way or self._set_aside()
         if move.action == "stop" and not left_out:
             # That there is nothing left to do needs no record.
             return Decision(number=0, action="stop", reason=move.reason)

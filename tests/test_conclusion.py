@@ -68,7 +68,7 @@ def test_what_is_too_doubtful_is_not_proposed_and_what_would_help_is_said() -> N
     assert doubted(told, sure).outcome == "proposed"
     solution = doubted(told, 0.95)
     assert (solution.outcome, solution.patch, solution.confidence) == ("abstained", None, sure)
-    assert f"right with probability {sure:.2f}, and 0.95 is asked" in solution.reason
+    assert f"confidence in the best candidate is {sure:.2f}, and 0.95 is asked" in solution.reason
     assert "more trajectories that come to the same change" in solution.reason
 
 

@@ -11,7 +11,7 @@ import pytest
 from solving_kit import candidate, check_by, verdict
 
 from swe_scale.flags import BLIND, CHEATS
-from swe_scale.ranking import Evidence, Ranking, find_rule
+from swe_scale.ranking import Evidence, Ranking, believed, find_rule
 from swe_scale.ranking.latent import Prior, believe, matrix_of
 from swe_scale.records import BASE, Candidate, Check, Outcome, Verdict
 
@@ -127,6 +127,8 @@ def test_who_was_caught_comes_last() -> None:
     ranking = latent(replace(told, verdicts=forged))
     assert ranking.ranked[-1].candidate == "00" and ranking.ranked[-1].posterior == 0.0
     assert "00" not in ranking.contested
+    forger = replace(told, candidates=told.candidates[:1], verdicts=forged)
+    assert believed(forger).right.max() < 0.01, "nor does a policy take it for right"
 
 
 def test_tests_of_the_repository_count() -> None:
@@ -141,6 +143,9 @@ def test_tests_of_the_repository_count() -> None:
 
 def test_neither_the_order_of_the_files_nor_the_numbers_of_the_trajectories_matter() -> None:
     told = evidence_of(World(REGIMES["middle"], 3).issue(8))
+    # Two trajectories wrote the same script.
+    twin = told.checks[2].model_copy(update={"author": told.checks[5].author})
+    told = replace(told, checks=(*told.checks[:5], twin, *told.checks[6:]))
     wanted = [(one.candidate, one.posterior) for one in latent(told).ranked]
     chance = random.Random(4)
     for _ in range(5):

@@ -175,6 +175,7 @@ class Told:
         (Move("select", ""), Progress(1, 1, 1, 0), "'select' is no action of a policy"),
         (Move("extend", "", 1), Progress(2, 1, 1, 1, turns=8), "1 was not set aside"),
         (Move("extend", "", 2), Progress(2, 2, 2, 2, turns=8, aside={1: 3}), "2 was not set aside"),
+        (Move("extend", "", 1, 3), Progress(2, 2, 2, 2, turns=8, aside={1: 3}), "1 has had 3 replies"),
         (Move("start", "", turns=9), Progress(2, 1, 1, 0, turns=8), "9 is no number of replies"),
         (Move("start", "", turns=0), Progress(2, 1, 1, 0, turns=8), "of which there may be 8"),
         (Move([1], ""), Progress(1, 1, 1, 0), "is no action"),  # type: ignore[arg-type]

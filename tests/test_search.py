@@ -244,6 +244,15 @@ async def test_trajectories_are_set_aside_and_go_on_without_paying_twice(tmp_pat
     assert again.decisions == first.decisions and again.trajectory_list() == first.trajectory_list()
 
 
+async def test_why_those_that_were_set_aside_do_not_go_on_is_on_record(tmp_path: Path) -> None:
+    async with open_desk(tmp_path, Spoken(replies(["right"])), turns=4) as desk:
+        search = desk.search("revise")
+        search.policy = IterativeDeepening(first=2, sure=0.0)
+        await search.run()
+    assert [one.action for one in search.decisions] == ["start", "check", "stop"]
+    assert "the leader is right with probability" in search.decisions[-1].reason
+
+
 async def test_what_was_set_aside_counts_when_the_time_ends_while_it_goes_on(tmp_path: Path) -> None:
     class Stuck(Spoken):
         async def complete(self, request: Request) -> Completion:

@@ -25,8 +25,9 @@ from swe_scale.policy import find_policy
 from swe_scale.ranking import find_rule
 from swe_scale.statistics import bootstrap, paired_bootstrap, ratio_bootstrap
 
-DEFAULT, BASELINE = "latent", "raw"
-RULES = (DEFAULT, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
+OURS, BASELINE = "latent", "raw"
+"""Ours is the rule that is to become the default; until then that is `votes`."""
+RULES = (OURS, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
 SAMPLES = 10
 SEED = 4
 MOST, TURNS = 20, 8
@@ -61,24 +62,24 @@ def resolved(name: str, ours: Numbers, other: Numbers, least: float | None = Non
 
 
 def rules(found: Mapping[str, Outcome]) -> Iterator[Figure]:
-    """Yield, per regime, the default beside raw votes, and each other rule beside them."""
+    """Yield, per regime, each rule beside raw votes."""
     for regime, outcome in found.items():
         base = outcome.right[BASELINE]
         for name in RULES:
             if name != BASELINE:
-                least = -0.01 if name == DEFAULT and regime in REGIMES else None
+                least = -0.01 if name == OURS and regime in REGIMES else None
                 yield resolved(f"{regime}: {name} beside {BASELINE}", outcome.right[name], base, least)
-        for name in (f"{BASELINE}, judged top 3", f"{DEFAULT}, judged if contested"):
+        for name in (f"{BASELINE}, judged top 3", f"{OURS}, judged if contested"):
             yield resolved(f"{regime}: {name}, beside {BASELINE}", outcome.right[name], base)
         yield resolved(f"{regime}: an oracle beside {BASELINE}", outcome.coverage, base)
 
 
 def share_of_best(found: Mapping[str, Outcome]) -> Figure:
-    """Return the default's mean gain over raw votes, beside that of the best rule of each regime."""
+    """Return our rule's mean gain over raw votes, beside that of the best rule of each regime."""
     ours, best = [], []
     for outcome in found.values():
         base = outcome.right[BASELINE].mean()
-        ours.append(outcome.right[DEFAULT].mean() - base)
+        ours.append(outcome.right[OURS].mean() - base)
         best.append(max(outcome.right[name].mean() for name in RULES) - base)
     gain, most = float(np.mean(ours)), float(np.mean(best))
     goal = Goal(least=0.6)
@@ -90,9 +91,9 @@ def share_of_best(found: Mapping[str, Outcome]) -> Figure:
 
 
 def confidence(found: Mapping[str, Outcome]) -> Iterator[Figure]:
-    """Yield the Brier score of the default's probability beside that of the base rate, per regime."""
+    """Yield the Brier score of our rule's probability beside that of the base rate, per regime."""
     for regime, outcome in found.items():
-        right, sure = outcome.right[DEFAULT], outcome.sure[DEFAULT]
+        right, sure = outcome.right[OURS], outcome.sure[OURS]
         ours, base = (sure - right) ** 2, (right.mean() - right) ** 2
         score = bootstrap(ours.tolist())
         yield Figure(
@@ -115,7 +116,7 @@ def risk_area(right: Numbers, sure: Numbers) -> float:
 def ranking_time(repeats: int) -> Figure:
     """Return the milliseconds of ranking a hundred candidates by a hundred checks, the median."""
     world = World(REGIMES["middle"], SEED)
-    took: dict[str, list[float]] = {DEFAULT: [], "votes": []}
+    took: dict[str, list[float]] = {OURS: [], "votes": []}
     for _ in range(repeats + 1):
         evidence = evidence_of(world.issue(_LARGE))
         for name, times in took.items():
@@ -133,7 +134,7 @@ def ranking_time(repeats: int) -> Figure:
 
 def adaptive(worlds: Mapping[str, Dials], issues: int) -> Iterator[Figure]:
     """Yield what the adaptive policy resolves at what cost, beside fixed numbers of trajectories."""
-    trial = Trial(find_policy("adaptive"), find_rule(DEFAULT), MOST, TURNS, SIZES)
+    trial = Trial(find_policy("adaptive"), find_rule(OURS), MOST, TURNS, SIZES)
     for number, (regime, dials) in enumerate(worlds.items()):
         print(f"{regime}, adaptive …", file=sys.stderr, flush=True)
         spent = spend(dials, SEED + number, issues, trial)
@@ -159,7 +160,7 @@ def replayed(data: Path) -> Iterator[Figure]:
     issues = recorded(data)
     chance = np.array([one.chance for one in issues])
     oracle = np.array([float(any(one.right.values())) for one in issues])
-    for name in (DEFAULT, "votes", "majority", "medoid", "smallest"):
+    for name in (OURS, "votes", "majority", "medoid", "smallest"):
         rule = find_rule(name)
         right = np.array([float(one.right[rule(one.evidence).ranked[0].candidate]) for one in issues])
         yield resolved(f"recorded, no checks: {name} beside the lot", right, chance)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from swe_scale.patch import changed_tokens, touched
+from swe_scale.patch import token_form
 from swe_scale.ranking import Evidence
 from swe_scale.records import Candidate, digest
 
@@ -52,12 +52,6 @@ def _recorded(issue: str, runs: Mapping[int, tuple[str, bool]]) -> Recorded:
         Candidate(id=digest(patch), patch=patch, authors=tuple(several)) for patch, several in authors.items()
     )
     right = {digest(patch): resolved for patch, resolved in runs.values()}
-    forms = {one.id: _form(one.patch) for one in candidates}
+    forms = {one.id: token_form(one.patch) for one in candidates}
     share = sum(resolved for _, resolved in runs.values()) / _RUNS
     return Recorded(issue, Evidence(candidates, forms, (), ()), right, share)
-
-
-def _form(patch: str) -> str:
-    """Return what patches have in common that change the same tokens of the same files."""
-    counts = (f"{token} {count}" for token, count in sorted(changed_tokens(patch).items()))
-    return digest(*sorted(touched(patch)), *counts)

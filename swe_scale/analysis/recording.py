@@ -1,13 +1,13 @@
 """One issue's record, taken apart: what a rule would have seen of fewer trajectories or fewer turns."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swe_scale.judging import candidates_of, checks_of, without_echoes
-from swe_scale.patch import changed_tokens, touched
-from swe_scale.ranking import Evidence, Outcomes
-from swe_scale.records import BASE, Check, Solution, Trajectory, Usage, Verdict, digest
+from swe_scale.patch import token_form
+from swe_scale.ranking import Evidence
+from swe_scale.records import BASE, Check, Solution, Trajectory, Usage, Verdict
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Recording:
             self._cells[verdict.check, verdict.candidate].append(verdict)
         forms = {one.candidate: one.form for one in solution.ranking}
         self._forms = forms | dict(solution.forms)
-        self._by_tokens = {_tokens(self._patches[tree]): form for tree, form in forms.items()}
+        self._by_tokens = {token_form(self._patches[tree]): form for tree, form in forms.items()}
         late = {one.trajectory for one in solution.decisions if one.action in ("refine", "fork")}
         self.first: Sequence[Trajectory] = tuple(
             one for one in solution.trajectories if not _learnt(one) and one.index not in late
@@ -91,13 +91,13 @@ class Recording:
     def _form(self, tree: str, patch: str) -> str:
         if tree not in self._forms:
             self.lacks.forms.add(tree)
-            tokens = _tokens(patch)
+            tokens = token_form(patch)
             self._forms[tree] = self._by_tokens.setdefault(tokens, tokens)
         return self._forms[tree]
 
     def _count(self, evidence: Evidence) -> None:
         """Count the cells that a vote asks for, and those of them that were never run."""
-        outcomes = Outcomes(evidence.verdicts)
+        outcomes = evidence.outcomes
         distinct: Mapping[str, Check] = {one.id: one for one in evidence.checks}
         for name, check in distinct.items():
             known = check.kind == "regression" or (name, BASE) in self._cells
@@ -111,9 +111,3 @@ class Recording:
 
 def _learnt(one: Trajectory) -> bool:
     return bool(one.shown or one.began)
-
-
-def _tokens(patch: str) -> str:
-    """Return a digest that patches have in common if they change the same tokens of the same files."""
-    counts: Iterable[str] = (f"{token} {count}" for token, count in sorted(changed_tokens(patch).items()))
-    return digest("tokens", *sorted(touched(patch)), *counts)

@@ -178,7 +178,7 @@ class _Bench:
         return self._evidence[names]
 
     def _cut(self, one: Trajectory, pause: int | None = None) -> Trajectory:
-        turns = pause if self._turns is None or (pause is not None and pause < self._turns) else self._turns
+        turns = min((one for one in (self._turns, pause) if one is not None), default=None)
         place = one.index, turns
         if place not in self._cuts:
             self._cuts[place] = self._recording.cut(one, turns)

@@ -105,7 +105,7 @@ def simulate(
     """
     state = _State((*drawn.first, *drawn.late), cut, most)
     # Each move but waiting uses something up, so a policy that is held to what can be done comes to an end.
-    for _ in range((3 * len(state.several) + 1) * (1 + most.bit_length())):
+    for _ in range(3 * len(state.several) * max(1, most) + 1):
         move = policy.next(state.progress(drawn))
         if move is None:
             state.under_way.pop(0)

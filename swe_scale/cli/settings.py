@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -157,6 +158,8 @@ def _method(options: SolveOptions) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if options.min_confidence is not None and options.wrong_costs is not None:
         raise UsageError("--min-confidence and --wrong-costs say the same in two ways: leave one out.")
+    if options.wrong_costs is not None and not isfinite(options.wrong_costs):
+        raise UsageError(f"--wrong-costs {options.wrong_costs} can't be used: give a number, 0 or more.")
     if options.wrong_costs is not None:
         found["min_confidence"] = options.wrong_costs / (1 + options.wrong_costs)
     if options.min_confidence is not None:

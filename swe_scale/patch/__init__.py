@@ -2,7 +2,7 @@
 
 from swe_scale.patch.normal import normal_form
 from swe_scale.patch.paths import TEST_FOLDERS, check_link, check_path, is_test, only_tests
-from swe_scale.patch.reading import changed_tokens, newline_forms, overlap, strip_level, touched
+from swe_scale.patch.reading import changed_tokens, newline_forms, overlap, strip_level, token_form, touched
 
 __all__ = [
     "TEST_FOLDERS",
@@ -15,5 +15,6 @@ __all__ = [
     "only_tests",
     "overlap",
     "strip_level",
+    "token_form",
     "touched",
 ]

@@ -177,6 +177,15 @@ def newline_forms(patch: str) -> tuple[str, ...]:
     return (patch.replace("\r\n", "\n"), kept)
 
 
+def token_form(patch: str) -> str:
+    """Return a digest that patches have in common if they change the same tokens of the same files.
+
+    It stands for the normal form where the files that a patch changes are not at hand.
+    """
+    counts = (f"{token} {count}" for token, count in sorted(changed_tokens(patch).items()))
+    return digest("tokens", *sorted(touched(patch)), *counts)
+
+
 def changed_tokens(patch: str) -> Counter[str]:
     """Return how often each token is added (`+name`) and removed (`-name`) by a patch.
 

@@ -71,7 +71,7 @@ def _fault(move: object, progress: Progress) -> str:
         case "start" | "extend" if move.turns is not None and not _is_number(move.turns, progress.turns):
             return f"{move.turns!r:.80} is no number of replies, of which there may be {progress.turns}"
         case "extend":
-            return "" if move.trajectory in progress.aside else f"{move.trajectory!r:.80} was not set aside"
+            return _not_further(move, progress.aside)
         case "start":
             return "" if late < 0 else f"all {progress.planned} trajectories have been started"
         case "check":
@@ -80,6 +80,15 @@ def _fault(move: object, progress: Progress) -> str:
             return "" if 0 <= late < len(progress.late) else "there is none that waits for the others"
         case _:
             return f"{move.action!r:.80} is no action of a policy"
+
+
+def _not_further(move: Move, aside: Mapping[int, int]) -> str:
+    """Return why a trajectory can't go on so far; nothing if it can."""
+    if move.trajectory is None or move.trajectory not in aside:
+        return f"{move.trajectory!r:.80} was not set aside"
+    had = aside[move.trajectory]
+    late = move.turns is not None and move.turns <= had
+    return f"trajectory {move.trajectory} has had {had} replies already" if late else ""
 
 
 def _is_number(turns: object, most: int) -> bool:

@@ -57,17 +57,17 @@ def codet(evidence: Evidence) -> Ranking:
 
 
 def raw(evidence: Evidence) -> Ranking:
-    """Rank by how many written checks pass, its own author's among them (CodeMonkeys, arXiv 2501.14723)."""
+    """Rank by the share of written checks that pass, one's own among them (CodeMonkeys, arXiv 2501.14723)."""
     return _by_share(evidence, lambda *_: True)
 
 
 def foreign(evidence: Evidence) -> Ranking:
     """Rank by the share of the written checks of others that pass: nobody votes for himself."""
-    return _by_share(evidence, lambda one, _, authors: not authors or bool(authors - set(one.authors)))
+    return _by_share(evidence, lambda one, _, authors: _by_another(one, authors))
 
 
 def gated(evidence: Evidence) -> Ranking:
-    """Rank by how many written checks pass of those that fail on the untouched code, the authors' own too."""
+    """Rank by the share that passes of the checks that fail on the untouched code, one's own among them."""
     outcomes = evidence.outcomes
     return _by_share(evidence, lambda _, check, __: outcomes.reproduces(check))
 
@@ -81,13 +81,18 @@ def cautious(evidence: Evidence) -> Ranking:
     outcomes = evidence.outcomes
 
     def votes(one: Candidate, check: str, authors: frozenset[int]) -> bool:
-        return outcomes.reproduces(check) and (not authors or bool(authors - set(one.authors)))
+        return outcomes.reproduces(check) and _by_another(one, authors)
 
     return _by_share(evidence, votes, lambda passed, run: wilson(passed, run).interval[0])
 
 
 Votes = Callable[[Candidate, str, frozenset[int]], bool]
 """Whether a check, with these authors, has a vote on a candidate."""
+
+
+def _by_another(one: Candidate, authors: frozenset[int]) -> bool:
+    """Return whether somebody wrote a check who didn't make the candidate, or nobody that is known."""
+    return not authors or bool(authors - set(one.authors))
 
 
 def _share(passed: int, run: int) -> float:

@@ -10,6 +10,8 @@ from swe_scale.records import Ranked
 
 _BREAKS_RIGHT, _BREAKS_WRONG = 0.05, 0.25
 """Assumed: how often right and wrong patches break tests of the repository that others keep."""
+_FORGED = -50.0
+"""Of what was caught forging what is said of it: it can't be right, whatever checks say."""
 _WORTH = 0.08
 """Probability that another finalist must add to that of any of them being right."""
 
@@ -26,16 +28,14 @@ def latent(evidence: Evidence) -> Ranking:
     usual = rank(evidence)
     if not usual.ranked:
         return usual
-    matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
-    belief = believe(matrix, _leanings([group.candidates for group in matrix.groups], known, evidence))
-    caught = evidence.outcomes.caught
-    right = {name: _stated(belief, name) for name in known}
+    belief, caught = _belief(evidence, usual), evidence.outcomes.caught
+    right = {one.candidate: round(belief.of(one.candidate), 4) for one in usual.ranked}
     order = sorted(usual.ranked, key=lambda one: (one.candidate in caught, -right[one.candidate]))
     ranked = tuple(
         one.model_copy(
             update={
                 "posterior": 0.0 if one.candidate in caught else right[one.candidate],
-                "reasons": (_why(right[one.candidate], belief, len(matrix.checks)), *one.reasons),
+                "reasons": (_why(right[one.candidate], belief), *one.reasons),
             }
         )
         for one in order
@@ -45,31 +45,31 @@ def latent(evidence: Evidence) -> Ranking:
 
 def believed(evidence: Evidence) -> Belief:
     """Return what the evidence makes probable, the repository's own tests included."""
-    matrix, known = matrix_of(evidence), {one.candidate: one for one in rank(evidence).ranked}
-    return believe(matrix, _leanings([group.candidates for group in matrix.groups], known, evidence))
+    return _belief(evidence, rank(evidence))
 
 
-def _stated(belief: Belief, candidate: str) -> float:
-    return round(belief.of(candidate), 4)
+def _belief(evidence: Evidence, usual: Ranking) -> Belief:
+    matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
+    return believe(matrix, [_leaning(group.candidates, known, evidence) for group in matrix.groups])
 
 
-def _leanings(
-    groups: Sequence[Sequence[str]], known: Mapping[str, Ranked], evidence: Evidence
-) -> list[float]:
-    """Return what the repository's own tests say of groups, as logarithms of ratios of likelihoods."""
+def _leaning(group: Sequence[str], known: Mapping[str, Ranked], evidence: Evidence) -> float:
+    """Return what speaks for a group beside written checks, as the logarithm of a ratio of likelihoods."""
+    if evidence.outcomes.caught.issuperset(group):
+        return _FORGED
     if not any(one.kind == "regression" for one in evidence.checks):
-        return [0.0] * len(groups)
-    broke, kept = log(_BREAKS_RIGHT / _BREAKS_WRONG), log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
-    lost = [min(known[name].broken - known[name].excused for name in group) for group in groups]
-    return [broke if count > 0 else kept for count in lost]
+        return 0.0
+    if min(known[name].broken - known[name].excused for name in group) > 0:
+        return log(_BREAKS_RIGHT / _BREAKS_WRONG)
+    return log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
 
 
-def _why(right: float, belief: Belief, checks: int) -> str:
-    if not checks:
+def _why(right: float, belief: Belief) -> str:
+    if not belief.checks:
         return f"right with probability {right:.2f}: no check was run on it, agreement alone speaks"
     return (
-        f"right with probability {right:.2f}, if {belief.valid:.0%} of {checks} checks state what is right "
-        f"and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
+        f"right with probability {right:.2f}, if {belief.valid:.0%} of {belief.checks} checks state what is "
+        f"right and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
     )
 
 

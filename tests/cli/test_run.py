@@ -55,7 +55,7 @@ def test_below_the_least_confidence_nothing_is_proposed_and_the_evidence_is_kept
         given = ("--samples", "3", "--json", "--name", "same", *endpoint(server.base_url))
         doubted = desk.solve(*given, "--wrong-costs", "99")
         calls = len(server.calls)
-        wrong = (("--min-confidence", "1.5"), ("--wrong-costs", "-1"))
+        wrong = (("--min-confidence", "1.5"), ("--wrong-costs", "-1"), ("--wrong-costs", "inf"))
         both = ("--min-confidence", "0.5", "--wrong-costs", "1")
         refused = [desk.solve(*given, *options) for options in (*wrong, both)]
         lower = desk.solve(*given[:4], "other", *given[5:], "--min-confidence", "0.2")
@@ -64,8 +64,9 @@ def test_below_the_least_confidence_nothing_is_proposed_and_the_evidence_is_kept
     assert (answer["outcome"], answer["patch"]) == ("abstained", None) and calls
     assert "and 0.99 is asked" in answer["reason"] and len(answer["candidates"]) == 3
     assert again["outcome"] == "proposed" and again["confidence"] == answer["confidence"]
-    assert [one.returncode for one in refused] == [2, 2, 2]
-    assert "say the same in two ways" in refused[2].stderr
+    assert [one.returncode for one in refused] == [2, 2, 2, 2]
+    assert "say the same in two ways" in refused[3].stderr
+    assert not any("Traceback" in one.stderr for one in refused)
 
 
 def test_the_run_folder_is_as_promised_and_never_dirties_the_tree(desk: Desk) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from swe_scale.ranking.latent.allocation import allocate
+from swe_scale.ranking.latent.allocation import WAYS, allocate
 from swe_scale.ranking.latent.matrix import Matrix
 from swe_scale.ranking.latent.prior import Prior
 from swe_scale.ranking.latent.worlds import worlds
@@ -16,8 +16,7 @@ __all__ = ["Belief", "Prior", "believe"]
 _WORLDS = 384
 _FEWEST = 20
 _WORK = 800_000
-"""Worlds × groups × checks × ways that are affordable: beyond, there are fewer worlds."""
-
+"""Worlds × groups × checks × places that are affordable: beyond, there are fewer worlds."""
 
 Numbers = NDArray[np.float64]
 Cases = NDArray[np.bool_]
@@ -39,6 +38,8 @@ class Belief:
     """Expected share of the checks that state what is right."""
     flips: float
     """Expected probability that a run says the opposite of what it should."""
+    checks: int
+    """How many were looked at."""
     cases: Cases
     """Who is right in cases that are equally probable: cases × groups."""
 
@@ -97,16 +98,21 @@ def believe(matrix: Matrix, leanings: Sequence[float] = (), prior: Prior | None 
             of likelihoods; none: nothing does.
         prior: what is known before.
     """
-    groups = len(matrix.groups)
-    nobody = tuple(group.candidates for group in matrix.groups)
-    if not groups:
-        return Belief(nobody, (), np.zeros(0), 1.0, 0.0, 0.0, np.zeros((1, 0), dtype=np.bool_))
-    given = np.asarray(leanings if len(leanings) else np.zeros(groups), dtype=np.float64)
+    if not matrix.groups:
+        return Belief((), (), np.zeros(0), 1.0, 0.0, 0.0, 0, np.zeros((1, 0), dtype=np.bool_))
+    given = np.asarray(leanings if len(leanings) else np.zeros(len(matrix.groups)), dtype=np.float64)
     found = allocate(matrix, worlds(_worlds_for(matrix)), prior or Prior(), given)
     right = _evened(found.right, _alike(matrix, given))
-    none = float((~found.cases.any(axis=1)).mean())
-    sizes = tuple(group.size for group in matrix.groups)
-    return Belief(nobody, sizes, right, none, found.valid, found.flips, found.cases)
+    return Belief(
+        tuple(group.candidates for group in matrix.groups),
+        tuple(group.size for group in matrix.groups),
+        right,
+        float((~found.cases.any(axis=1)).mean()),
+        found.valid,
+        found.flips,
+        len(matrix.checks),
+        found.cases,
+    )
 
 
 def _alike(matrix: Matrix, leanings: Numbers) -> list[list[int]]:
@@ -129,4 +135,4 @@ def _evened(right: Numbers, alike: list[list[int]]) -> Numbers:
 
 def _worlds_for(matrix: Matrix) -> int:
     groups, checks = matrix.failed.shape
-    return max(_FEWEST, min(_WORLDS, _WORK // max(1, int(groups) * max(1, int(checks)) * 8)))
+    return max(_FEWEST, min(_WORLDS, _WORK // max(1, int(groups) * max(1, int(checks)) * (WAYS + 1))))

@@ -1,6 +1,6 @@
 """Turns the evidence into numbers: groups of equal patches by checks."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -51,15 +51,17 @@ class Matrix:
     @cached_property
     def contrast(self) -> Numbers:
         """Failures less passes of each cell, so that no check counts for more than it can."""
-        runs = (self.failed + self.passed).sum(axis=0)
-        scale = np.minimum(1.0, _RUNS / np.maximum(runs, 1.0))
-        return np.asarray((self.failed - self.passed) * scale)
+        return np.asarray((self.failed - self.passed) * self._scale)
 
     @cached_property
     def runs(self) -> Numbers:
         """Runs of each cell, scaled likewise."""
+        return np.asarray((self.failed + self.passed) * self._scale)
+
+    @property
+    def _scale(self) -> Numbers:
         runs = (self.failed + self.passed).sum(axis=0)
-        return np.asarray((self.failed + self.passed) * np.minimum(1.0, _RUNS / np.maximum(runs, 1.0)))
+        return np.asarray(np.minimum(1.0, _RUNS / np.maximum(runs, 1.0)))
 
 
 def matrix_of(evidence: Evidence) -> Matrix:
@@ -108,12 +110,9 @@ def _groups(evidence: Evidence) -> tuple[Group, ...]:
     return tuple(sorted(largest, key=lambda group: group.candidates))
 
 
-def _writer(authors: Collection[int], groups: Sequence[Group]) -> int | None:
-    """Return the group of the first author that has one."""
-    made: Mapping[int, int] = {
-        author: number for number, group in enumerate(groups) for author in group.authors & set(authors)
-    }
-    return made[min(made)] if made else None
+def _writer(authors: frozenset[int], groups: Sequence[Group]) -> int | None:
+    """Return the first group that an author made: of equal scripts it is as good as any other."""
+    return next((number for number, group in enumerate(groups) if group.authors & authors), None)
 
 
 def _telling(failed: Numbers, passed: Numbers) -> list[int]:

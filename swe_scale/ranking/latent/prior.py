@@ -16,8 +16,9 @@ class Prior:
     """How often trajectories are right, before anything is seen of an issue.
 
     An issue is hopeless with some probability; otherwise its rate of success is drawn from a beta
-    distribution. The numbers are such that 42 % of single candidates are right, and one of ten on two thirds
-    of the issues: about what CodeMonkeys (arXiv 2501.14723) reports of its own.
+    distribution. By these numbers 42 % of single candidates are right, and one of ten on 65 % of the issues:
+    rounded guesses near what is published of CodeMonkeys (arXiv 2501.14723), whose ten samples cover 70 % of
+    SWE-bench Verified, while one resolves some 46 %, as others have summed it up.
     """
 
     hopeless: float = 0.3
