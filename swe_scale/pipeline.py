@@ -136,15 +136,20 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     return Search(
         setting,
         means.models,
-        find_policy(config.policy),
+        find_policy(config.policy, config.objective),
         assigned,
         judging,
         clock.end,
         planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),
         note_tokens=note_tokens(config),
         rule=find_rule(config.rule),
-        method=f"{config.policy} {config.rule}",
+        method=_method(config),
     )
+
+
+def _method(config: RunConfig) -> str:
+    aim = "" if config.objective == "resolved" else f" {config.objective}"
+    return f"{config.policy} {config.rule}{aim}"
 
 
 def plan(config: RunConfig) -> tuple[Assignment, ...]:

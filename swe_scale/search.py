@@ -97,15 +97,17 @@ class Search:
             spent=self.setting.ledger.spent,
             turns=self.setting.turns,
             aside=self._set_aside(),
+            had={index: self._had(index) for index in self._judged},
         )
 
     def _set_aside(self) -> dict[int, int]:
         """Return the replies of the judged ones that can go on, by index, on the scale of the setting."""
-        return {
-            index: self._scaled(len(one.turns), self._most(index), self.setting.turns)
-            for index, one in sorted(self.trajectories.items())
-            if index in self._judged and one.error.startswith(SET_ASIDE)
-        }
+        aside = (index for index in self._judged if self.trajectories[index].error.startswith(SET_ASIDE))
+        return {index: self._had(index) for index in sorted(aside)}
+
+    def _had(self, index: int) -> int:
+        """Return the replies of a trajectory, on the scale of the setting."""
+        return self._scaled(len(self.trajectories[index].turns), self._most(index), self.setting.turns)
 
     async def _another_end(self) -> None:
         """Wait until another trajectory has finished."""
@@ -175,7 +177,9 @@ class Search:
     async def _carry_out(self, decision: Decision, group: TaskGroup) -> None:
         those = tuple(self.trajectories[index] for index in decision.finished)
         if decision.action == "check":
-            await self.judging.judge(those, self.deadline)
+            # What goes on is judged as it was: neither its patch nor its check is lost meanwhile.
+            as_before = (one for index, one in self._before.items() if index not in decision.finished)
+            await self.judging.judge(sorted((*those, *as_before), key=lambda one: one.index), self.deadline)
             self._judged = decision.finished
             return
         if decision.action == "extend":

@@ -152,6 +152,14 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None  # fmt: skip
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="resolved|cost|latency",
+            help="What is worth most; then --policy is adaptive by default. [default: resolved]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     min_confidence: Annotated[
         float | None,
         typer.Option(

@@ -14,6 +14,7 @@ _UNSAID: Mapping[str, object] = {
     "record_turns": False,
     "rule": "votes",
     "policy": "fixed",
+    "objective": "resolved",
     "min_confidence": 0.0,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
@@ -56,6 +57,9 @@ class ContextSteps(Config):
 
 Stage = Literal["environment", "plan", "reader", "trajectory", "selection"]
 """What a model is used for. A reader is the only one that need not be there."""
+
+Objective = Literal["resolved", "cost", "latency"]
+"""What is worth most: a right patch, few replies, or to have it soon."""
 
 _WRITING = 1.25
 """Price of a token that Anthropic keeps for five minutes, in those of one that it doesn't."""
@@ -123,6 +127,8 @@ class RunConfig(Config):
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"
     """How the budget is spent, likewise."""
+    objective: Objective = "resolved"
+    """What the policy `adaptive` aims at first."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Probability of being right below which nothing is proposed."""
     selection_turns: int = Field(default=8, ge=0)

@@ -34,6 +34,8 @@ class Progress:
     """Replies that a trajectory may have."""
     aside: Mapping[int, int] = field(default_factory=dict)
     """Replies of the judged trajectories that were set aside before their end, and can go on, by index."""
+    had: Mapping[int, int] = field(default_factory=dict)
+    """Replies of all judged trajectories, by index."""
 
 
 @dataclass(frozen=True, slots=True)
