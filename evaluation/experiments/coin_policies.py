@@ -96,7 +96,7 @@ def _issue(drawn: Drawn, trial: Trial) -> list[float]:
 
 
 def _first(drawn: Drawn, size: int) -> Drawn:
-    return Drawn(drawn.right[:size], drawn.passes[:size, :size], drawn.base[:size])
+    return Drawn(drawn.right[:size], drawn.passes[:size, :size], drawn.base[:size], drawn.rate)
 
 
 def _right(drawn: Drawn, size: int, rule: Rule) -> float:

@@ -84,6 +84,8 @@ class Drawn:
     """Candidates × checks, of which each trajectory wrote one."""
     base: Flags
     """Whether each check passes on the untouched code."""
+    rate: float
+    """Probability that a trajectory is right after its first turn."""
 
 
 class World:
@@ -111,7 +113,7 @@ class World:
         np.fill_diagonal(passes, True)
         base = np.array([said for _, said in columns])
         flipped = chance.random((samples, samples)) < dials.flip
-        return Drawn(right, passes ^ flipped, base ^ (chance.random(samples) < dials.flip))
+        return Drawn(right, passes ^ flipped, base ^ (chance.random(samples) < dials.flip), float(rate))
 
     def _check(self, right: Flags, mode: NDArray[np.int64], author: int) -> tuple[Flags, bool]:
         """Return on which candidates a trajectory's check passes, and whether on the untouched code."""

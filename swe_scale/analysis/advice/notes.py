@@ -50,8 +50,8 @@ def _left_out(pool: Pool, table: Table | None) -> Iterator[str]:
         yield f"No issue has all of its candidates graded, so these grades say nothing here. To know: {grade}"
     elif (missing := len(pool.issues) - table.rows.issues) > 0:
         yield (
-            f"{_counted(missing, 'issue')} left out: a candidate has no grade, or there is no sample. Those left "
-            f"are rather those with few candidates: {grade}"
+            f"{_counted(missing, 'issue')} left out: a candidate has no grade, or there is no sample. Those "
+            f"left are rather those with few candidates: {grade}"
         )
     if pool.way == "official":
         yield "Only official verdicts are there; they count, though they are more easily fooled."
@@ -85,8 +85,8 @@ def _of_turns(pool: Pool, attempts: Sequence[Attempt]) -> Iterator[str]:
         yield "Little is said of turns: patches of earlier ones aren't graded (swe-scale grade … --turns)."
     if not pool.crossed:
         yield (
-            "What is resolved after fewer turns isn't known, since these patches weren't crossed with checks: "
-            "a run made with --record-turns has that."
+            "What is resolved after fewer turns isn't known, since these patches weren't crossed with "
+            "checks: a run made with --record-turns has that."
         )
     elif (lacking := max((one.lacking for one in attempts), default=0.0)) > _LACKING:
         yield f"Up to {lacking:.0%} of an issue's cells after fewer turns were never run and say nothing."
