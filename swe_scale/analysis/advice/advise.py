@@ -14,12 +14,7 @@ from swe_scale.analysis.advice.rows import stated
 from swe_scale.analysis.advice.tried import Cells
 from swe_scale.analysis.advice.verdicts import best_of, paid, trust, verdict
 from swe_scale.analysis.figures import Measured
-from swe_scale.scaling import ZeroInflated, ceiling, unfit
-
-_ISSUES = 2000
-"""Drawn from each fitted distribution of difficulty for a ceiling."""
-_ROWS = 200
-"""Resamples for which that is done."""
+from swe_scale.scaling import ceiling, unfit
 
 
 def advise(folders: Sequence[Path], wrong_costs: float | None = None) -> Advice:
@@ -51,22 +46,29 @@ def _part(pool: Pool, wrong_costs: float | None) -> Part:
         finished=len(pool.issues),
         issues=len(known),
         samples=max(sum(one.attempt.samples for one in several) for several in pool.issues.values()),
-        figures=_figures(table, pool, wrong_costs) if table is not None else None,
+        figures=figures_of(table, pool.crossed, wrong_costs) if table is not None else None,
         guesses=guesses_of(pool) if table is None else None,
         notes=tuple(notes_of(pool, table)),
     )
 
 
-def _figures(table: Table, pool: Pool, wrong_costs: float | None) -> Figures:
+def figures_of(table: Table, crossed: bool, wrong_costs: float | None) -> Figures:
+    """Return what grades say.
+
+    Args:
+        table: issues that are graded in full; at least one.
+        crossed: whether the patches of turns were crossed with checks.
+        wrong_costs: see `advise`.
+    """
     why = unfit(table.samples, table.right)
     fitted = None if why else fit(table)
     laws = laws_of(table, fitted) if fitted is not None else ()
     looks = tuple(ahead(table, fitted, wrong_costs)) if fitted is not None else ()
     turns = table.turns
-    found = levers(table, fitted, turns, pool.crossed)
+    found = levers(table, fitted, turns, crossed)
     return Figures(
         by_samples=tuple(by_samples(table, wrong_costs)),
-        by_turns=tuple(by_turns(table, turns, pool.crossed)),
+        by_turns=tuple(by_turns(table, turns, crossed)),
         unfit=why,
         laws=laws,
         ahead=looks,
@@ -90,8 +92,6 @@ def _checks(table: Table, fitted: Fitted | None) -> Checks:
     right = ratio(lambda one: one.right_passed, lambda one: one.right)
     most = None
     if fitted is not None and wrong is not None and right is not None and right.value > 0:
-        law = fitted.zero_inflated
-        some = ZeroInflated(law.hopeless[:_ROWS], law.successes[:_ROWS], law.failures[:_ROWS])
         # One that fails on right patches as often as on wrong ones is as blind as one that passes on both.
-        most = stated(ceiling(some.rates(_ISSUES), min(1.0, wrong.value / right.value)))
+        most = stated(ceiling(fitted.rates, min(1.0, wrong.value / right.value)))
     return Checks(pass_wrong=wrong, pass_right=right, ceiling=most)

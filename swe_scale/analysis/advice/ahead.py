@@ -29,7 +29,7 @@ FACTORS = (2, 4, 10)
 """Times the samples there are."""
 _HELD_OUT = 6
 """Samples from which on half of them identify a law."""
-_ISSUES = 2000
+_ISSUES = 1000
 """Drawn from each fitted distribution, where sampling until one passes is worked out."""
 _ROWS = 200
 """Resamples for which that is done."""
@@ -41,6 +41,10 @@ class Fitted:
 
     zero_inflated: ZeroInflated
     power_law: PowerLaw
+    rates: Numbers
+    """Rates of success of issues drawn from the first resamples' laws, rows × issues."""
+    passes: Numbers
+    """Share of wrong samples that a test would pass which explains what is resolved, for these rows."""
 
     def gain(self, samples: int, more: int) -> Numbers:
         """Return what so many more samples cover by the zero-inflated law, by row."""
@@ -53,9 +57,11 @@ def fit(table: Table) -> Fitted:
     sizes = np.arange(1, max(table.samples) + 1)
     weights = table.rows.weights
     covered = weights @ table.coverage(sizes.tolist()) / table.rows.issues
-    return Fitted(
-        fit_zero_inflated(cells_of(table.samples, table.right), weights), fit_power_law(covered, sizes)
-    )
+    law = fit_zero_inflated(cells_of(table.samples, table.right), weights)
+    some = ZeroInflated(law.hopeless[:_ROWS], law.successes[:_ROWS], law.failures[:_ROWS])
+    rates, most = some.rates(_ISSUES), table.sizes[-1]
+    passes = matched(rates, level(table, most).resolved[:_ROWS], most)
+    return Fitted(law, fit_power_law(covered, sizes), rates, passes)
 
 
 def laws_of(table: Table, fitted: Fitted) -> tuple[Law, Law]:
@@ -163,17 +169,14 @@ def _half(sizes: Sequence[int]) -> int | None:
 def resolved_by(table: Table, fitted: Fitted, samples: int) -> dict[Assumed, Numbers]:
     """Return what so many samples would resolve under each assumption about choosing, by row."""
     most = table.sizes[-1]
-    now, law = level(table, most), fitted.zero_inflated
+    now = level(table, most)
     # What is covered is known up to here; of the law only the growth from here on is taken.
     covered = np.clip(now.covered + fitted.gain(most, samples - most), 0.0, 1.0)
-    some = ZeroInflated(law.hopeless[:_ROWS], law.successes[:_ROWS], law.failures[:_ROWS])
-    rates = some.rates(_ISSUES)
-    passes = matched(rates, now.resolved[:_ROWS], most)
-    before, after = (accepted(rates, passes, size).right for size in (most, samples))
+    before, after = (accepted(fitted.rates, fitted.passes, size).right for size in (most, samples))
     grown = np.divide(after, before, out=np.ones_like(after), where=before > 0)
     return {
         "kept": now.efficiency * covered,
         "trend": np.clip(trend(table, samples, lambda one: one.efficiency), 0.0, 1.0) * covered,
         # What is resolved may differ from the model's to begin with, as where runs abstain.
-        "verifier": np.clip(now.resolved[:_ROWS] * grown, 0.0, 1.0),
+        "verifier": np.clip(now.resolved[: len(grown)] * grown, 0.0, 1.0),
     }

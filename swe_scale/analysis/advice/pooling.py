@@ -52,12 +52,15 @@ class Pool:
     """Whether the patches of turns were crossed with checks in all of them."""
 
     def add(self, issue: tuple[str, ...], tried: Tried) -> None:
-        """Add an issue of a run, unless it is a copy of what is there."""
+        """Add an issue of a run; of a copy and what it was made from, that with more trajectories stays."""
         words = set(tried.attempt.words)
-        if any(words.intersection(one.attempt.words) for one in self.issues[issue]):
-            self.copies += 1
-        else:
-            self.issues[issue].append(tried)
+        for place, one in enumerate(self.issues[issue]):
+            there = set(one.attempt.words)
+            if words and there and (words <= there or there <= words):
+                self.copies += 1
+                self.issues[issue][place] = tried if len(words) > len(there) else one
+                return
+        self.issues[issue].append(tried)
 
     def known(self) -> Iterator[Sequence[Tried]]:
         """Yield the attempts at each issue that are graded in full and made a sample."""
