@@ -14,7 +14,7 @@ from runs_kit import COMMIT, config, grade, issue, recorded_run, replace_solutio
 from swe_scale.analysis.advice import Part, advise
 from swe_scale.analysis.advice.advise import figures_of
 from swe_scale.analysis.advice.curves import Table
-from swe_scale.analysis.advice.document import Figures
+from swe_scale.analysis.advice.document import Figures, Lever
 from swe_scale.analysis.advice.pooling import Tried, configuration
 from swe_scale.analysis.advice.tried import Attempt, Cells, half_of, turns_of
 from swe_scale.analysis.advice.verdicts import best_of
@@ -103,7 +103,8 @@ def test_the_best_number_of_samples_is_that_of_the_closed_form(costs: float) -> 
 def test_choosing_without_fault_resolves_what_is_covered() -> None:
     found = figures_of(table_of(counts_of(120), covered), crossed=False, wrong_costs=None)
     for one in found.by_samples:
-        assert one.resolved == one.coverage and one.efficiency is not None
+        assert one.resolved is not None and one.efficiency is not None
+        assert one.resolved.value == pytest.approx(one.coverage.value)
         assert one.efficiency.value == pytest.approx(1.0)
     assert lever(found, "selection").gain.value == pytest.approx(0.0)
     assert found.paid.endswith("they paid.")
@@ -129,7 +130,7 @@ def test_a_rule_that_sees_nothing_has_its_gap_told_and_no_more_samples_advised()
     assert found.best is not None and found.best.level == tuple(range(1, SAMPLES + 1))
 
 
-def lever(found: Figures, name: str):  # type: ignore[no-untyped-def]
+def lever(found: Figures, name: str) -> Lever:
     return next(one for one in found.levers if one.name == name)
 
 
@@ -373,7 +374,9 @@ def test_those_that_learnt_are_no_samples_and_nothing_but_those_says_nothing(tmp
     replace_solution(folder, one.model_copy(update={"decisions": decided}))
     found = part_of(folder)
     assert found.samples == 2 and any("1 trajectory learnt from others" in note for note in found.notes)
-    assert any("On 1 issue fewer samples were made than asked for (3)" in note for note in found.notes)
+    replace_solution(folder, one.model_copy(update={"trajectories": one.trajectories[:2]}))
+    fewer = part_of(folder)
+    assert any("On 1 issue fewer samples were made than asked for (3)" in note for note in fewer.notes)
     replace_solution(folder, one.model_copy(update={"trajectories": ()}))
     with pytest.raises(UsageError, match="has no trajectories that began with the issue alone"):
         advise([folder])

@@ -114,7 +114,12 @@ def test_what_nothing_can_be_said_of(desk: Desk, given: tuple[str, ...], code: i
 
 
 def test_a_cost_below_nothing_and_no_run_at_all(desk: Desk) -> None:
-    for given in (("r", "--wrong-costs", "-1"), ("r", "--wrong-costs", "nan"), ("r", "--wrong-costs", "much"), ()):
+    for given in (
+        ("r", "--wrong-costs", "-1"),
+        ("r", "--wrong-costs", "nan"),
+        ("r", "--wrong-costs", "much"),
+        (),
+    ):
         ran = desk.run("advise", *given)
         assert ran.returncode == 2 and "Traceback" not in ran.stderr and not ran.stdout
 

@@ -1,6 +1,6 @@
 """Fits laws of coverage to a table, tries them on what was held out, and looks ahead."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -155,15 +155,11 @@ def trend(table: Table, samples: int, value: Callable[[Level], Numbers]) -> Numb
     """Return a value at more samples, if it goes on changing with each doubling as it last did."""
     most = table.sizes[-1]
     now = value(level(table, most))
-    half = _half(table.sizes)
+    half = table.half
     if half is None:
         return now
     slope = (now - value(level(table, half))) / np.log2(most / half)
     return np.asarray(now + slope * np.log2(samples / most))
-
-
-def _half(sizes: Sequence[int]) -> int | None:
-    return max((size for size in sizes if 2 * size <= sizes[-1]), default=None)
 
 
 def resolved_by(table: Table, fitted: Fitted, samples: int) -> dict[Assumed, Numbers]:

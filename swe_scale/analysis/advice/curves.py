@@ -48,17 +48,27 @@ class Table:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of samples that were replayed on nearly all issues, ascending."""
+        """Numbers of samples that were replayed on all issues, ascending; one is always among them."""
         wanted = {size for several in self.issues for one in several for size in one.attempt.scores}
         return tuple(size for size in sorted(wanted) if self._of(size) is not None)
+
+    @property
+    def half(self) -> int | None:
+        """The greatest of these numbers that is at most half of the last; None where there is none."""
+        return max((size for size in self.sizes if 2 * size <= self.sizes[-1]), default=None)
+
+    @cached_property
+    def longest(self) -> int:
+        """Turns of the longest sample; 0 where none can be cut."""
+        return max(one.attempt.longest for several in self.issues for one in several)
 
     @cached_property
     def turns(self) -> tuple[int, ...]:
         """Numbers of turns after which samples were cut, ascending, up to the longest one's end."""
         attempts = [one.attempt for several in self.issues for one in several]
-        longest = max(one.longest for one in attempts)
-        known = sorted({turns for one in attempts for turns in one.turned})
-        return tuple(turns for place, turns in enumerate(known) if not place or known[place - 1] < longest)
+        known = sorted({turns for one in attempts for turns in one.turned}) if self.longest else []
+        ended = [turns for turns in known if turns >= self.longest]
+        return tuple(turns for turns in known if turns <= min(ended, default=self.longest))
 
     def scores(self, size: int) -> list[Score]:
         """Return what comes of so many samples on each issue.
@@ -83,11 +93,11 @@ class Table:
         """
         told, drawn = self.values(size, lambda one: one.resolved), self.values(size, lambda one: one.coverage)
         share = told.sum() / drawn.sum() if drawn.any() else 0.0
-        return np.asarray(told + share * (self.covered(size) - drawn))
+        return _snapped(told + share * (self.covered(size) - drawn))
 
     def wrong(self, size: int) -> Numbers:
         """Return the share of wrong proposals with so many samples, by issue."""
-        return 1 - self.values(size, lambda one: one.abstained) - self.resolved(size)
+        return _snapped(1 - self.values(size, lambda one: one.abstained) - self.resolved(size))
 
     def covered(self, size: int) -> Numbers:
         """Return pass@k of each issue at one number of samples."""
@@ -126,6 +136,11 @@ class Table:
     def _of(self, size: int) -> list[Score] | None:
         found = [_scores(several, size) for several in self.issues]
         return None if any(one is None for one in found) else [one for one in found if one is not None]
+
+
+def _snapped(values: Numbers) -> Numbers:
+    """Return shares without what floating-point arithmetic leaves behind."""
+    return np.asarray(np.round(values, 12) + 0.0)
 
 
 def cost_of(usage: Usage) -> Cost:
@@ -180,7 +195,7 @@ def _told(table: Table, size: int, wrong_costs: float | None) -> dict[str, Measu
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One issue of one run after so many turns."""
+    """One issue, all of its samples cut after so many turns."""
 
     samples: int
     right: int

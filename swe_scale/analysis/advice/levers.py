@@ -68,7 +68,7 @@ def _turns(table: Table, turns: Sequence[int], crossed: bool) -> Iterator[Lever]
     pairs = _pairs(table, turns)
     if len(turns) < 2 or len(pairs) < LEAST_ISSUES:
         return
-    before, after = turns[-2:]
+    before, after = turns[-2], min(turns[-1], table.longest)
     rows = Rows(len(pairs))
     gained = [(_reached(two, crossed) - _reached(one, crossed)) / (after - before) for one, two in pairs]
     cost = _dearer(pairs, after - before)

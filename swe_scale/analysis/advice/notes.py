@@ -67,7 +67,11 @@ def _of_samples(pool: Pool, attempts: Sequence[Attempt]) -> Iterator[str]:
     if late := sum(one.late for one in attempts):
         yield f"{_counted(late, 'trajectory')} learnt from others: no samples, and left out of the cost."
     most = max((tried.asked for several in pool.issues.values() for tried in several), default=0)
-    fewer = sum(tried.attempt.samples < tried.asked for several in pool.issues.values() for tried in several)
+    fewer = sum(
+        one.attempt.samples + one.attempt.late < one.asked
+        for several in pool.issues.values()
+        for one in several
+    )
     if fewer:
         yield (
             f"On {_counted(fewer, 'issue')} fewer samples were made than asked for ({most}): beyond, all "

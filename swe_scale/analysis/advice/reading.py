@@ -14,9 +14,9 @@ from swe_scale.analysis.subsets import draws_of, sizes_of
 from swe_scale.errors import UsageError
 from swe_scale.records import Usage
 
-_DRAWS = 2000
+_DRAWS = 1000
 """Draws of a number of samples that are aimed at, over all issues."""
-_FEWEST, _MOST = 4, 50
+_FEWEST, _MOST = 4, 20
 """Draws of an issue."""
 
 
@@ -40,7 +40,7 @@ def read_pools(folders: Sequence[Path]) -> list[Pool]:
 def _read(run: Run, pool: Pool) -> None:
     config, tasks = run.job.config, run.job.tasks
     asked = sum(config.strategies.values())
-    longest = max(config.turns_of(name) for name in config.strategies)
+    longest = max((config.turns_of(name) for name in config.strategies), default=0)
     repetitions = max(_FEWEST, min(_MOST, _DRAWS // max(1, len(tasks))))
     wanted = wanted_of(run, sizes_of(asked, len(tasks)), repetitions, turns_of(longest))
     spent = _spent(run)

@@ -143,14 +143,17 @@ def attempt(solution: Solution, labels: Labels, wanted: Wanted) -> Attempt:
     points = dict.fromkeys((*(Point(size) for size in wanted.sizes if size < len(first)), whole))
     cuts = [Point(len(first), one) for one in cut]
     fewer = replay_issue(solution, labels, wanted.plan(points, wanted.repetitions)) if known else None
+    scores = _scores(fewer, lambda point: point.samples)
+    # A draw may bring a candidate that counts as another's echo in the whole, and so was never graded.
+    known = known and len(scores) == len(points)
     short = replay_issue(solution, labels, wanted.plan(cuts, 1)) if known else None
     return Attempt(
         samples=len(first),
         late=len(recording.late),
-        right=right,
+        right=right if known else None,
         turned={turns: count for turns, count in turned.items() if count is not None},
         proposed=_proposed(solution, labels),
-        scores=_scores(fewer, lambda point: point.samples),
+        scores=scores,
         by_turns=_scores(short, lambda point: point.turns),
         lacking=short.lacks.cells / max(1, short.lacks.wanted) if short else 0.0,
         halved=_halved(solution, labels, wanted, whole) if known else None,
@@ -170,10 +173,10 @@ def _scores(found: IssueScores | None, amount: Callable[[Point], int | None]) ->
 def _right(recording: Recording, turns: int | None, labels: Labels) -> int | None:
     """Return how many samples are right, cut after so many turns; None where a candidate has no grade."""
     evidence = recording.evidence([recording.cut(one, turns) for one in recording.first])
-    found = {one: labels(one.patch) for one in evidence.candidates}
-    if None in found.values():
+    found = [(len(one.authors), labels(one.patch)) for one in evidence.candidates]
+    if any(label is None for _, label in found):
         return None
-    return sum(len(one.authors) for one, label in found.items() if label is not None and label.hardened)
+    return sum(authors for authors, label in found if label is not None and label.hardened)
 
 
 def _proposed(solution: Solution, labels: Labels) -> bool | None:

@@ -88,9 +88,8 @@ def _better(first: Measured, second: Measured) -> str:
         return "On this record the power law did better: be careful with the zero-inflated one."
     if one:
         return "Both agree with what was held out; trust the zero-inflated law further ahead."
-    return (
-        "Both miss: samples of this run differ in more than chance, and neither law looks far ahead safely."
-    )
+    nearer = "zero-inflated" if abs(first.value) <= abs(second.value) else "power"
+    return f"Both miss by more than chance, the {nearer} law by less: look ahead with it, and with care."
 
 
 def verdict(found: Sequence[Lever], issues: int) -> str:
@@ -128,19 +127,17 @@ def _room(room: Lever | None, payable: Sequence[Lever]) -> str:
         return ""
     if room.gain.high <= 0:
         return "Selection leaves nothing: what is covered is chosen."
-    samples = next((one for one in payable if one.name == "samples"), None)
-    if samples is not None and room.gain.low > samples.gain.high:
+    if payable and room.gain.low > max(one.rate.high for one in payable):
         return (
-            f"Selection leaves up to {points(room.gain)} unused, more than another sample can bring: look "
-            "there first."
+            f"Selection leaves up to {points(room.gain)} unused, more than any of these brings for what a "
+            "sample costs: look there first."
         )
     return f"Better selection could bring {points(room.gain)} at most."
 
 
 def paid(table: Table) -> str:
     """Return whether the second half of the samples paid; nothing of too few issues or samples."""
-    sizes = table.sizes
-    half = max((size for size in sizes if 2 * size <= sizes[-1]), default=None)
+    sizes, half = table.sizes, table.half
     if half is None or table.rows.issues < LEAST_ISSUES:
         return ""
     gained = table.rows.contrast(table.resolved(sizes[-1]) - table.resolved(half))
