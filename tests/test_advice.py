@@ -294,6 +294,8 @@ def test_a_copy_counts_once(tmp_path: Path) -> None:
     both, alone = part_of(first, copy), part_of(first)
     assert both.figures == alone.figures
     assert any(one.startswith("6 issues of one run stand in another") for one in both.notes)
+    (copy / FILE).unlink()
+    assert part_of(copy, first).figures == alone.figures, "a graded one counts, in any order"
 
 
 def test_other_configurations_stand_beside_and_are_never_mixed(

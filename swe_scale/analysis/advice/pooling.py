@@ -52,13 +52,13 @@ class Pool:
     """Whether the patches of turns were crossed with checks in all of them."""
 
     def add(self, issue: tuple[str, ...], tried: Tried) -> None:
-        """Add an issue of a run; of a copy and what it was made from, that with more trajectories stays."""
+        """Add an issue of a run; of copies, that with most trajectories stays, and of equals a graded one."""
         words = set(tried.attempt.words)
         for place, one in enumerate(self.issues[issue]):
             there = set(one.attempt.words)
             if words and there and (words <= there or there <= words):
                 self.copies += 1
-                self.issues[issue][place] = tried if len(words) > len(there) else one
+                self.issues[issue][place] = max(one, tried, key=_known)
                 return
         self.issues[issue].append(tried)
 
@@ -68,6 +68,10 @@ class Pool:
             told = [one for one in several if one.attempt.right is not None and one.attempt.samples]
             if told:
                 yield told
+
+
+def _known(one: Tried) -> tuple[int, bool]:
+    return one.attempt.samples, one.attempt.right is not None
 
 
 def configuration(config: RunConfig) -> Mapping[str, str]:
