@@ -21,6 +21,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions"),
     ("store",),
     ("ledger", "clock", "statistics", "timeline"),
+    ("scaling",),
     ("repo",),
     ("contents",),
     ("trees",),

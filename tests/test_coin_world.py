@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "experiments"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "benchmarks"))
 
+from coin_advice import AHEAD, missed, true_coverage
 from coin_methods import measure
 from coin_policies import Plan, Spent, Trial, beside, spend
 from coin_world import NULL, REGIMES, World
@@ -89,6 +90,18 @@ def test_after_a_turn_nothing_changes_but_what_was_mended_or_broken() -> None:
     first, second = (issue.after(dict.fromkeys(range(6), turns)) for turns in (1, 2))
     same = np.flatnonzero(issue.right[0] == issue.right[1])
     assert (first.passes[np.ix_(same, same)] == second.passes[np.ix_(same, same)]).all()
+
+
+def test_what_laws_are_said_to_miss_is_beside_the_truth() -> None:
+    dials = REGIMES["middle"]
+    world = World(dials, 4)
+    rates = np.array([world.issue(2).rate for _ in range(4000)])
+    assert (rates == 0).mean() == pytest.approx(dials.hopeless, abs=0.03)
+    assert true_coverage(dials, AHEAD) == pytest.approx((1 - (1 - rates) ** AHEAD).mean(), abs=0.03)
+    found = missed(dials, issues=400, samples=10, seed=1)
+    assert abs(found.errors["zero-inflated beta-binomial"]) < 0.06
+    assert min(found.errors["plain beta-binomial"], found.errors["exponentiated power law"]) > 0.06
+    assert not found.held["exponentiated power law"]
 
 
 def test_the_area_under_risk_and_coverage() -> None:

@@ -84,6 +84,8 @@ class Drawn:
     """Candidates × checks, of which each trajectory wrote one."""
     base: Flags
     """Whether each check passes on the untouched code."""
+    rate: float
+    """Probability that a trajectory is right after its first turn."""
 
 
 class World:
@@ -109,17 +111,17 @@ class World:
             lucky = chance.random(samples)
             mended = (lucky < dials.repaired) & (not hopeless)
             right = np.vstack([right, np.where(right[-1], lucky >= dials.broken, mended)])
+        shape = (min(turns, _VERSIONS), samples)
         changes = np.cumsum(right[1:] != right[:-1], axis=0)
-        version = np.vstack([np.zeros((1, samples), dtype=np.int64), changes]) % _VERSIONS
-        ways = chance.choice(dials.modes, (_VERSIONS, samples), p=self._modes)
+        version = np.vstack([np.zeros((1, samples), dtype=np.int64), changes]) % shape[0]
+        ways = chance.choice(dials.modes, shape, p=self._modes)
         writers = [_Writer.drawn(dials, chance) for _ in range(samples)]
-        shape = (_VERSIONS, samples)
         # The null dial: what a check says of others is by lot.
         noise = dials.flip if dials.informative else 0.5
         own = np.eye(samples, dtype=np.bool_)[None, :, None, :]
         flipped = chance.random((*shape, *shape)) < np.where(own, dials.flip, noise)
         flips = _Flips(flipped, chance.random(shape) < noise)
-        return Changing(dials, right, version, ways, writers, flips)
+        return Changing(dials, float(rate), right, version, ways, writers, flips)
 
 
 _VERSIONS = 3
@@ -172,6 +174,8 @@ class Changing:
     """An issue whose trajectories can be looked at after each turn."""
 
     dials: Dials
+    rate: float
+    """Of success of the first turn."""
     right: Flags
     """After each turn: turns × trajectories."""
     version: NDArray[np.int64]
@@ -194,7 +198,7 @@ class Changing:
             passes[:, column], base[column] = self.writers[name].says(self.dials, right, ways, column)
         np.fill_diagonal(passes, True)
         cells = self.flips.cells[version[:, None], names[:, None], version[None, :], names[None, :]]
-        return Drawn(right, passes ^ cells, base ^ self.flips.base[version, names])
+        return Drawn(right, passes ^ cells, base ^ self.flips.base[version, names], self.rate)
 
 
 def evidence_of(drawn: Drawn, names: Sequence[int] = ()) -> Evidence:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from swe_scale.cli.advise_app import advise
 from swe_scale.cli.compare_app import compare
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
@@ -235,6 +236,7 @@ app.command("eval", cls=Command)(evaluate)
 app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)
 app.command(cls=Command)(compare)
+app.command(cls=Command)(advise)
 app.command(cls=Command)(export)
 app.command(cls=Command)(grade)
 app.command(cls=Command)(replay)
