@@ -42,7 +42,8 @@ class Clock:
         try:
             yield
         finally:
-            self.seconds[name] = round(time.perf_counter() - began, 3)
+            spent = self.seconds.get(name, 0.0) + time.perf_counter() - began
+            self.seconds[name] = round(spent, 3)
 
     @contextmanager
     def bounded_stage(self, name: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 
@@ -12,6 +13,7 @@ from swe_scale.clock import Clock
 from swe_scale.conclusion import Made, conclude, without_candidates
 from swe_scale.config import Prompted, RunConfig, Stage, StageSampling
 from swe_scale.context import Wish, find_context
+from swe_scale.decided import Decided
 from swe_scale.environment import Options
 from swe_scale.errors import BudgetExceeded, unwrapped
 from swe_scale.events import Events
@@ -31,11 +33,15 @@ from swe_scale.search import Search
 from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps, dumped
 from swe_scale.trajectory import Assignment, Setting
+from swe_scale.trajectory.setting import opening_of
 from swe_scale.trees import Trees
+from swe_scale.triage import OPINIONS, Triage, Triaged
 from swe_scale.turn_cells import TurnCells
 
 _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
+_TRIAGE = 0.1
+"""Most of the time that is left that it may take to find out whether an issue is worth it."""
 _LEAST_NOTES = 800
 """Estimated tokens; otherwise notes may have a quarter of what files may."""
 
@@ -90,6 +96,9 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
     trees = Trees(repository, await repository.tree_of(issue.base_commit))
     for note in await repository.notes(trees.base):
         events.emit("note", note, issue.id)
+    triaged = await _triaged(issue, means, ledger, config, clock) if config.triage else None
+    if triaged is not None and triaged.refusal:
+        return await _refused(issue, means, triaged, ledger, clock), True
     drawn = sampling(config.sampling_of("environment"), 1)
     asked = means.asked("environment")[0]
     repairer = Repairer(asked, ledger, drawn, events, issue.id, config.repair_rounds)
@@ -108,6 +117,8 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
             clock.trajectories_end, config.issue_tokens, backtrack=config.backtrack,
         )  # fmt: skip
         search = _search(setting, means, config, clock)
+        if triaged is not None:
+            await search.decide(Move("triage", triaged.reasoning))
         with clock.stage("search"):
             await search.run()
         ranking = search.rule(search.evidence())
@@ -222,6 +233,26 @@ async def _context(issue: Issue, means: Means, ledger: Ledger, config: RunConfig
     names = () if asked is None else (asked.reader.model.name, asked.orderer.model.name)
     inputs = digest(issue.model_dump_json(), str(wish.budget), wish.steps.model_dump_json(), *names)
     return await means.steps.once(Key(f"{issue.id}/context", inputs), Context, make)
+
+
+async def _triaged(issue: Issue, means: Means, ledger: Ledger, config: RunConfig, clock: Clock) -> Triaged:
+    """Return whether the issue is worth it; who is asked sees what its trajectories would see."""
+    with clock.bounded_stage("context"):
+        context = await _context(issue, means, ledger, config, clock)
+    models, drawn = means.asked("triage"), config.sampling_of("triage")
+    judges = [(models[n % len(models)], sampling(drawn, n + 1)) for n in range(OPINIONS)]
+    with clock.stage("triage"):
+        opening = partial(opening_of, issue, context, config.issue_tokens)
+        return await Triage(issue.id, opening, judges, ledger, clock.part_of(_TRIAGE)).run()
+
+
+async def _refused(issue: Issue, means: Means, triaged: Triaged, ledger: Ledger, clock: Clock) -> Solution:
+    """Return the abstention of an issue that isn't begun."""
+    history = Decided(issue.id, means.steps, means.events, digest("triage"))
+    await history.conclude(Move("triage", triaged.reasoning))
+    await history.conclude(Move("stop", triaged.refusal))
+    spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
+    return without_candidates(issue, triaged.refusal, history.decisions).model_copy(update=spent)
 
 
 async def _choose(

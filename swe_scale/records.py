@@ -413,7 +413,7 @@ class Decision(Record):
     """One numbered step of the search."""
 
     number: int
-    action: Literal["start", "extend", "fork", "refine", "check", "select", "stop"]
+    action: Literal["triage", "start", "extend", "fork", "refine", "check", "select", "stop"]
     reason: str
     trajectory: int | None = None
     """Index of the trajectory that it starts, or that goes on."""

@@ -122,7 +122,7 @@ class Search:
         return self.judging.evidence
 
     async def decide(self, move: Move) -> Decision:
-        """Record a decision that follows the search, under the next number; a resumed run finds it again."""
+        """Record a decision beside those of the policy; a resumed run finds it again."""
         return await self._history().conclude(move)
 
     def _history(self) -> Decided:

@@ -113,6 +113,15 @@ class SolveOptions:
             metavar="2usd|500000tokens|30min", help="Never exceeded; repeatable.", rich_help_panel=_COMPUTE
         ),
     ] = None
+    triage: Annotated[
+        bool | None,
+        typer.Option(
+            "--triage/--no-triage",
+            help="Ask first whether the issue says enough to be worth it; if not, say what is missing. "
+            "[default: no-triage]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     selection_turns: Annotated[
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),

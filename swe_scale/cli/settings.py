@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from swe_scale.cli.naming import READER, STAGES
+from swe_scale.cli.naming import READER, STAGES, TRIAGE, triages
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
@@ -109,8 +109,9 @@ def run_config(
     """
     budget = budget_of(options)
     check_priced(budget, (one.model for several in models.values() for one in several), user)
-    stages = tuple(stage for stage in (*STAGES, READER) if stage in models)
-    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in stages}
+    stages = tuple(stage for stage in (*STAGES, TRIAGE, READER) if stage in models)
+    asked = (*stages, TRIAGE) if triages(options, user) and TRIAGE not in stages else stages
+    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in asked}
     reply = max(one.reply_tokens or 0 for one in sampling.values())
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
@@ -136,6 +137,7 @@ def run_config(
         record_all=options.record_all,
         record_turns=options.record_turns,
         **_method(options),
+        triage=triages(options, user),
         selection_turns=options.selection_turns,
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),

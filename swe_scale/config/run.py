@@ -15,6 +15,7 @@ _UNSAID: Mapping[str, object] = {
     "rule": "votes",
     "policy": "fixed",
     "min_confidence": 0.0,
+    "triage": False,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -54,8 +55,8 @@ class ContextSteps(Config):
     """Most of an issue's budget that reading and ordering take: of tokens, of money, of minutes."""
 
 
-Stage = Literal["environment", "plan", "reader", "trajectory", "selection"]
-"""What a model is used for. A reader is the only one that need not be there."""
+Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection"]
+"""What a model is used for. Those of reader and triage need not be there."""
 
 _WRITING = 1.25
 """Price of a token that Anthropic keeps for five minutes, in those of one that it doesn't."""
@@ -70,7 +71,7 @@ class UserConfig(Config):
     """How the files are found that models are shown."""
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all. Files
-    are read by a model only where one is named for `reader`."""
+    are read by a model only where one is named for `reader`; triage asks the trajectories' where none is."""
     sampling: Mapping[Stage, StageSampling] = {}
     strategies: Mapping[str, StrategyConfig] = {}
     """Named strategies, for `--strategy NAME=COUNT`."""
@@ -81,6 +82,8 @@ class UserConfig(Config):
     prices: Mapping[str, Price] = {}
     """By the model's name as the endpoint knows it."""
     github: GitHubConfig = GitHubConfig()
+    triage: bool = False
+    """Whether it is asked, before anything else is spent on an issue, if it says enough to be worth it."""
 
     @field_validator("network")
     @classmethod
@@ -125,6 +128,8 @@ class RunConfig(Config):
     """How the budget is spent, likewise."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Probability of being right below which nothing is proposed."""
+    triage: bool = False
+    """Whether it is asked first if the issue says enough to be worth it."""
     selection_turns: int = Field(default=8, ge=0)
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)

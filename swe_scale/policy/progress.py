@@ -9,7 +9,7 @@ from swe_scale.ranking import Evidence
 from swe_scale.records import Usage
 
 _NOTHING = Usage()
-Action = Literal["start", "extend", "refine", "fork", "check", "select", "stop"]
+Action = Literal["triage", "start", "extend", "refine", "fork", "check", "select", "stop"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,17 @@ def shared_part(issue: Issue, context: Context, issue_tokens: int | None) -> str
     return render("shared", files=context.files, others=others, issue=said)
 
 
+def opening_of(
+    issue: Issue, context: Context, issue_tokens: int | None, instructions: str
+) -> tuple[Message, ...]:
+    """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
+    shared = shared_part(issue, context, issue_tokens)
+    return (
+        Message(role="system", content=render("system")),
+        Message(role="user", content=f"{shared}\n\n{instructions}", shared=len(shared)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """The issue, what is known of it, and the means to work on it."""
@@ -53,12 +64,8 @@ class Setting:
     """Whether an agent is put back to its best state after its check's result got worse twice."""
 
     def opening(self, instructions: str) -> tuple[Message, ...]:
-        """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
-        shared = shared_part(self.issue, self.context, self.issue_tokens)
-        return (
-            Message(role="system", content=render("system")),
-            Message(role="user", content=f"{shared}\n\n{instructions}", shared=len(shared)),
-        )
+        """Return the first messages of a conversation on the issue; see `opening_of`."""
+        return opening_of(self.issue, self.context, self.issue_tokens, instructions)
 
 
 @dataclass(frozen=True, slots=True)
