@@ -1,5 +1,6 @@
 """The method on one screen: from an issue to one patch with the evidence for it, or none with reasons."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -79,10 +80,12 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
     key = solution_key(issue, means.options, config)
     if (finished := means.steps.recorded(key, Solution)) is not None:
         return finished
-    clock = Clock(means.steps, means.events, issue.id, config.budget.minutes)
+    clock = Clock(means.steps, means.events, issue.id, config.budget.minutes, config.deadline)
     try:
         with unwrapped():
             async with clock.running():
+                if math.isfinite(clock.calls_end) and not means.steps.store.entries(issue.id):
+                    raise BudgetExceeded("the deadline was over before it was begun.")
                 solution, lasting = await _solve(issue, means, config, clock)
     except BudgetExceeded as error:
         return without_candidates(issue, str(error))
@@ -92,7 +95,9 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
 async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) -> tuple[Solution, bool]:
     """Return the solution, and whether no fault of the infrastructure had a part in it."""
     repository, events = means.repository, means.events
-    ledger = Ledger(means.steps, config.budget, config.prices, events, issue.id, shares_of(config))
+    ledger = Ledger(
+        means.steps, config.budget, config.prices, events, issue.id, shares_of(config), clock.calls_end
+    )
     trees = Trees(repository, await repository.tree_of(issue.base_commit))
     for note in await repository.notes(trees.base):
         events.emit("note", note, issue.id)
@@ -134,7 +139,8 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
     solution = conclude(issue, made, ranking, choice, config.min_confidence)
     solution = solution.model_copy(update=spent | turns.record)
-    return solution, not (_hindered(solution) or (choice is not None and choice.fault))
+    faulty = _hindered(solution) or (choice is not None and choice.fault)
+    return solution, not (faulty or _cut_short(solution, clock))
 
 
 def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> Search:
@@ -215,6 +221,12 @@ def provisional_key(key: Key) -> Key:
 def _hindered(solution: Solution) -> bool:
     lost = any(one.outcome == "failed" for one in solution.trajectories)
     return lost or any(one.outcome == "infra" for one in solution.verdicts)
+
+
+def _cut_short(solution: Solution, clock: Clock) -> bool:
+    """Return whether the deadline ended what could go on: it isn't part of what a solution depends on."""
+    unfinished = any(one.outcome == "budget" for one in solution.trajectories)
+    return clock.by_deadline and (unfinished or anyio.current_time() >= clock.end)
 
 
 async def _context(issue: Issue, means: Means, ledger: Ledger, config: RunConfig, clock: Clock) -> Context:

@@ -113,6 +113,14 @@ class SolveOptions:
             metavar="2usd|500000tokens|30min", help="Never exceeded; repeatable.", rich_help_panel=_COMPUTE
         ),
     ] = None
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="18:30|2026-12-01T18:30|+45min",
+            help="When all of it ends, in local time unless it says otherwise; what is there is voted on.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     triage: Annotated[
         bool | None,
         typer.Option(

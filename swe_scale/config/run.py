@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
@@ -144,6 +144,8 @@ class RunConfig(Config):
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}
     budget: Budget = Budget()
+    deadline: AwareDatetime | None = None
+    """When every issue has come to its end, or isn't begun any more. None: no such moment."""
 
     def identity(self) -> str:
         """Return what results depend on, as JSON: all but how fast they are found and what they cost.
@@ -151,7 +153,7 @@ class RunConfig(Config):
         Settings that came later are left out where they are as it was before, so that such runs are found.
         """
         unset = {name for name, before in _UNSAID.items() if getattr(self, name) == before}
-        return self.model_dump_json(exclude={"cells", "prices"} | unset)
+        return self.model_dump_json(exclude={"cells", "prices", "deadline"} | unset)
 
     def turns_of(self, strategy: str) -> int:
         """Return how many replies a trajectory may have; of a command-line agent, requests."""
