@@ -16,6 +16,7 @@ _ENDS: dict[TrajectoryOutcome, str] = {
     "context": "ran out of context",
     "budget": "ran out of budget",
     "malformed": "never kept the format",
+    "cancelled": "was not waited for",
     "failed": "failed, or lost the endpoint or the sandbox",
 }
 

@@ -23,7 +23,7 @@ from swe_scale.judging import Judging
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.planning import Planner
-from swe_scale.policy import Move, find_policy
+from swe_scale.policy import Move, composed, method_of
 from swe_scale.ranking import Ranking, find_rule
 from swe_scale.readers import READER, asked_of, shares_of
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
@@ -43,6 +43,8 @@ _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
 _TRIAGE = 0.1
 """Most of the time that is left that it may take to find out whether an issue is worth it."""
+_LOOK = 2.0
+"""Seconds after which it is looked again whether what is under way takes too long."""
 _LEAST_NOTES = 800
 """Estimated tokens; otherwise notes may have a quarter of what files may."""
 
@@ -153,14 +155,15 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     return Search(
         setting,
         means.models,
-        find_policy(config.policy),
+        composed(config, assigned, means.models),
         assigned,
         judging,
         clock.end,
         planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),
         note_tokens=note_tokens(config),
         rule=find_rule(config.rule),
-        method=f"{config.policy} {config.rule}",
+        method=method_of(config),
+        look=_LOOK if config.stragglers == "slow" else math.inf,
     )
 
 

@@ -11,7 +11,7 @@ BASE = "base"
 
 CheckKind = Literal["reproduction", "regression", "distinguishing"]
 Outcome = Literal["pass", "fail", "error", "timeout", "infra"]
-TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed"]
+TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed", "cancelled"]
 Limit = Literal["wall", "memory", "pids", "disk", "output"]
 
 

@@ -169,6 +169,21 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None  # fmt: skip
+    stragglers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wait|settled|slow", rich_help_panel=_COMPUTE,
+            help="Wait for all trajectories; not for those that can't change the answer; nor for those that "
+            "take three times as long as the others. [default: wait]",
+        ),
+    ] = None  # fmt: skip
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade", rich_help_panel=_COMPUTE,
+            help="Of several models, ask the next only where those before it leave enough to gain.",
+        ),
+    ] = False  # fmt: skip
     min_confidence: Annotated[
         float | None,
         typer.Option(

@@ -121,7 +121,7 @@ def run_config(
             f"{context_length:,} tokens."
         )
     shown = max(2048, min(16 * 1024, context_length // 8))
-    return RunConfig(
+    made = RunConfig(
         models={stage: models[stage] for stage in stages},
         sampling=sampling,
         sandbox=sandbox_of(options, user),
@@ -149,7 +149,14 @@ def run_config(
         prices=user.prices,
         budget=budget,
         deadline=deadline_of(options.deadline),
+        cascade=options.cascade,
     )
+    if made.cascade and len(writing(made)) < 2:
+        raise UsageError(
+            "--cascade needs several models: name them in [stages] trajectory, the first to be asked first, "
+            "or give strategies models of their own."
+        )
+    return made
 
 
 def _method(options: SolveOptions) -> dict[str, Any]:
@@ -174,6 +181,11 @@ def _method(options: SolveOptions) -> dict[str, Any]:
     if options.rule is not None:
         find_rule(options.rule)
         found["rule"] = options.rule
+    if options.stragglers is not None:
+        known = get_args(RunConfig.model_fields["stragglers"].annotation)
+        if options.stragglers not in known:
+            raise UsageError(f"--stragglers {options.stragglers!r}: known are {', '.join(known)}.")
+        found["stragglers"] = options.stragglers
     if options.policy is not None:
         find_policy(options.policy)
         found["policy"] = options.policy

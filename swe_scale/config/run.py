@@ -16,6 +16,8 @@ _UNSAID: Mapping[str, object] = {
     "policy": "fixed",
     "min_confidence": 0.0,
     "triage": False,
+    "stragglers": "wait",
+    "cascade": False,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -126,6 +128,11 @@ class RunConfig(Config):
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"
     """How the budget is spent, likewise."""
+    stragglers: Literal["wait", "settled", "slow"] = "wait"
+    """What becomes of the last trajectories: all are waited for; those aren't that can't change the answer;
+    nor those that take far longer than the others."""
+    cascade: bool = False
+    """Whether a further model is asked only where those before it leave enough to gain."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Probability of being right below which nothing is proposed."""
     triage: bool = False
