@@ -6,11 +6,14 @@ from math import exp
 
 import numpy as np
 
+from swe_scale.policy.agreed import UntilAgreed
 from swe_scale.policy.progress import Move, Policy, Progress
 from swe_scale.ranking import Evidence, believed
 from swe_scale.ranking.latent import Prior
 
 _NOTHING = Evidence((), {}, (), ())
+_CONSISTENT = UntilAgreed(ahead=0.85)
+"""Two of two agree, or four of five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,10 @@ class Cascade:
     """Lets another policy spend the trajectories of one model at a time.
 
     After ModelSwitch (arXiv 2504.00762): a second model is asked only where the answers of the first aren't
-    consistent. Here it is where the leader is likely enough to be wrong, by agreement and by checks, and a
-    trajectory of another model to be right. How alike two models fail isn't known: half of that is reckoned
-    as if the next one found the issue as hard as those before, half as if it had nothing in common with them.
+    consistent, which here is that one change is ahead of all others and passes the checks. Nor is it asked
+    where too little is to be gained: that the leader is wrong and one of its trajectories right. How alike
+    two models fail isn't known: half of that is reckoned as if the next one found the issue as hard as those
+    before, half as if it had nothing in common with them.
     """
 
     policy: Policy
@@ -48,6 +52,8 @@ class Cascade:
 
     def _switch(self, stop: Move, progress: Progress, following: Sequence[int]) -> Move:
         """Return the first move of the next model; the stop where it isn't worth it."""
+        if agreed := _CONSISTENT.agreed(progress.evidence):
+            return replace(stop, reason=f"the next model isn't asked: {agreed}")
         gain, best = self._gain(progress, len(following))
         told = f"the leader is right with probability {best:.2f}"
         if gain >= self.worth * len(following):
