@@ -95,16 +95,27 @@ class World:
         weights = 1 / np.arange(1, dials.modes + 1) ** dials.zipf
         self._modes = weights / weights.sum()
 
+    def rate(self) -> float:
+        """Return an issue's probability that a trajectory is right; 0 of a hopeless one."""
+        dials, chance = self.dials, self._chance
+        hopeless = chance.random() < dials.hopeless
+        return 0.0 if hopeless else float(chance.beta(dials.successes, dials.failures))
+
     def issue(self, samples: int, turns: int = 1) -> Drawn:
         """Return an issue with so many trajectories of so many turns."""
         dials, chance = self.dials, self._chance
-        hopeless = chance.random() < dials.hopeless
-        rate = 0.0 if hopeless else chance.beta(dials.successes, dials.failures)
+        rate = self.rate()
+        hopeless = rate == 0.0
         right = chance.random(samples) < rate
         for _ in range(turns - 1):
             lucky = chance.random(samples)
             mended = (lucky < dials.repaired) & (not hopeless)
             right = np.where(right, lucky >= dials.broken, mended)
+        return self.told(right)
+
+    def told(self, right: Flags) -> Drawn:
+        """Return an issue of whose trajectories it is known who is right."""
+        dials, chance, samples = self.dials, self._chance, len(right)
         mode = np.where(right, -1, chance.choice(dials.modes, samples, p=self._modes))
         columns = [self._check(right, mode, author) for author in range(samples)]
         passes = np.stack([column for column, _ in columns], axis=1)
