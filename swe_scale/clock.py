@@ -31,7 +31,7 @@ class Clock:
     minutes: float | None
     """None is no bound."""
     deadline: datetime | None = None
-    """The same; of the two, the earlier counts."""
+    """Likewise; of the two, the earlier counts."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall clock per stage of this process."""
     end: float = math.inf

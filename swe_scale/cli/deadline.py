@@ -31,11 +31,12 @@ def deadline_of(text: str | None, now: datetime | None = None) -> datetime | Non
     except (ValueError, OverflowError) as error:
         raise UsageError(f"--deadline {text!r} can't be understood: {_FORMS}.") from error
     if found <= present:
-        raise UsageError(f"--deadline {text!r} is over: it is {shown(present)}. Give a later one: {_FORMS}.")
+        here = written(present)
+        raise UsageError(f"--deadline {text!r} is over: it is {here}. Give a later one: {_FORMS}.")
     return found
 
 
-def shown(moment: datetime) -> str:
+def written(moment: datetime) -> str:
     """Return a moment for a person to read, with its distance from UTC."""
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC{moment:%z}"
 

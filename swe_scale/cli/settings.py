@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from swe_scale.cli.deadline import deadline_of, shown
+from swe_scale.cli.deadline import deadline_of, written
 from swe_scale.cli.naming import READER, STAGES, TRIAGE, triages
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
@@ -237,7 +237,7 @@ def describe(config: RunConfig, context_length: int) -> str:
         f"{kind} of up to {turns} replies" if several else kind for kind, turns in kinds.items()
     )
     reader = "".join(f"; files are read by {one.model}" for one in config.models.get(READER, ()))
-    ends = "" if config.deadline is None else f"; ends by {shown(config.deadline)}"
+    ends = "" if config.deadline is None else f"; ends by {written(config.deadline)}"
     each = "" if several else f", up to {max(kinds.values())} replies each"
     return (
         f"{told}{each}; model {' + '.join(writing(config))}, context "
