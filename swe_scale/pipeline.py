@@ -1,7 +1,9 @@
 """The method on one screen: from an issue to one patch with the evidence for it, or none with reasons."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import anyio
 
@@ -12,6 +14,7 @@ from swe_scale.clock import Clock
 from swe_scale.conclusion import Made, conclude, without_candidates
 from swe_scale.config import Prompted, RunConfig, Stage, StageSampling
 from swe_scale.context import Wish, find_context
+from swe_scale.decided import Decided
 from swe_scale.environment import Options
 from swe_scale.errors import BudgetExceeded, unwrapped
 from swe_scale.events import Events
@@ -20,7 +23,7 @@ from swe_scale.judging import Judging
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.planning import Planner
-from swe_scale.policy import Move, find_policy
+from swe_scale.policy import Move, composed, method_of
 from swe_scale.ranking import Ranking, find_rule
 from swe_scale.readers import READER, asked_of, shares_of
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
@@ -31,11 +34,17 @@ from swe_scale.search import Search
 from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps, dumped
 from swe_scale.trajectory import Assignment, Setting
+from swe_scale.trajectory.setting import opening_of
 from swe_scale.trees import Trees
+from swe_scale.triage import OPINIONS, Triage, Triaged
 from swe_scale.turn_cells import TurnCells
 
 _REPLY = 4096
 """Tokens of the longest reply where the settings don't say."""
+_TRIAGE = 0.1
+"""Most of the time that is left that it may take to find out whether an issue is worth it."""
+_LOOK = 2.0
+"""Seconds after which it is looked again whether what is under way takes too long."""
 _LEAST_NOTES = 800
 """Estimated tokens; otherwise notes may have a quarter of what files may."""
 
@@ -73,10 +82,12 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
     key = solution_key(issue, means.options, config)
     if (finished := means.steps.recorded(key, Solution)) is not None:
         return finished
-    clock = Clock(means.steps, means.events, issue.id, config.budget.minutes)
+    clock = Clock(means.steps, means.events, issue.id, config.budget.minutes, config.deadline)
     try:
         with unwrapped():
             async with clock.running():
+                if math.isfinite(clock.calls_end) and not means.steps.store.entries(issue.id):
+                    raise BudgetExceeded("the deadline was over before it was begun.")
                 solution, lasting = await _solve(issue, means, config, clock)
     except BudgetExceeded as error:
         return without_candidates(issue, str(error))
@@ -86,10 +97,15 @@ async def solve(issue: Issue, means: Means, config: RunConfig) -> Solution:
 async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) -> tuple[Solution, bool]:
     """Return the solution, and whether no fault of the infrastructure had a part in it."""
     repository, events = means.repository, means.events
-    ledger = Ledger(means.steps, config.budget, config.prices, events, issue.id, shares_of(config))
+    ledger = Ledger(
+        means.steps, config.budget, config.prices, events, issue.id, shares_of(config), clock.calls_end
+    )
     trees = Trees(repository, await repository.tree_of(issue.base_commit))
     for note in await repository.notes(trees.base):
         events.emit("note", note, issue.id)
+    triaged = await _triaged(issue, means, ledger, config, clock) if config.triage else None
+    if triaged is not None and triaged.refusal:
+        return await _refused(issue, means, triaged, ledger, clock), True
     drawn = sampling(config.sampling_of("environment"), 1)
     asked = means.asked("environment")[0]
     repairer = Repairer(asked, ledger, drawn, events, issue.id, config.repair_rounds)
@@ -108,6 +124,8 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
             clock.trajectories_end, config.issue_tokens, backtrack=config.backtrack,
         )  # fmt: skip
         search = _search(setting, means, config, clock)
+        if triaged is not None:
+            await search.decide(Move("triage", triaged.reasoning))
         with clock.stage("search"):
             await search.run()
         ranking = search.rule(search.evidence())
@@ -123,7 +141,8 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
     solution = conclude(issue, made, ranking, choice, config.min_confidence)
     solution = solution.model_copy(update=spent | turns.record)
-    return solution, not (_hindered(solution) or (choice is not None and choice.fault))
+    faulty = _hindered(solution) or (choice is not None and choice.fault)
+    return solution, not (faulty or _cut_short(solution, clock))
 
 
 def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> Search:
@@ -136,14 +155,15 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     return Search(
         setting,
         means.models,
-        find_policy(config.policy, config.objective),
+        composed(config, assigned, means.models),
         assigned,
         judging,
         clock.end,
         planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),
         note_tokens=note_tokens(config),
         rule=find_rule(config.rule),
-        method=_method(config),
+        method=method_of(config),
+        look=_LOOK if config.stragglers == "slow" else math.inf,
     )
 
 
@@ -211,6 +231,12 @@ def _hindered(solution: Solution) -> bool:
     return lost or any(one.outcome == "infra" for one in solution.verdicts)
 
 
+def _cut_short(solution: Solution, clock: Clock) -> bool:
+    """Return whether the deadline ended what could go on: it isn't part of what a solution depends on."""
+    unfinished = any(one.outcome == "budget" for one in solution.trajectories)
+    return clock.by_deadline and (unfinished or anyio.current_time() >= clock.end)
+
+
 async def _context(issue: Issue, means: Means, ledger: Ledger, config: RunConfig, clock: Clock) -> Context:
     """Return the files that all conversations on an issue are shown."""
     wish = Wish(issue, issue.base_commit, config.context_tokens, config.context)
@@ -227,6 +253,26 @@ async def _context(issue: Issue, means: Means, ledger: Ledger, config: RunConfig
     names = () if asked is None else (asked.reader.model.name, asked.orderer.model.name)
     inputs = digest(issue.model_dump_json(), str(wish.budget), wish.steps.model_dump_json(), *names)
     return await means.steps.once(Key(f"{issue.id}/context", inputs), Context, make)
+
+
+async def _triaged(issue: Issue, means: Means, ledger: Ledger, config: RunConfig, clock: Clock) -> Triaged:
+    """Return whether the issue is worth it; who is asked sees what its trajectories would see."""
+    with clock.bounded_stage("context"):
+        context = await _context(issue, means, ledger, config, clock)
+    models, drawn = means.asked("triage"), config.sampling_of("triage")
+    judges = [(models[n % len(models)], sampling(drawn, n + 1)) for n in range(OPINIONS)]
+    with clock.stage("triage"):
+        opening = partial(opening_of, issue, context, config.issue_tokens)
+        return await Triage(issue.id, opening, judges, ledger, clock.part_of(_TRIAGE)).run()
+
+
+async def _refused(issue: Issue, means: Means, triaged: Triaged, ledger: Ledger, clock: Clock) -> Solution:
+    """Return the abstention of an issue that isn't begun."""
+    history = Decided(issue.id, means.steps, means.events, digest("triage"))
+    await history.conclude(Move("triage", triaged.reasoning))
+    await history.conclude(Move("stop", triaged.refusal))
+    spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
+    return without_candidates(issue, triaged.refusal, history.decisions).model_copy(update=spent)
 
 
 async def _choose(

@@ -11,7 +11,7 @@ BASE = "base"
 
 CheckKind = Literal["reproduction", "regression", "distinguishing"]
 Outcome = Literal["pass", "fail", "error", "timeout", "infra"]
-TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed"]
+TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed", "cancelled"]
 Limit = Literal["wall", "memory", "pids", "disk", "output"]
 
 
@@ -413,7 +413,7 @@ class Decision(Record):
     """One numbered step of the search."""
 
     number: int
-    action: Literal["start", "extend", "fork", "refine", "check", "select", "stop"]
+    action: Literal["triage", "start", "extend", "fork", "refine", "check", "select", "stop"]
     reason: str
     trajectory: int | None = None
     """Index of the trajectory that it starts, or that goes on."""

@@ -53,7 +53,8 @@ def show(solution: Solution, console: Console) -> None:
 
 
 def _parts(solution: Solution) -> Iterator[RenderableType]:
-    yield _trajectories(solution)
+    if solution.trajectories:
+        yield _trajectories(solution)
     if solution.candidates:
         yield _matrix(solution)
         yield Text(_LEGEND, style="dim")

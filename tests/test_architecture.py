@@ -36,7 +36,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("ranking",),
     ("crosscheck",),
     ("selection", "policy", "triage", "planning", "notes", "judging", "diversity", "readers"),
-    ("decided", "making"),
+    ("decided", "making", "underway"),
     ("search", "turn_cells"),
     ("conclusion",),
     ("pipeline",),

@@ -129,6 +129,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         for files in ((), RANKED)
     ),
     ("plan", {"most": 8}),
+    ("triage", {"verdicts": ("yes", "no"), "meanings": {"yes": "It does.", "no": "Not."}, "most": 5}),
     *(
         ("plan_combined", {"wanted": wanted, "fault": fault})
         for wanted in (COMBINED, COMBINED[:1])

@@ -97,20 +97,34 @@ class World:
         weights = 1 / np.arange(1, dials.modes + 1) ** dials.zipf
         self._modes = weights / weights.sum()
 
+    def rate(self) -> float:
+        """Return an issue's probability that a trajectory is right; 0 of a hopeless one."""
+        dials, chance = self.dials, self._chance
+        hopeless = chance.random() < dials.hopeless
+        return 0.0 if hopeless else float(chance.beta(dials.successes, dials.failures))
+
     def issue(self, samples: int, turns: int = 1) -> Drawn:
         """Return an issue with so many trajectories of so many turns."""
         return self.changing(samples, turns).after(dict.fromkeys(range(samples), turns))
 
+    def told(self, right: Flags) -> Drawn:
+        """Return an issue of whose trajectories it is known who is right."""
+        names = range(len(right))
+        return self._changing(float("nan"), right[None, :]).after(dict.fromkeys(names, 1))
+
     def changing(self, samples: int, turns: int) -> "Changing":
         """Return an issue whose trajectories can be looked at after each turn."""
-        dials, chance = self.dials, self._chance
-        hopeless = chance.random() < dials.hopeless
-        rate = 0.0 if hopeless else chance.beta(dials.successes, dials.failures)
+        dials, chance, rate = self.dials, self._chance, self.rate()
         right = chance.random((1, samples)) < rate
         for _ in range(turns - 1):
             lucky = chance.random(samples)
-            mended = (lucky < dials.repaired) & (not hopeless)
+            mended = (lucky < dials.repaired) & (rate > 0)
             right = np.vstack([right, np.where(right[-1], lucky >= dials.broken, mended)])
+        return self._changing(rate, right)
+
+    def _changing(self, rate: float, right: Flags) -> "Changing":
+        dials, chance = self.dials, self._chance
+        turns, samples = right.shape
         shape = (min(turns, _VERSIONS), samples)
         changes = np.cumsum(right[1:] != right[:-1], axis=0)
         version = np.vstack([np.zeros((1, samples), dtype=np.int64), changes]) % shape[0]
@@ -121,7 +135,7 @@ class World:
         own = np.eye(samples, dtype=np.bool_)[None, :, None, :]
         flipped = chance.random((*shape, *shape)) < np.where(own, dials.flip, noise)
         flips = _Flips(flipped, chance.random(shape) < noise)
-        return Changing(dials, float(rate), right, version, ways, writers, flips)
+        return Changing(dials, rate, right, version, ways, writers, flips)
 
 
 _VERSIONS = 3

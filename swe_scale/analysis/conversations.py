@@ -160,6 +160,23 @@ def mending(served: Served, config: RunConfig, assumed: Assumptions) -> Talk:
     )
 
 
+def triage(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions, first: bool) -> Talk:
+    """Return the question whether an issue is worth it; only where the first says no it is asked again."""
+    size = sizes.system + sizes.shared + sizes.triage
+    reply = reply_tokens("triage", config, assumed)
+    return Talk(
+        served=served,
+        opening=_first(size, sizes),
+        shared=sizes.system + sizes.shared,
+        turns=Range(low=int(first), likely=int(first), high=1),
+        reply=reply,
+        output=NOTHING,
+        extra=NOTHING,
+        first_bound=size + sizes.more + 2 * _MESSAGE + _TEMPLATE,
+        growth_bound=0,
+    )
+
+
 def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
     """Return the conversation in which plans are made."""
     size = sizes.system + sizes.shared + sizes.planning

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from swe_scale import triage
 from swe_scale.checks import spoken
 from swe_scale.config import Prompted, RunConfig, standing_for
 from swe_scale.context import Questioning, Wish, find_context
@@ -40,6 +41,8 @@ class Sizes(Record):
     """The prompt's variant, by strategy that has one."""
     planning: int = 0
     """What follows in the first message where plans are made."""
+    triage: int = 0
+    """What follows where it is asked if the issue is worth it."""
     schemas: int
     """Of its tools."""
     tree: int
@@ -93,6 +96,7 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
         instructions=_instructions(config, recipe.profile),
         variants=_variants(config),
         planning=size_of(render("plan", most=OBSERVATIONS)),
+        triage=size_of(triage.instructions(0)),
         tooled=size_of(_agent(config, recipe.profile, tools=True)),
         schemas=sum(size_of(offered.tool.model_dump_json()) for offered in BASH_AND_SUBMIT),
         tree=sum(entry.size for entry in entries),

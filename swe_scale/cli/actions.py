@@ -102,7 +102,7 @@ def _name(given: str | None, task: Task, config: RunConfig) -> str:
     if given is not None:
         check_name(given)
         return given
-    what = digest(task.model_dump_json(), config.model_dump_json(exclude={"cells", "prices"}))
+    what = digest(task.model_dump_json(), config.identity())
     return f"{task.issue.id}-{what[:8]}"
 
 

@@ -1,9 +1,10 @@
 """Reads from the options how candidates are ranked, how the budget is spent, and when nothing is proposed."""
 
 from math import isfinite
-from typing import Any
+from typing import Any, get_args
 
 from swe_scale.cli.options import SolveOptions
+from swe_scale.config import RunConfig
 from swe_scale.errors import UsageError
 from swe_scale.policy import find_policy
 from swe_scale.ranking import find_rule
@@ -23,6 +24,11 @@ def method_of(options: SolveOptions) -> dict[str, Any]:
     if options.rule is not None:
         find_rule(options.rule)
         found["rule"] = options.rule
+    if options.stragglers is not None:
+        known = get_args(RunConfig.model_fields["stragglers"].annotation)
+        if options.stragglers not in known:
+            raise UsageError(f"--stragglers {options.stragglers!r:.80}: known are {', '.join(known)}.")
+        found["stragglers"] = options.stragglers
     return found | _policy(options)
 
 

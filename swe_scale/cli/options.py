@@ -113,6 +113,23 @@ class SolveOptions:
             metavar="2usd|500000tokens|30min", help="Never exceeded; repeatable.", rich_help_panel=_COMPUTE
         ),
     ] = None
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="18:30|2026-12-01T18:30|+45min",
+            help="When all of it ends, in local time unless it says otherwise; what is there is voted on.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
+    triage: Annotated[
+        bool | None,
+        typer.Option(
+            "--triage/--no-triage",
+            help="Ask first whether the issue says enough to be worth it; if not, say what is missing. "
+            "[default: no-triage]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     selection_turns: Annotated[
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),
@@ -160,6 +177,21 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None
+    stragglers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wait|settled|slow", rich_help_panel=_COMPUTE,
+            help="Wait for all trajectories; not for those that can't change the answer; nor for those that "
+            "take three times as long as the others. [default: wait]",
+        ),
+    ] = None  # fmt: skip
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade", rich_help_panel=_COMPUTE,
+            help="Of several models, ask the next only where those before it leave enough to gain.",
+        ),
+    ] = False  # fmt: skip
     min_confidence: Annotated[
         float | None,
         typer.Option(

@@ -6,8 +6,9 @@ from typing import get_args
 
 from pydantic import ValidationError
 
+from swe_scale.cli.deadline import deadline_of, written
 from swe_scale.cli.method import method_of
-from swe_scale.cli.naming import READER, STAGES
+from swe_scale.cli.naming import READER, STAGES, TRIAGE, triages
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
@@ -107,8 +108,9 @@ def run_config(
     """
     budget = budget_of(options)
     check_priced(budget, (one.model for several in models.values() for one in several), user)
-    stages = tuple(stage for stage in (*STAGES, READER) if stage in models)
-    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in stages}
+    stages = tuple(stage for stage in (*STAGES, TRIAGE, READER) if stage in models)
+    asked = (*stages, TRIAGE) if triages(options, user) and TRIAGE not in stages else stages
+    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in asked}
     reply = max(one.reply_tokens or 0 for one in sampling.values())
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
@@ -117,7 +119,7 @@ def run_config(
             f"{context_length:,} tokens."
         )
     shown = max(2048, min(16 * 1024, context_length // 8))
-    return RunConfig(
+    made = RunConfig(
         models={stage: models[stage] for stage in stages},
         sampling=sampling,
         sandbox=sandbox_of(options, user),
@@ -134,6 +136,7 @@ def run_config(
         record_all=options.record_all,
         record_turns=options.record_turns,
         **method_of(options),
+        triage=triages(options, user),
         selection_turns=options.selection_turns,
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
@@ -143,7 +146,15 @@ def run_config(
         format=not options.no_format,
         prices=user.prices,
         budget=budget,
+        deadline=deadline_of(options.deadline),
+        cascade=options.cascade,
     )
+    if made.cascade and len(writing(made)) < 2:
+        raise UsageError(
+            "--cascade needs several models: name them in [stages] trajectory, the first to be asked first, "
+            "or give strategies models of their own."
+        )
+    return made
 
 
 def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
@@ -191,11 +202,12 @@ def describe(config: RunConfig, context_length: int) -> str:
         f"{kind} of up to {turns} replies" if several else kind for kind, turns in kinds.items()
     )
     reader = "".join(f"; files are read by {one.model}" for one in config.models.get(READER, ()))
+    ends = "" if config.deadline is None else f"; ends by {written(config.deadline)}"
     each = "" if several else f", up to {max(kinds.values())} replies each"
     return (
         f"{told}{each}; model {' + '.join(writing(config))}, context "
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
-        f"{config.sampling_of('trajectory').reply_tokens:,}{reader}; sandbox {config.sandbox.kind}"
+        f"{config.sampling_of('trajectory').reply_tokens:,}{reader}; sandbox {config.sandbox.kind}{ends}"
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
@@ -16,6 +16,9 @@ _UNSAID: Mapping[str, object] = {
     "policy": "fixed",
     "objective": "resolved",
     "min_confidence": 0.0,
+    "triage": False,
+    "stragglers": "wait",
+    "cascade": False,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -55,8 +58,8 @@ class ContextSteps(Config):
     """Most of an issue's budget that reading and ordering take: of tokens, of money, of minutes."""
 
 
-Stage = Literal["environment", "plan", "reader", "trajectory", "selection"]
-"""What a model is used for. A reader is the only one that need not be there."""
+Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection"]
+"""What a model is used for. Those of reader and triage need not be there."""
 
 Objective = Literal["resolved", "cost", "latency"]
 """What is worth most: a right patch, few replies, or to have it soon."""
@@ -74,7 +77,7 @@ class UserConfig(Config):
     """How the files are found that models are shown."""
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all. Files
-    are read by a model only where one is named for `reader`."""
+    are read by a model only where one is named for `reader`; triage asks the trajectories' where none is."""
     sampling: Mapping[Stage, StageSampling] = {}
     strategies: Mapping[str, StrategyConfig] = {}
     """Named strategies, for `--strategy NAME=COUNT`."""
@@ -85,6 +88,8 @@ class UserConfig(Config):
     prices: Mapping[str, Price] = {}
     """By the model's name as the endpoint knows it."""
     github: GitHubConfig = GitHubConfig()
+    triage: bool = False
+    """Whether it is asked, before anything else is spent on an issue, if it says enough to be worth it."""
 
     @field_validator("network")
     @classmethod
@@ -129,8 +134,15 @@ class RunConfig(Config):
     """How the budget is spent, likewise."""
     objective: Objective = "resolved"
     """What the policy `adaptive` aims at first."""
+    stragglers: Literal["wait", "settled", "slow"] = "wait"
+    """What becomes of the last trajectories: all are waited for; those aren't that can't change the answer;
+    nor those that take far longer than the others."""
+    cascade: bool = False
+    """Whether a further model is asked only where those before it leave enough to gain."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Probability of being right below which nothing is proposed."""
+    triage: bool = False
+    """Whether it is asked first if the issue says enough to be worth it."""
     selection_turns: int = Field(default=8, ge=0)
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)
@@ -145,6 +157,8 @@ class RunConfig(Config):
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}
     budget: Budget = Budget()
+    deadline: AwareDatetime | None = None
+    """When every issue has come to its end, or isn't begun any more. None: no such moment."""
 
     def identity(self) -> str:
         """Return what results depend on, as JSON: all but how fast they are found and what they cost.
@@ -152,7 +166,7 @@ class RunConfig(Config):
         Settings that came later are left out where they are as it was before, so that such runs are found.
         """
         unset = {name for name, before in _UNSAID.items() if getattr(self, name) == before}
-        return self.model_dump_json(exclude={"cells", "prices"} | unset)
+        return self.model_dump_json(exclude={"cells", "prices", "deadline"} | unset)
 
     def turns_of(self, strategy: str) -> int:
         """Return how many replies a trajectory may have; of a command-line agent, requests."""

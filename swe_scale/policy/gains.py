@@ -64,9 +64,9 @@ class Gains:
         coming = float((lost * (1 - failing)).mean())
         return cls(belief, prior, lost * failing, right, wrong + under_way, able, coming, groups)
 
-    def of_start(self) -> float:
-        """Return what a further trajectory brings."""
-        return float((self.lost * self.able * self.prior.some_right(self.right, self.wrong, 1)).mean())
+    def of_start(self, count: int = 1) -> float:
+        """Return what so many further trajectories bring."""
+        return float((self.lost * self.able * self.prior.some_right(self.right, self.wrong, count)).mean())
 
     def of_replies(self, trajectory: int, more: int) -> float:
         """Return what further replies of a trajectory bring: one without a candidate is like new."""
