@@ -3,18 +3,28 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import NormalDist
 
 import numpy as np
 from coin_world import Dials, Drawn, World, evidence_of
 from numpy.typing import NDArray
 
-from swe_scale.ranking import OWN_RULES
+from swe_scale.ranking import OWN_RULES, Evidence
+from swe_scale.ranking.posterior import checked, ranked_by
+from swe_scale.records import Opinion
 
 Numbers = NDArray[np.float64]
+Chances = tuple[np.random.Generator, np.random.Generator]
+WEIGHING = "latent"
+"""The rule that weighs verdicts and scores."""
 VERDICTS = 3
 """Of the simulated judge, for each pair."""
+WEIGHED = (1, 3)
+"""Verdicts on the whole list of finalists that are weighed."""
+AREAS = (0.5, 0.7, 0.8)
+"""Areas under the curve of simulated verifiers; 0.5: it knows nothing."""
 _CHUNK = 100
 
 
@@ -50,28 +60,61 @@ class _Issue:
 
 
 def _chunk(dials: Dials, samples: int, rules: Sequence[str], seed: tuple[int, int]) -> list[_Issue]:
-    world, chance = World(dials, seed), np.random.default_rng((*seed, 1))
-    return [_issue(world.issue(samples), dials, rules, chance) for _ in range(_CHUNK)]
+    world = World(dials, seed)
+    chance, further = (np.random.default_rng((*seed, number)) for number in (1, 2))
+    return [_issue(world.issue(samples), dials, rules, (chance, further)) for _ in range(_CHUNK)]
 
 
-def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chance: np.random.Generator) -> _Issue:
+def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chances: Chances) -> _Issue:
     evidence = evidence_of(drawn)
     rankings = {name: OWN_RULES[name](evidence) for name in rules}
     places = {one.id: number for number, one in enumerate(evidence.candidates)}
     chosen = {name: places[ranking.ranked[0].candidate] for name, ranking in rankings.items()}
     sure = {name: ranking.ranked[0].posterior for name, ranking in rankings.items()}
-    judge = _Judge(drawn, dials.judge, chance)
+    judge = _Judge(drawn, dials.judge, chances[0])
     for name, ranking in rankings.items():
         top = [places[one.candidate] for one in ranking.ranked[:3]]
         chosen[f"{name}, judged top 3"] = judge.best(top)
         contested = [places[one] for one in ranking.contested]
         chosen[f"{name}, judged if contested"] = judge.best(contested)
+    if WEIGHING in rankings:
+        level = rankings[WEIGHING].contested
+        judge = _Judge(drawn, dials.judge, chances[1])
+        belief = checked(evidence)
+        for name, told in {**_weighed(evidence, level, judge), **_scored(evidence, judge)}.items():
+            ranking = ranked_by(belief, told)
+            chosen[f"{WEIGHING}, {name}"] = places[ranking.ranked[0].candidate]
+            sure[f"{WEIGHING}, {name}"] = ranking.ranked[0].posterior
     return _Issue(
         {name: float(drawn.right[place]) for name, place in chosen.items()},
         sure,
         float(drawn.right.any()),
         float(drawn.right.mean()),
     )
+
+
+def _weighed(evidence: Evidence, contested: Sequence[str], judge: "_Judge") -> dict[str, Evidence]:
+    """Return the evidence with so many verdicts on contested finalists."""
+    places = {one.id: number for number, one in enumerate(evidence.candidates)}
+    said: list[Opinion] = []
+    for _ in range(max(WEIGHED) if len(contested) > 1 else 0):
+        picked = contested[judge.pick([places[name] for name in contested])]
+        said.append(Opinion(judge="judge", finalists=tuple(contested), chosen=picked))
+    return {
+        f"{count} verdict{'s' if count > 1 else ''} weighed": replace(evidence, opinions=tuple(said[:count]))
+        for count in WEIGHED
+    }
+
+
+def _scored(evidence: Evidence, judge: "_Judge") -> dict[str, Evidence]:
+    """Return the evidence with the scores of verifiers that know more or less."""
+    right, names = judge.drawn.right, [one.id for one in evidence.candidates]
+    noise, found = judge.chance.normal(size=len(names)), {}
+    for area in AREAS:
+        told = noise + np.sqrt(2) * NormalDist().inv_cdf(area) * right
+        scores = dict(zip(names, told.tolist(), strict=True))
+        found[f"score of area {area:g}"] = replace(evidence, scores=scores)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +133,12 @@ class _Judge:
             for_other = self.chance.random(VERDICTS) < 0.5 + edge * (self.accuracy - 0.5)
             first = other if 2 * for_other.sum() > VERDICTS else first
         return first
+
+    def pick(self, places: Sequence[int]) -> int:
+        """Return the number of the one that a verdict on all of them names (Plackett and Luce)."""
+        odds = self.accuracy / (1 - self.accuracy)
+        weights = np.where(self.drawn.right[list(places)], odds, 1.0)
+        return int(self.chance.choice(len(weights), p=weights / weights.sum()))
 
 
 def _joined(issues: Sequence[_Issue]) -> Outcome:
