@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import ValidationError
 
+from swe_scale.cli.method import method_of
 from swe_scale.cli.naming import READER, STAGES
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
@@ -28,8 +28,6 @@ from swe_scale.config import (
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
-from swe_scale.policy import find_policy
-from swe_scale.ranking import find_rule
 
 _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
@@ -135,8 +133,7 @@ def run_config(
         issue_tokens=context_length // 6,
         record_all=options.record_all,
         record_turns=options.record_turns,
-        **_method(options),
-        selection_turns=options.selection_turns,
+        **method_of(options, user),
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
         repair_rounds=options.repair_rounds,
@@ -146,34 +143,6 @@ def run_config(
         prices=user.prices,
         budget=budget,
     )
-
-
-def _method(options: SolveOptions) -> dict[str, Any]:
-    """Return rule, policy and least confidence, as far as they are given.
-
-    Raises:
-        UsageError: there is no rule or policy of that name, or the confidence is given in two ways.
-        ExtensionError: one can't be loaded.
-    """
-    found: dict[str, Any] = {}
-    if options.min_confidence is not None and options.wrong_costs is not None:
-        raise UsageError("--min-confidence and --wrong-costs say the same in two ways: leave one out.")
-    if options.wrong_costs is not None and not isfinite(options.wrong_costs):
-        raise UsageError(f"--wrong-costs {options.wrong_costs} can't be used: give a number, 0 or more.")
-    if options.wrong_costs is not None:
-        found["min_confidence"] = options.wrong_costs / (1 + options.wrong_costs)
-    if options.min_confidence is not None:
-        found["min_confidence"] = options.min_confidence
-    if found:
-        # The votes' own confidence is no probability.
-        found["rule"] = "latent"
-    if options.rule is not None:
-        find_rule(options.rule)
-        found["rule"] = options.rule
-    if options.policy is not None:
-        find_policy(options.policy)
-        found["policy"] = options.policy
-    return found
 
 
 def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:

@@ -18,11 +18,13 @@ from swe_scale.config.run import (
     ContextSteps,
     GitHubConfig,
     RunConfig,
+    Selection,
     Stage,
     UserConfig,
     asked_models,
 )
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
+from swe_scale.config.scoring import SCORE_KEY, ScoreCommand, ScoreConfig, ScoreEndpoint
 from swe_scale.config.strategies import (
     OWN_STRATEGIES,
     Exec,
@@ -35,6 +37,7 @@ from swe_scale.config.strategies import (
 
 __all__ = [
     "OWN_STRATEGIES",
+    "SCORE_KEY",
     "AnthropicEndpoint",
     "Bubblewrap",
     "Budget",
@@ -54,7 +57,11 @@ __all__ = [
     "Prompted",
     "RunConfig",
     "SandboxConfig",
+    "ScoreCommand",
+    "ScoreConfig",
+    "ScoreEndpoint",
     "ScriptedReplies",
+    "Selection",
     "Serve",
     "Stage",
     "StageSampling",

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
+from swe_scale.config.scoring import ScoreConfig
 from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
 
 _UNSAID: Mapping[str, object] = {
@@ -15,6 +16,9 @@ _UNSAID: Mapping[str, object] = {
     "rule": "votes",
     "policy": "fixed",
     "min_confidence": 0.0,
+    "selection": "checks",
+    "judges": 1,
+    "score": None,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -54,6 +58,8 @@ class ContextSteps(Config):
     """Most of an issue's budget that reading and ordering take: of tokens, of money, of minutes."""
 
 
+Selection = Literal["checks", "list", "none"]
+"""How level finalists are told apart by a model: by checks that it writes, by one look at all, or not."""
 Stage = Literal["environment", "plan", "reader", "trajectory", "selection"]
 """What a model is used for. A reader is the only one that need not be there."""
 
@@ -81,6 +87,8 @@ class UserConfig(Config):
     prices: Mapping[str, Price] = {}
     """By the model's name as the endpoint knows it."""
     github: GitHubConfig = GitHubConfig()
+    score: ScoreConfig | None = None
+    """A verifier that gives candidates scores. None: there is none."""
 
     @field_validator("network")
     @classmethod
@@ -125,7 +133,13 @@ class RunConfig(Config):
     """How the budget is spent, likewise."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Probability of being right below which nothing is proposed."""
+    selection: Selection = "checks"
     selection_turns: int = Field(default=8, ge=0)
+    """Replies of each verdict; 0: none is asked for."""
+    judges: int = Field(default=1, ge=1, le=100)
+    """Verdicts on level finalists, of each model that is asked, at most."""
+    score: ScoreConfig | None = None
+    """A verifier that gives candidates scores. None: there is none."""
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)
     """Proposals of a model for an environment whose set-up fails."""
@@ -176,6 +190,12 @@ class RunConfig(Config):
             else price
             for name, price in value.items()
         }
+
+    @property
+    def verdicts(self) -> int:
+        """Verdicts on level finalists at most, of all models that are asked."""
+        alone = self.selection == "none" or self.selection_turns == 0
+        return 0 if alone else self.judges * len(self.models.get("selection", ()))
 
     @property
     def asked(self) -> dict[str, tuple[ModelConfig, ...]]:

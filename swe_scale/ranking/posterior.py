@@ -26,7 +26,8 @@ def latent(evidence: Evidence) -> Ranking:
     may be proposed is as the default rule has it. Level finalists are those who may well be right where the
     leader is not.
     """
-    return ranked_by(checked(evidence), evidence)
+    usual = rank(evidence)
+    return _ranked(usual, _checked(evidence, usual), evidence)
 
 
 def ranked_by(belief: Belief, evidence: Evidence) -> Ranking:
@@ -36,7 +37,10 @@ def ranked_by(belief: Belief, evidence: Evidence) -> Ranking:
         belief: by `checked`, of this evidence or of one with other scores and opinions.
         evidence: all of it.
     """
-    usual = rank(evidence)
+    return _ranked(rank(evidence), belief, evidence)
+
+
+def _ranked(usual: Ranking, belief: Belief, evidence: Evidence) -> Ranking:
     if not usual.ranked:
         return usual
     belief, caught = _heard(belief, evidence), evidence.outcomes.caught
@@ -61,7 +65,11 @@ def believed(evidence: Evidence) -> Belief:
 
 def checked(evidence: Evidence) -> Belief:
     """Return what checks and the repository's own tests make probable, whatever else was said."""
-    matrix, known = matrix_of(evidence), {one.candidate: one for one in rank(evidence).ranked}
+    return _checked(evidence, rank(evidence))
+
+
+def _checked(evidence: Evidence, usual: Ranking) -> Belief:
+    matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
     return believe(matrix, [_leaning(group.candidates, known, evidence) for group in matrix.groups])
 
 
