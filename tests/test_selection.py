@@ -112,7 +112,10 @@ async def test_without_a_choice_the_ranking_stands(tmp_path: Path) -> None:
     ("reply", "told"),
     [
         ("A, I think.", "there is no tag in the reply"),
-        ('<choose candidate="Z"/>', "there is no candidate 'Z'; there are A, B, or \"none\" if none is right"),
+        (
+            '<choose candidate="Z"/>',
+            "there is no candidate 'Z'; there are A, B, or \"none\" if none",
+        ),
         ("<done/>", 'expected <check> or <choose candidate="…"/>'),
         (TELLS * 5, "a reply may hold up to 4 checks, found 5"),
     ],

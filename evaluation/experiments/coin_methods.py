@@ -67,7 +67,10 @@ def _chunk(dials: Dials, samples: int, rules: Sequence[str], seed: tuple[int, in
 
 def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chances: Chances) -> _Issue:
     evidence = evidence_of(drawn)
-    rankings = {name: OWN_RULES[name](evidence) for name in rules}
+    belief = checked(evidence)
+    rankings = {
+        name: ranked_by(belief, evidence) if name == WEIGHING else OWN_RULES[name](evidence) for name in rules
+    }
     places = {one.id: number for number, one in enumerate(evidence.candidates)}
     chosen = {name: places[ranking.ranked[0].candidate] for name, ranking in rankings.items()}
     sure = {name: ranking.ranked[0].posterior for name, ranking in rankings.items()}
@@ -80,7 +83,6 @@ def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chances: Chances) -
     if WEIGHING in rankings:
         level = rankings[WEIGHING].contested
         judge = _Judge(drawn, dials.judge, chances[1])
-        belief = checked(evidence)
         for name, told in {**_weighed(evidence, level, judge), **_scored(evidence, judge)}.items():
             ranking = ranked_by(belief, told)
             chosen[f"{WEIGHING}, {name}"] = places[ranking.ranked[0].candidate]

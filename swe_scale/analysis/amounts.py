@@ -81,8 +81,7 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
     if count := planned(config):
         parts.insert(0, f"{count} plan{'s' if count > 1 else ''} in {_three(planning_turns(config))}")
     chosen = selection_turns(config, assumed)
-    judges = len(config.models["selection"])
-    several = f"{judges} × " if judges > 1 else ""
+    several = f"{config.verdicts} × " if config.verdicts > 1 else ""
     return ", ".join(parts) + (f"; selection {several}{_three(chosen)}" if chosen.high else "; no selection")
 
 

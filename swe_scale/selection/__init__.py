@@ -2,6 +2,6 @@
 
 from swe_scale.selection.checking import settle, telling
 from swe_scale.selection.choice import Choice, Comparison, majority
-from swe_scale.selection.listing import look
+from swe_scale.selection.listing import REPLIES, look
 
-__all__ = ["Choice", "Comparison", "look", "majority", "settle", "telling"]
+__all__ = ["REPLIES", "Choice", "Comparison", "look", "majority", "settle", "telling"]

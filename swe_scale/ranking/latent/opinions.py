@@ -1,6 +1,7 @@
 """How probable it is that judges say what they said, given who is right."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,37 +11,44 @@ from swe_scale.ranking.latent.reweighing import reweighed
 from swe_scale.records import Opinion
 
 Numbers = NDArray[np.float64]
-_RELIABLE, _MISLED = 3.5, 1.5
-"""Of the beta distribution of how often a judge picks the right one of two: 0.70 on average, and with a
-probability of 0.17 it is misled on this issue, so that it mostly picks the wrong one."""
-_STEPS = 40
-_SAYS_NONE = 0.25
-"""How readily a judge says that none is right, beside one finalist that seems as good to it as that."""
+Grid = tuple[tuple[float, ...], tuple[float, ...]]
+"""Values that are tried, and how probable each is."""
+_STEPS = 16
 _ECHO = 0.5
 """What an opinion counts that was formed on checks of the judge's own which count themselves."""
-
-Grid = tuple[Numbers, Numbers]
-"""How often a judge may pick the right one of two, and how probable each is."""
 
 
 def _beta(successes: float, failures: float) -> Grid:
     steps = (np.arange(_STEPS) + 0.5) / _STEPS
     density = steps ** (successes - 1) * (1 - steps) ** (failures - 1)
-    return steps, density / density.sum()
+    return tuple(steps.tolist()), tuple((density / density.sum()).tolist())
 
 
-JUDGES: Grid = _beta(_RELIABLE, _MISLED)
+@dataclass(frozen=True, slots=True)
+class Judges:
+    """What is known of judges before they speak. By these numbers one verdict is right with 0.70."""
+
+    rates: Grid = field(default_factory=lambda: _beta(4.5, 1.5))
+    """How often one picks the right one of two that it likes equally; some are misled, and do so seldom."""
+    tastes: Grid = ((1.0, 4.0, 16.0), (0.4, 0.35, 0.25))
+    """By how much it is drawn to one finalist, any of them, for reasons that have nothing to do with it."""
+    nones: Grid = ((0.01, 0.25, 1.0), (0.6, 0.3, 0.1))
+    """How readily it says that none is right, beside how readily it names one of several wrong ones."""
+
+
+JUDGES = Judges()
 
 
 def weighed(
-    belief: Belief, opinions: Sequence[Opinion], counted: Collection[str] = (), judges: Grid = JUDGES
+    belief: Belief, opinions: Sequence[Opinion], counted: Collection[str] = (), judges: Judges = JUDGES
 ) -> Belief:
     """Return the belief once judges have said who is right.
 
     A judge chooses with a probability that is in proportion to weights (Plackett and Luce): p / (1 − p) of
-    what is right, 1 of what is wrong; "none of them" has such a weight, too, by whether that is so. How good
-    judges are, p, isn't known: every p of the grid is tried. Opinions of one judge on one issue have their p
-    in common, so ten equal ones say far less than ten of different judges, who have a p each.
+    what is right, 1 of what is wrong, times a taste; "none of them" has such a weight, too, by whether that
+    is so. How good judges are, p, what they are drawn to, and how readily they say "none" isn't known: all
+    combinations are tried. Opinions of one judge on one issue have them in common, so ten equal ones say far
+    less than ten of different judges, who have their own.
 
     Args:
         belief: what the other evidence makes probable.
@@ -55,32 +63,76 @@ def weighed(
             by_judge.setdefault(one.judge, []).append(one)
     if not by_judge:
         return belief
-    told = np.zeros(len(belief.cases))
-    rates, chances = judges
-    for several in by_judge.values():
-        by_rate = np.log(chances)[:, None] + sum(
-            _told(one, belief, places, rates) * (_ECHO if {*counted}.intersection(one.checks) else 1.0)
-            for one in several
-        )
-        told += np.logaddexp.reduce(by_rate, axis=0)
+    told = sum(_by_case(several, belief, places, counted, judges) for several in by_judge.values())
     said = [_said_of(group, by_judge) for group in belief.groups]
-    return reweighed(belief, told, said)
+    return reweighed(belief, np.asarray(told), said)
 
 
-def _told(one: Opinion, belief: Belief, places: Mapping[str, int], rates: Numbers) -> Numbers:
-    """Return the logarithm of how probable an opinion is: rates × cases."""
-    edge = rates / (1 - rates)
-    right = np.zeros((len(one.finalists), len(belief.cases)), dtype=np.bool_)
-    for row, name in enumerate(one.finalists):
+def _by_case(
+    opinions: Sequence[Opinion],
+    belief: Belief,
+    places: Mapping[str, int],
+    counted: Collection[str],
+    judges: Judges,
+) -> Numbers:
+    """Return the logarithm of how probable all that one judge said is, by case."""
+    names = sorted({name for one in opinions for name in one.finalists})
+    right = np.zeros((len(belief.cases), len(names)), dtype=np.bool_)
+    for column, name in enumerate(names):
         if name in places:
-            right[row] = belief.cases[:, places[name]]
-    count = right.sum(axis=0)
-    none = _SAYS_NONE * np.where(count == 0, edge[:, None], 1.0)
-    total = count * edge[:, None] + (len(one.finalists) - count) + none
-    if one.chosen is None:
-        return np.asarray(np.log(none / total))
-    chosen = np.where(right[one.finalists.index(one.chosen)], edge[:, None], 1.0)
-    return np.asarray(np.log(chosen / total))
+            right[:, column] = belief.cases[:, places[name]]
+    # Cases in which the same of them are right are alike.
+    alike, case = np.unique(right, axis=0, return_inverse=True)
+    kinds = _Kinds.of(judges, names)
+    joint = np.log(kinds.chance)[:, None] + sum(
+        kinds.told(one, alike) * (_ECHO if {*counted}.intersection(one.checks) else 1.0) for one in opinions
+    )
+    return np.asarray(np.logaddexp.reduce(joint, axis=0)[case.ravel()])
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """The combinations of what isn't known of one judge."""
+
+    names: Sequence[str]
+    chance: Numbers
+    edge: Numbers
+    """Weight of what is right."""
+    none: Numbers
+    draws: Numbers
+    """Factor of each finalist's weight: combinations × names."""
+
+    @classmethod
+    def of(cls, judges: Judges, names: Sequence[str]) -> "_Kinds":
+        drawn_to = [
+            (place, taste, chance / len(names))
+            for taste, chance in zip(*judges.tastes, strict=True)
+            for place in range(len(names))
+        ]
+        rows = [
+            (likely * share * chance, rate / (1 - rate), none, place, taste)
+            for rate, likely in zip(*judges.rates, strict=True)
+            for none, share in zip(*judges.nones, strict=True)
+            for place, taste, chance in drawn_to
+        ]
+        chances, edges, nones, places, tastes = (np.array(column) for column in zip(*rows, strict=True))
+        draws = np.ones((len(rows), len(names)))
+        draws[np.arange(len(rows)), places] = tastes
+        return cls(names, chances, edges, nones, draws)
+
+    def told(self, one: Opinion, right: NDArray[np.bool_]) -> Numbers:
+        """Return the logarithm of how probable an opinion is: combinations × cases.
+
+        Args:
+            one: the opinion.
+            right: who is, of the names: cases × names.
+        """
+        shown = [self.names.index(name) for name in one.finalists]
+        weights = np.where(right[:, shown], self.edge[:, None, None], 1.0) * self.draws[:, None, shown]
+        none = self.none[:, None] * np.where(right[:, shown].any(axis=1), 1.0, self.edge[:, None])
+        total = weights.sum(axis=2) + none
+        chosen = none if one.chosen is None else weights[:, :, one.finalists.index(one.chosen)]
+        return np.asarray(np.log(chosen / total))
 
 
 def _said_of(
