@@ -168,7 +168,7 @@ class Panel:
         """Return whether nothing that these judges may say changes what is proposed."""
         if not self.ranking.weighed:
             return _out_of_reach(self._choices, len(left))
-        if len(self.ranking.contested) < 2:
+        if len(self.ranking.contested) < 2 and self.ranking.ranked[0].posterior >= self.least:
             return True
         names = tuple(one.id for one in self._finalists)
         return len({self._outcome(name, left, names) for name in (*names, None)}) == 1

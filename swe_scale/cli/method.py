@@ -41,9 +41,7 @@ def method_of(options: SolveOptions, user: UserConfig) -> dict[str, Any]:
         find_rule(options.rule)
         found["rule"] = options.rule
     if options.rule == _SCORED and found["score"] is None:
-        raise UsageError(
-            "--rule scored ranks by a verifier: name one by --score-command or --score-endpoint."
-        )
+        raise UsageError("--rule scored needs a verifier: name one by --score-command or --score-endpoint.")
     if options.policy is not None:
         find_policy(options.policy)
         found["policy"] = options.policy
