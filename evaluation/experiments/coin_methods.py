@@ -8,7 +8,7 @@ from functools import partial
 from statistics import NormalDist
 
 import numpy as np
-from coin_world import Dials, Drawn, World, evidence_of
+from coin_world import Dials, Drawn, World, evidence_of, right_of
 from numpy.typing import NDArray
 
 from swe_scale.ranking import OWN_RULES, Evidence
@@ -67,29 +67,24 @@ def _chunk(dials: Dials, samples: int, rules: Sequence[str], seed: tuple[int, in
 
 def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chances: Chances) -> _Issue:
     evidence = evidence_of(drawn)
-    belief = checked(evidence)
+    belief = checked(evidence) if WEIGHING in rules else None
     rankings = {
-        name: ranked_by(belief, evidence) if name == WEIGHING else OWN_RULES[name](evidence) for name in rules
+        name: ranked_by(belief, evidence) if belief and name == WEIGHING else OWN_RULES[name](evidence)
+        for name in rules
     }
-    places = {one.id: number for number, one in enumerate(evidence.candidates)}
-    chosen = {name: places[ranking.ranked[0].candidate] for name, ranking in rankings.items()}
-    sure = {name: ranking.ranked[0].posterior for name, ranking in rankings.items()}
-    judge = _Judge(drawn, dials.judge, chances[0])
+    judge, further = (_Judge(drawn, dials.judge, chance) for chance in chances)
+    judged: dict[str, str] = {}
     for name, ranking in rankings.items():
-        top = [places[one.candidate] for one in ranking.ranked[:3]]
-        chosen[f"{name}, judged top 3"] = judge.best(top)
-        contested = [places[one] for one in ranking.contested]
-        chosen[f"{name}, judged if contested"] = judge.best(contested)
-    if WEIGHING in rankings:
-        level = rankings[WEIGHING].contested
-        judge = _Judge(drawn, dials.judge, chances[1])
-        for name, told in {**_weighed(evidence, level, judge), **_scored(evidence, judge)}.items():
-            ranking = ranked_by(belief, told)
-            chosen[f"{WEIGHING}, {name}"] = places[ranking.ranked[0].candidate]
-            sure[f"{WEIGHING}, {name}"] = ranking.ranked[0].posterior
+        judged[f"{name}, judged top 3"] = judge.best([one.candidate for one in ranking.ranked[:3]])
+        judged[f"{name}, judged if contested"] = judge.best(ranking.contested)
+    if belief:
+        told = {**_weighed(evidence, rankings[WEIGHING].contested, further), **_scored(evidence, further)}
+        rankings |= {f"{WEIGHING}, {name}": ranked_by(belief, one) for name, one in told.items()}
+    leaders = {name: ranking.ranked[0] for name, ranking in rankings.items()}
+    chosen = {name: one.candidate for name, one in leaders.items()} | judged
     return _Issue(
-        {name: float(drawn.right[place]) for name, place in chosen.items()},
-        sure,
+        {name: float(right_of(drawn, one)) for name, one in chosen.items()},
+        {name: one.posterior for name, one in leaders.items()},
         float(drawn.right.any()),
         float(drawn.right.mean()),
     )
@@ -97,15 +92,16 @@ def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chances: Chances) -
 
 def _weighed(evidence: Evidence, contested: Sequence[str], judge: "_Judge") -> dict[str, Evidence]:
     """Return the evidence with so many verdicts on contested finalists."""
-    places = {one.id: number for number, one in enumerate(evidence.candidates)}
-    said: list[Opinion] = []
-    for _ in range(max(WEIGHED) if len(contested) > 1 else 0):
-        picked = contested[judge.pick([places[name] for name in contested])]
-        said.append(Opinion(judge="judge", finalists=tuple(contested), chosen=picked))
-    return {
-        f"{count} verdict{'s' if count > 1 else ''} weighed": replace(evidence, opinions=tuple(said[:count]))
-        for count in WEIGHED
-    }
+    count = max(WEIGHED) if len(contested) > 1 else 0
+    said = [
+        Opinion(judge="judge", finalists=tuple(contested), chosen=judge.pick(contested)) for _ in range(count)
+    ]
+    return {name_of(count): replace(evidence, opinions=tuple(said[:count])) for count in WEIGHED}
+
+
+def name_of(verdicts: int) -> str:
+    """Return the name under which so many weighed verdicts are reported."""
+    return f"{verdicts} verdict{'s' if verdicts > 1 else ''} weighed"
 
 
 def _scored(evidence: Evidence, judge: "_Judge") -> dict[str, Evidence]:
@@ -127,20 +123,20 @@ class _Judge:
     accuracy: float
     chance: np.random.Generator
 
-    def best(self, places: Iterable[int]) -> int:
+    def best(self, names: Iterable[str]) -> str:
         """Return who is left when each further one has been compared with the winner so far."""
-        first, *others = places
+        first, *others = names
         for other in others:
-            edge = int(self.drawn.right[other]) - int(self.drawn.right[first])
+            edge = int(right_of(self.drawn, other)) - int(right_of(self.drawn, first))
             for_other = self.chance.random(VERDICTS) < 0.5 + edge * (self.accuracy - 0.5)
             first = other if 2 * for_other.sum() > VERDICTS else first
         return first
 
-    def pick(self, places: Sequence[int]) -> int:
-        """Return the number of the one that a verdict on all of them names (Plackett and Luce)."""
+    def pick(self, names: Sequence[str]) -> str:
+        """Return the one that a verdict on all of them names (Plackett and Luce)."""
         odds = self.accuracy / (1 - self.accuracy)
-        weights = np.where(self.drawn.right[list(places)], odds, 1.0)
-        return int(self.chance.choice(len(weights), p=weights / weights.sum()))
+        weights = np.array([odds if right_of(self.drawn, name) else 1.0 for name in names])
+        return names[int(self.chance.choice(len(weights), p=weights / weights.sum()))]
 
 
 def _joined(issues: Sequence[_Issue]) -> Outcome:

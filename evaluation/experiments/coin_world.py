@@ -144,6 +144,11 @@ def evidence_of(drawn: Drawn) -> Evidence:
     return Evidence(candidates, {name: name for name in names}, checks, tuple(verdicts))
 
 
+def right_of(drawn: Drawn, candidate: str) -> bool:
+    """Return whether a candidate of `evidence_of` is right."""
+    return bool(drawn.right[int(candidate, 16) - 1])
+
+
 @lru_cache(maxsize=8)
 def _fixtures(samples: int) -> tuple[tuple[Candidate, ...], tuple[Check, ...]]:
     candidates = tuple(
