@@ -22,16 +22,16 @@ from swe_scale.formatting import Style
 from swe_scale.judging import Judging
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
+from swe_scale.panel import Judge, Panel
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, composed, method_of
-from swe_scale.ranking import Ranking, find_rule
+from swe_scale.ranking import find_rule
 from swe_scale.readers import READER, asked_of, shares_of
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Backend
 from swe_scale.search import Search
-from swe_scale.selection import Choice, majority, settle, telling
 from swe_scale.store import Key, Steps, dumped
 from swe_scale.trajectory import Assignment, Setting
 from swe_scale.trajectory.setting import opening_of
@@ -128,21 +128,20 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
             await search.decide(Move("triage", triaged.reasoning))
         with clock.stage("search"):
             await search.run()
-        ranking = search.rule(search.evidence())
-        choice = None
         choosing = replace(setting, turns=config.selection_turns)
+        panel = Panel(choosing, search.rule, search.evidence(), config.min_confidence)
         with clock.stage("selection"), anyio.CancelScope(deadline=clock.end):
-            choice = await _choose(choosing, means.asked("selection"), search, ranking, config)
+            await _choose(panel, means.asked("selection"), search, config)
         turns = TurnCells(search.judging)
         if config.record_turns:
             with clock.stage("turns"):
                 await turns.run(search.trajectory_list(), clock.end)
-    made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
+    made = Made(search.trajectory_list(), panel.evidence, tuple(search.decisions))
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
-    solution = conclude(issue, made, ranking, choice, config.min_confidence)
-    solution = solution.model_copy(update=spent | turns.record)
-    faulty = _hindered(solution) or (choice is not None and choice.fault)
-    return solution, not (faulty or _cut_short(solution, clock))
+    solution = conclude(issue, made, panel.ranking, panel.choice, config.min_confidence)
+    said = {"opinions": panel.evidence.opinions, "scores": panel.scores}
+    solution = solution.model_copy(update=spent | turns.record | said)
+    return solution, not (_hindered(solution) or panel.hindered or _cut_short(solution, clock))
 
 
 def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> Search:
@@ -275,25 +274,15 @@ async def _refused(issue: Issue, means: Means, triaged: Triaged, ledger: Ledger,
     return without_candidates(issue, triaged.refusal, history.decisions).model_copy(update=spent)
 
 
-async def _choose(
-    setting: Setting, judges: tuple[Model, ...], search: Search, ranking: Ranking, config: RunConfig
-) -> Choice | None:
-    """Settle a contested ranking; None where the leader stands alone or there is none."""
-    if len(ranking.contested) < 2 or config.selection_turns == 0:
-        await search.decide(Move("stop", "there are no level finalists to tell apart"))
-        return None
-    await search.decide(Move("select", f"{len(ranking.contested)} finalists are level"))
-    evidence = search.evidence()
-    finalists = [one for name in ranking.contested for one in evidence.candidates if one.id == name]
-    shown = telling(evidence.checks, evidence.verdicts, ranking.contested)
+async def _choose(panel: Panel, models: tuple[Model, ...], search: Search, config: RunConfig) -> None:
+    """Have candidates scored, and a contested ranking settled."""
+    await panel.score(config.score)
     drawn = config.sampling_of("selection")
-    choices = [
-        await settle(replace(setting, model=judge), finalists, shown, sampling(drawn, number), number)
-        for number, judge in enumerate(judges)
+    judges = [
+        Judge(models[number % len(models)], sampling(drawn, number))
+        for number in range(config.judges * len(models) if config.selection_turns else 0)
     ]
-    choice = majority(choices)
-    await search.decide(Move("stop", choice.reason))
-    return choice
+    await panel.judge(judges, config.selection, search.decide)
 
 
 async def _record(steps: Steps, key: Key, solution: Solution) -> Solution:

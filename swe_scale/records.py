@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 BASE = "base"
 """The reserved candidate id of the untouched tree."""
@@ -409,6 +409,38 @@ class Verdict(Record):
     execution: Execution
 
 
+class Opinion(Record):
+    """What a judge said of finalists: which one is right, or that none is."""
+
+    judge: str
+    """Name of the model, as its endpoint knows it: opinions of one model have their errors in common."""
+    finalists: tuple[str, ...] = Field(min_length=1)
+    """Candidates, in the order in which they were shown."""
+    chosen: str | None
+    """Candidate. None: none of them is right."""
+    checks: tuple[str, ...] = ()
+    """Ids of the checks that it had written itself, and whose outputs it had seen."""
+    reason: str = ""
+    """In its own words, shortened."""
+
+    @model_validator(mode="after")
+    def _among(self) -> "Opinion":
+        if self.chosen is not None and self.chosen not in self.finalists:
+            raise ValueError("what is chosen is none of the finalists")
+        return self
+
+
+class Scores(Record):
+    """What an external verifier says of candidates; only their order within one issue counts."""
+
+    by: str
+    """The verifier, as its settings name it."""
+    values: Mapping[str, FiniteFloat] = {}
+    """By candidate; the higher, the likelier to be right. Those that it gave no number are left out."""
+    fault: str = ""
+    """Why there are none, or not all."""
+
+
 class Decision(Record):
     """One numbered step of the search."""
 
@@ -510,3 +542,7 @@ class Solution(Record):
     turn_verdicts: tuple[Verdict, ...] = ()
     """Where turns are recorded: the cells of trees and checks that stood after some turn, beside `verdicts`.
     Their outputs are left out."""
+    opinions: tuple[Opinion, ...] = ()
+    """What judges said of the finalists, in the order in which they were asked."""
+    scores: Scores | None = None
+    """What an external verifier said of the candidates. None: none was asked."""

@@ -1,5 +1,6 @@
 """The decision record: what was tried, what the checks said, who won, why, and what it cost."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,8 @@ def document(solution: Solution) -> dict[str, Any]:
     whole = solution.model_dump(mode="json")
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
-        "issue", "candidate", "ranking", "stages", "seconds", "diversity",
+        "issue", "candidate", "ranking", "stages", "seconds", "diversity", "opinions",
+        "scores",
     )  # fmt: skip
     return {name: whole[name] for name in names} | {
         "trajectories": [_short(one) for one in solution.trajectories]
@@ -60,6 +62,7 @@ def _parts(solution: Solution) -> Iterator[RenderableType]:
         yield Text(_LEGEND, style="dim")
         yield _ranking(solution)
         yield _diversity(solution)
+        yield from _said(solution)
     yield from _answer(solution)
     yield _cost(solution)
 
@@ -167,6 +170,19 @@ def _diversity(solution: Solution) -> Text:
     )
     by = f"; candidates by strategy: {'; '.join(several)}" if len(found.strategies) > 1 else ""
     return Text(f"Diversity: {', '.join(parts)}{overlap}{printable(by)}", style="dim")
+
+
+def _said(solution: Solution) -> Iterator[Text]:
+    """Yield what judges and a verifier said."""
+    chosen = Counter("none of them" if one.chosen is None else one.chosen[:8] for one in solution.opinions)
+    if chosen:
+        told = ", ".join(f"{count} × {name}" for name, count in chosen.most_common())
+        judges = ", ".join(dict.fromkeys(one.judge for one in solution.opinions))
+        yield Text(f"Verdicts on finalists: {told} (by {printable(judges)})", style="dim")
+    if (scores := solution.scores) is not None:
+        fault = f": {scores.fault}" if scores.fault else ""
+        of = f"{len(scores.values)} of {len(solution.candidates)} candidates"
+        yield Text(f"Scores: of {of}, by {printable(scores.by + fault)}", style="dim")
 
 
 def _counted(count: int, word: str, rest: str = "") -> str:

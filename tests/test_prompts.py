@@ -153,6 +153,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         "select",
         {"finalists": FINALISTS, "outputs": ["## Check 1\n\nx", "## Check 2\n\ny"], "turns": 8, "checks": 4},
     ),
+    *(
+        ("select_list", {"finalists": FINALISTS, "labels": ["A", "B"], "rows": rows})
+        for rows in ([], [("check 1", "fail", ["pass", "fail"]), ("tests", "–", ["0", "2"])])
+    ),
     (
         "select_observed",
         {"results": [{"untouched": FINE, "on": [("A", run) for run in RUNS]}] * 2, "left": 1},

@@ -112,9 +112,10 @@ async def test_each_stage_draws_in_its_own_way(tmp_path: Path) -> None:
 
 
 async def test_several_judges_are_asked_and_the_majority_decides(tmp_path: Path) -> None:
+    # Each judge is shown the two in the other order.
     judges = (
         Spoken(chooses("A", ""), name="a"),
-        Spoken(chooses("B", "/02"), name="b"),
+        Spoken(chooses("A", "/02"), name="b"),
         Spoken(chooses("B", "/03"), name="c"),
     )
     solution = await solved(tmp_path, {"trajectory": (Spoken(REPLIES),), "selection": judges})

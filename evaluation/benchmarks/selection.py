@@ -17,7 +17,7 @@ from harness import Figure, Goal, arguments, report
 sys.path.insert(0, str(Path(__file__).resolve().parent / "choosing"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
-from coin_methods import Numbers, Outcome, measure
+from coin_methods import AREAS, WEIGHED, Numbers, Outcome, measure, name_of
 from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
 from resolving import resolved
 from same_agent import recorded
@@ -29,6 +29,12 @@ from swe_scale.statistics import bootstrap, ratio_bootstrap
 OURS, BASELINE = "latent", "raw"
 """Ours is the rule that is to become the default; until then that is `votes`."""
 RULES = (OURS, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
+SAID = (
+    "judged if contested",
+    *(name_of(count) for count in WEIGHED),
+    *(f"score of area {area:g}" for area in AREAS),
+)
+"""What others say, beside our rule without them: a judge with the last word, verdicts and scores weighed."""
 SAMPLES = 10
 SEED = 4
 _LARGE = 100
@@ -45,6 +51,9 @@ def rules(found: Mapping[str, Outcome]) -> Iterator[Figure]:
                 yield resolved(f"{regime}: {name} beside {BASELINE}", outcome.right[name], base, least)
         for name in (f"{BASELINE}, judged top 3", f"{OURS}, judged if contested"):
             yield resolved(f"{regime}: {name}, beside {BASELINE}", outcome.right[name], base)
+        for name in SAID:
+            told = outcome.right[f"{OURS}, {name}"]
+            yield resolved(f"{regime}: {OURS}, {name}, beside {OURS}", told, outcome.right[OURS])
         yield resolved(f"{regime}: an oracle beside {BASELINE}", outcome.coverage, base)
 
 

@@ -232,6 +232,11 @@ def evidence_of(drawn: Drawn, names: Sequence[int] = ()) -> Evidence:
     return Evidence(candidates, {name: name for name in ids}, checks, tuple(verdicts))
 
 
+def right_of(drawn: Drawn, candidate: str) -> bool:
+    """Return whether a candidate of `evidence_of` is right, where all trajectories are in it."""
+    return bool(drawn.right[int(candidate, 16) - 1])
+
+
 @lru_cache(maxsize=1024)
 def _fixtures(names: tuple[int, ...]) -> tuple[tuple[Candidate, ...], tuple[Check, ...]]:
     candidates = tuple(Candidate(id=f"{name:040x}", patch="", authors=(name,)) for name in names)

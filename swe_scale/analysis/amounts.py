@@ -84,8 +84,7 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
     if config.triage:
         parts.insert(0, f"triage 1 – 1 – {OPINIONS}")
     chosen = selection_turns(config, assumed)
-    judges = len(config.models["selection"])
-    several = f"{judges} × " if judges > 1 else ""
+    several = f"{config.verdicts} × " if config.verdicts > 1 else ""
     return ", ".join(parts) + (f"; selection {several}{_three(chosen)}" if chosen.high else "; no selection")
 
 

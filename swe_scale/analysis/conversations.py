@@ -14,6 +14,7 @@ from swe_scale.config import Limits, Prompted, RunConfig, Stage, Start, standing
 from swe_scale.pipeline import note_tokens, plan, sampling
 from swe_scale.planning import PER_REPLY, PLAN_BYTES, most_replies
 from swe_scale.ranking.rule import FINALISTS
+from swe_scale.selection import REPLIES
 from swe_scale.trajectory import taken_by
 
 _MESSAGE = 16
@@ -76,9 +77,12 @@ def planning_turns(config: RunConfig) -> Range:
 
 
 def selection_turns(config: RunConfig, assumed: Assumptions) -> Range:
-    """Return how many replies a selection takes; there is none where nothing can be level."""
-    alone = sum(config.strategies.values()) < 2
-    return assumed.selection_turns.up_to(0 if alone else config.selection_turns)
+    """Return how many replies a verdict of a selection takes; there is none where nothing can be level."""
+    if sum(config.strategies.values()) < 2 or not config.verdicts:
+        return NOTHING
+    if config.selection == "list":
+        return Range(low=0, likely=1, high=min(REPLIES, config.selection_turns))
+    return assumed.selection_turns.up_to(config.selection_turns)
 
 
 def trajectory(strategy: str, served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
@@ -197,7 +201,7 @@ def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptio
 def selection(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
     """Return the conversation of a selection."""
     size = sizes.opening("selection")
-    executions = CHECKS_PER_REPLY * (1 + FINALISTS)
+    executions = CHECKS_PER_REPLY * (1 + FINALISTS) if config.selection == "checks" else 0
     longest = int(reply_tokens("trajectory", config, assumed).high) * _WORD
     revise = all(kind_of(name, config) == "revise" for name in config.strategies)
     written = _CHECKS_SHOWN * (longest if revise else max(longest, _CHECK_FILE))

@@ -127,7 +127,9 @@ def _instructions(config: RunConfig, profile: str | None) -> dict[str, int]:
     }
     nobody = [{"label": "A", "patch": ""}]
     found["selection"] = size_of(
-        render("select", finalists=nobody, outputs=(), turns=config.selection_turns, checks=1)
+        render("select_list", finalists=nobody, labels=["A"], rows=())
+        if config.selection == "list"
+        else render("select", finalists=nobody, outputs=(), turns=config.selection_turns, checks=1)
     )
     return found
 

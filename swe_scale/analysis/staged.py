@@ -79,7 +79,7 @@ def staged_of(
         talk = trajectory(strategy, one, sizes, config, assumed)
         found.append(Staged("trajectory", talk, count, start_of(strategy, config) in LATE))
     judges = (selection(one, sizes, config, assumed) for one in served["selection"])
-    return [*found, *(Staged("selection", talk, 1) for talk in judges)]
+    return [*found, *(Staged("selection", talk, config.judges) for talk in judges)]
 
 
 def shares_of(staged: Sequence[Staged], assumed: Assumptions) -> tuple[Share, ...]:
@@ -105,7 +105,7 @@ def serial_seconds(staged: Sequence[Staged], assumed: Assumptions) -> Range:
         return max(several, default=0.0)
 
     def one_by_one(level: Level, stage: Stage) -> float:
-        return sum(seconds(one.talk, level) for one in staged if one.stage == stage)
+        return sum(seconds(one.talk, level) * one.number for one in staged if one.stage == stage)
 
     return Range.of(
         lambda level: (

@@ -134,6 +134,34 @@ class SolveOptions:
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),
     ] = 8
+    selection: Annotated[
+        str,
+        typer.Option(
+            metavar="checks|list|none",
+            help="How level finalists are told apart: by checks that a model writes, by one look at all of "
+            "them, or not.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = "checks"
+    judges: Annotated[
+        int,
+        typer.Option(
+            min=1, max=100, help="Verdicts on level finalists, at most; each begins afresh.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = 1  # fmt: skip
+    score_command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CMD",
+            help="A program that scores the patches, JSON in and out; then --rule is latent by default.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
+    score_endpoint: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The same at a web address.", rich_help_panel=_COMPUTE),
+    ] = None
     no_backtrack: Annotated[
         bool,
         typer.Option(

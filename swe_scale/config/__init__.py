@@ -19,11 +19,13 @@ from swe_scale.config.run import (
     GitHubConfig,
     Objective,
     RunConfig,
+    Selection,
     Stage,
     UserConfig,
     asked_models,
 )
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
+from swe_scale.config.scoring import SCORE_KEY, ScoreCommand, ScoreConfig, ScoreEndpoint
 from swe_scale.config.strategies import (
     OWN_STRATEGIES,
     Exec,
@@ -36,6 +38,7 @@ from swe_scale.config.strategies import (
 
 __all__ = [
     "OWN_STRATEGIES",
+    "SCORE_KEY",
     "AnthropicEndpoint",
     "Bubblewrap",
     "Budget",
@@ -56,7 +59,11 @@ __all__ = [
     "Prompted",
     "RunConfig",
     "SandboxConfig",
+    "ScoreCommand",
+    "ScoreConfig",
+    "ScoreEndpoint",
     "ScriptedReplies",
+    "Selection",
     "Serve",
     "Stage",
     "StageSampling",

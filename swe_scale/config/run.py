@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
+from swe_scale.config.scoring import ScoreConfig
 from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
 
 _UNSAID: Mapping[str, object] = {
@@ -19,6 +20,9 @@ _UNSAID: Mapping[str, object] = {
     "triage": False,
     "stragglers": "wait",
     "cascade": False,
+    "selection": "checks",
+    "judges": 1,
+    "score": None,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -58,9 +62,10 @@ class ContextSteps(Config):
     """Most of an issue's budget that reading and ordering take: of tokens, of money, of minutes."""
 
 
+Selection = Literal["checks", "list", "none"]
+"""How level finalists are told apart by a model: by checks that it writes, by one look at all, or not."""
 Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection"]
 """What a model is used for. Those of reader and triage need not be there."""
-
 Objective = Literal["resolved", "cost", "latency"]
 """What is worth most: a right patch, few replies, or to have it soon."""
 
@@ -90,6 +95,8 @@ class UserConfig(Config):
     github: GitHubConfig = GitHubConfig()
     triage: bool = False
     """Whether it is asked, before anything else is spent on an issue, if it says enough to be worth it."""
+    score: ScoreConfig | None = None
+    """A verifier that gives candidates scores. None: there is none."""
 
     @field_validator("network")
     @classmethod
@@ -143,7 +150,13 @@ class RunConfig(Config):
     """Probability of being right below which nothing is proposed."""
     triage: bool = False
     """Whether it is asked first if the issue says enough to be worth it."""
+    selection: Selection = "checks"
     selection_turns: int = Field(default=8, ge=0)
+    """Replies of each verdict; 0: none is asked for."""
+    judges: int = Field(default=1, ge=1, le=100)
+    """Verdicts on level finalists, of each model that is asked, at most."""
+    score: ScoreConfig | None = None
+    """A verifier that gives candidates scores. None: there is none."""
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)
     """Proposals of a model for an environment whose set-up fails."""
@@ -196,6 +209,12 @@ class RunConfig(Config):
             else price
             for name, price in value.items()
         }
+
+    @property
+    def verdicts(self) -> int:
+        """Verdicts on level finalists at most, of all models that are asked."""
+        alone = self.selection == "none" or self.selection_turns == 0
+        return 0 if alone else self.judges * len(self.models.get("selection", ()))
 
     @property
     def asked(self) -> dict[str, tuple[ModelConfig, ...]]:

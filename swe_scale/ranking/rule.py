@@ -27,6 +27,8 @@ class Ranking:
     """The finalists' ids, best first; one if the leader is alone."""
     supported: frozenset[str]
     """Candidates for which something speaks that is not their own author's."""
+    weighed: bool = False
+    """Whether what judges said counts in it. Otherwise whoever asked them goes by their majority."""
 
 
 @dataclass(frozen=True, slots=True)
