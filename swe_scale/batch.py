@@ -160,7 +160,7 @@ async def solve_task(task: Task, session: Session) -> Solution:
             slots=session.slots,
         )
         async with keeping_time(session.steps.store, session.events, issue.id):
-            return await solve(issue, means, session.config)
+            return await solve(issue, means, session.config, task.given)
 
 
 async def solve_all(

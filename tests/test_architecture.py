@@ -18,7 +18,7 @@ PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets", "flags", "readable", "foreign"),
-    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions"),
+    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions", "given"),
     ("store",),
     ("ledger", "clock", "statistics", "timeline"),
     ("repo",),
@@ -35,7 +35,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("ranking",),
     ("crosscheck",),
     ("selection", "policy", "triage", "planning", "notes", "judging", "diversity", "readers"),
-    ("decided", "making"),
+    ("decided", "making", "assignments", "adopted", "gathering"),
     ("search", "turn_cells"),
     ("conclusion",),
     ("pipeline",),

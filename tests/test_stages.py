@@ -15,7 +15,7 @@ from swe_scale.errors import EndpointRefused
 from swe_scale.events import Events
 from swe_scale.jobs import Job, Task
 from swe_scale.models import Model
-from swe_scale.pipeline import plan, sampling
+from swe_scale.assignments import plan, sampling
 from swe_scale.records import Completion, Issue, Request, Sampling, Solution
 from swe_scale.selection import Choice, majority
 

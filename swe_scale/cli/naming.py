@@ -50,6 +50,12 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
     return {**found, **reader_of(options, user, found["trajectory"][0])}
 
 
+def names_models(options: SolveOptions, user: UserConfig) -> bool:
+    """Return whether a model is named, by an option or in the configuration."""
+    given = (options.base_url, options.model, options.replies, options.serve)
+    return any(given) or bool(user.models)
+
+
 def reader_of(
     options: SolveOptions, user: UserConfig, given: ModelConfig | None
 ) -> dict[Stage, tuple[ModelConfig, ...]]:

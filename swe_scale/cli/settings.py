@@ -111,7 +111,7 @@ def run_config(
     check_priced(budget, (one.model for several in models.values() for one in several), user)
     stages = tuple(stage for stage in (*STAGES, READER) if stage in models)
     sampling = {stage: sampling_of(options, user, stage, context_length) for stage in stages}
-    reply = max(one.reply_tokens or 0 for one in sampling.values())
+    reply = max((one.reply_tokens or 0 for one in sampling.values()), default=0)
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
         raise UsageError(

@@ -1,0 +1,106 @@
+"""Takes in what was made elsewhere: patches as trajectories that ended, tests as checks that run them."""
+
+import base64
+import gzip
+import posixpath
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from swe_scale.checks import Cells
+from swe_scale.errors import PatchError
+from swe_scale.given import Given
+from swe_scale.patch import is_test
+from swe_scale.profiles import find_tests
+from swe_scale.records import Changes, Check, Trajectory
+from swe_scale.trees import Trees
+
+LARGEST = 100_000
+"""Bytes of a script: the kernel gives a program no longer argument than 128 KiB."""
+
+
+class _Unusable(Exception):
+    """Tests that can't be made a check, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What was made elsewhere, in the form of what is made here."""
+
+    sources: tuple[Trajectory, ...]
+    checks: tuple[Check, ...]
+
+
+async def brought(given: Given, cells: Cells, trees: Trees, first: int) -> Brought:
+    """Return what is given as trajectories that ended and as checks without an author.
+
+    Args:
+        given: patches of the base, and checks.
+        cells: where checks will run.
+        trees: of the issue; the patches' trees are there afterwards.
+        first: index of the first trajectory.
+
+    Raises:
+        PatchError: a patch no longer applies, which it did when it was given.
+        RepositoryError: the base can't be read.
+    """
+    for one in given.patches:
+        await trees.repository.apply(trees.base, one.patch)
+    checks = {one.id: one for one in (*given.checks, *await adopted(given.tests, cells, trees))}
+    return Brought(given.trajectories(first), tuple(checks[name] for name in sorted(checks)))
+
+
+async def adopted(tests: Sequence[str], cells: Cells, trees: Trees) -> tuple[Check, ...]:
+    """Return a check without an author for each patch that adds tests; what can't be one is said.
+
+    The check puts the tests as they are with the patch into the tree, over those of a candidate, and runs
+    them by the environment's test command: exit 0 passes, anything else fails.
+
+    Args:
+        tests: patches for the base.
+        cells: where they will run.
+        trees: of the issue.
+
+    Raises:
+        RepositoryError: the base can't be read.
+    """
+    found: dict[str, Check] = {}
+    for number, patch in enumerate(tests, start=1):
+        try:
+            tree = await trees.repository.apply(trees.base, patch)
+            script = _script(await trees.changes(tree), cells)
+        except (PatchError, _Unusable) as error:
+            text = f"patch {number} of {len(tests)} that add tests says nothing: {error}"
+            cells.events.emit("note", text, f"{cells.issue}/checks")
+            continue
+        check = Check.of(script, "reproduction", language="sh", foreign=True)
+        found[check.id] = check
+    return tuple(found[name] for name in sorted(found))
+
+
+def _script(changes: Changes, cells: Cells) -> str:
+    command, subdir = cells.environment.test_command, cells.environment.subdir
+    if not command:
+        raise _Unusable("the environment has no test command to run it by")
+    files = {path: file for path, file in changes.items() if file is not None and is_test(path)}
+    inside = f"{subdir}/" if subdir else ""
+    tests = find_tests(files, cells.environment.profile, subdir) or [
+        path for path in files if path.startswith(inside)
+    ]
+    if not tests:
+        raise _Unusable("it changes no test that the test command could be given")
+    lines = ["set -e"]
+    for path, file in sorted(files.items()):
+        if file.mode == "120000":
+            raise _Unusable(f"{path} is a symbolic link")
+        folder, whole = posixpath.dirname(path), shlex.quote(f"./{path}")
+        data = base64.b64encode(gzip.compress(file.data, mtime=0)).decode("ascii")
+        lines += [f"mkdir -p {shlex.quote('./' + folder)}", f"rm -rf {whole}"]
+        lines += [f"echo {data} | base64 -d | gzip -d > {whole}"]
+    given = " ".join(shlex.quote(path.removeprefix(inside)) for path in sorted(tests))
+    line = command if "{tests}" in command else f"{command} {{tests}}"
+    lines += [f"cd {shlex.quote('./' + subdir)}", line.replace("{tests}", given)]
+    script = "\n".join(lines) + "\n"
+    if len(script) > LARGEST:
+        raise _Unusable(f"its files take more than {LARGEST:,} bytes")
+    return script
