@@ -4,7 +4,7 @@ import base64
 import gzip
 import posixpath
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swe_scale.checks import Cells
@@ -12,11 +12,27 @@ from swe_scale.errors import PatchError
 from swe_scale.given import Given
 from swe_scale.patch import is_test
 from swe_scale.profiles import find_tests
-from swe_scale.records import Changes, Check, Trajectory
+from swe_scale.records import Changes, Check, File, Trajectory
 from swe_scale.trees import Trees
 
 LARGEST = 100_000
 """Bytes of a script: the kernel gives a program no longer argument than 128 KiB."""
+
+
+_RAN = (
+    "Ran [1-9]|[1-9][0-9]* (passed|passing|tests?|examples?|assertions?)|Tests run: [1-9]|"
+    "test result: ok|^ok[[:space:]]|BUILD SUCCESS"
+)
+"""What runners say when tests have run: code that ends the process with 0 at once comes to no such line."""
+_PROBE = """
+
+import unittest as swe_scale_unittest
+
+
+class SweScaleProbe(swe_scale_unittest.TestCase):
+    def test_that_must_fail(self):
+        raise AssertionError("it must fail")
+"""
 
 
 class _Unusable(Exception):
@@ -89,18 +105,34 @@ def _script(changes: Changes, cells: Cells) -> str:
     ]
     if not tests:
         raise _Unusable("it changes no test that the test command could be given")
-    lines = ["set -e"]
-    for path, file in sorted(files.items()):
-        if file.mode == "120000":
-            raise _Unusable(f"{path} is a symbolic link")
-        folder, whole = posixpath.dirname(path), shlex.quote(f"./{path}")
-        data = base64.b64encode(gzip.compress(file.data, mtime=0)).decode("ascii")
-        lines += [f"mkdir -p {shlex.quote('./' + folder)}", f"rm -rf {whole}"]
-        lines += [f"echo {data} | base64 -d | gzip -d > {whole}"]
-    given = " ".join(shlex.quote(path.removeprefix(inside)) for path in sorted(tests))
-    line = command if "{tests}" in command else f"{command} {{tests}}"
-    lines += [f"cd {shlex.quote('./' + subdir)}", line.replace("{tests}", given)]
-    script = "\n".join(lines) + "\n"
+    script = "\n".join([*_put(files), *_run(command, subdir, sorted(tests))]) + "\n"
     if len(script) > LARGEST:
         raise _Unusable(f"its files take more than {LARGEST:,} bytes")
     return script
+
+
+def _put(files: Mapping[str, File]) -> Iterator[str]:
+    """Yield the lines that put the tests into the tree."""
+    yield "set -e"
+    for path, file in sorted(files.items()):
+        if file.mode == "120000":
+            raise _Unusable(f"{path} is a symbolic link")
+        folder, whole = shlex.quote(f"./{posixpath.dirname(path)}"), shlex.quote(f"./{path}")
+        data = base64.b64encode(gzip.compress(file.data, mtime=0)).decode("ascii")
+        yield f"mkdir -p {folder}; rm -rf {whole}; echo {data} | base64 -d | gzip -d > {whole}"
+
+
+def _run(command: str, subdir: str, tests: Sequence[str]) -> Iterator[str]:
+    """Yield the lines that run the tests, and look whether a pass can be believed."""
+    inside = f"{subdir}/" if subdir else ""
+    given = shlex.join(path.removeprefix(inside) for path in tests)
+    line = command if "{tests}" in command else f"{command} {{tests}}"
+    yield f"cd {shlex.quote(f'./{subdir}')}"
+    yield f"run() (\n{line.replace('{tests}', given)}\n) 2>&1"
+    yield "if said=$(run); then code=0; else code=1; fi"
+    yield "printf '%s\\n' \"$said\"; [ $code = 0 ] || exit 1"
+    yield f"printf '%s\\n' \"$said\" | grep -Eq {shlex.quote(_RAN)} || exit 1"
+    python = [path.removeprefix(inside) for path in tests if path.endswith(".py")]
+    if python:
+        yield f"printf %s {shlex.quote(_PROBE)} >> {shlex.quote(f'./{python[0]}')}"
+        yield "if run > /dev/null; then echo 'a test that must fail passes'; exit 1; fi"
