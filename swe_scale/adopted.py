@@ -26,6 +26,10 @@ _RAN = (
 """What runners say when tests have run: code that ends the process with 0 at once comes to no such line."""
 _PROBE = """
 
+def test_swe_scale_probe():
+    raise AssertionError("it must fail")
+
+
 import unittest as swe_scale_unittest
 
 
@@ -33,6 +37,7 @@ class SweScaleProbe(swe_scale_unittest.TestCase):
     def test_that_must_fail(self):
         raise AssertionError("it must fail")
 """
+"""Runners look for functions, or for classes."""
 
 
 class _Unusable(Exception):
@@ -99,10 +104,7 @@ def _script(changes: Changes, cells: Cells) -> str:
     if not command:
         raise _Unusable("the environment has no test command to run it by")
     files = {path: file for path, file in changes.items() if file is not None and is_test(path)}
-    inside = f"{subdir}/" if subdir else ""
-    tests = find_tests(files, cells.environment.profile, subdir) or [
-        path for path in files if path.startswith(inside)
-    ]
+    tests = find_tests(files, cells.environment.profile, subdir)
     if not tests:
         raise _Unusable("it changes no test that the test command could be given")
     script = "\n".join([*_put(files), *_run(command, subdir, sorted(tests))]) + "\n"

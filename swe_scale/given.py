@@ -34,14 +34,14 @@ class Given(Record):
     @property
     def told(self) -> str:
         """What there is to choose among, and how much was left out, in words."""
-        sources = sum(one.sources for one in self.patches)
-        total, count = sources + sum(self.left_out.values()), len(self.patches)
-        alone = ": nothing is to be chosen, it is judged all the same" if count == 1 else ""
+        sources, different = sum(one.sources for one in self.patches), len(self.patches)
+        total = sources + sum(self.left_out.values())
+        given = "1 patch is" if total == 1 else f"{total} patches are"
+        judged = f"{sources} to be judged, {different} of them different"
+        if different == 1:
+            judged = f"{sources} to be judged, and nothing to be chosen among"
         left = [f"{number} {reason}" for reason, number in self.left_out.items()]
-        rest = f"; left out: {', '.join(left)}" if left else ""
-        kinds = "one change" if count == 1 else f"{count} different changes"
-        given = "one patch was" if total == 1 else f"{total} patches were"
-        return f"{given} given, {kinds} by {sources}{alone}{rest}"
+        return f"{given} given, {judged}" + (f"; left out: {', '.join(left)}" if left else "")
 
     def trajectories(self, first: int) -> tuple[Trajectory, ...]:
         """Return a trajectory that ended for each source of each patch.

@@ -24,6 +24,8 @@ from swe_scale.gathering import FAULTY, UNUSABLE, gather
 from swe_scale.given import Given
 from swe_scale.jobs import Delivery, Job, Task
 
+_MANY = 100
+"""Different patches from which it takes a while to apply them."""
 _SHOWN = 10
 """Patches that are said to be left out, one by one."""
 
@@ -111,6 +113,8 @@ async def _given(wish: Wish, ground: Ground, screen: Screen) -> Given:
     for one in dict.fromkeys(one for one in wish.candidates if one.startswith(BRANCH)):
         heap.add(await _of_branch(one, ground), one)
     told = _Left(heap, screen)
+    if len(heap.texts) > _MANY:
+        screen.say(f"{heap.texts.total():,} patches, of which {len(heap.texts):,} differ, are being applied")
     commit = ground.issue.base_commit
     base = await ground.repository.tree_of(commit)
     found = await gather(ground.repository, base, heap.texts, told.out)
@@ -177,13 +181,13 @@ def _describe(given: Given, config: RunConfig) -> str:
     writers = sum(config.strategies.values())
     foreign = sum(check.foreign for check in given.checks)
     kinds = {
-        "checks": len(given.checks) - foreign,
-        "foreign scripts": foreign,
-        "patches that add tests": len(given.tests),
+        "for our exit codes": len(given.checks) - foreign,
+        "foreign": foreign,
+        "of tests that a patch adds": len(given.tests),
+        f"to be written by {'+'.join(writing(config)) if writers else ''}": writers,
     }
-    parts = [given.told, *(f"{count} {kind}" for kind, count in kinds.items() if count)]
-    if writers:
-        parts.append(f"{writers} to be written by {'+'.join(writing(config))}")
+    checks = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    parts = [given.told, f"checks: {checks or 'none'}"]
     if not config.models:
         parts.append("no model is asked")
     return "; ".join((*parts, f"sandbox {config.sandbox.kind}"))
