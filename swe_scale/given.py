@@ -32,9 +32,14 @@ class Given(Record):
     """By reason, how many patches are not judged."""
 
     @property
+    def sources(self) -> int:
+        """How many patches are to be judged, equal ones counted each."""
+        return sum(one.sources for one in self.patches)
+
+    @property
     def told(self) -> str:
         """What there is to choose among, and how much was left out, in words."""
-        sources, different = sum(one.sources for one in self.patches), len(self.patches)
+        sources, different = self.sources, len(self.patches)
         total = sources + sum(self.left_out.values())
         given = "1 patch is" if total == 1 else f"{total} patches are"
         judged = f"{sources} to be judged, {different} of them different"

@@ -68,7 +68,7 @@ def _suffixes() -> dict[str, str]:
 
 
 def _tests(path: Path) -> str:
-    text = text_of(path, _LARGEST_PATCH, keep=True)
+    text = text_of(path, _LARGEST_PATCH)
     if not touched(text):
         raise UsageError(f"{path}, line 1: not a unified diff; patches that add tests are.")
     return text

@@ -14,7 +14,10 @@ from main_job import ALSO_RIGHT, RIGHT, WRONG, Desk, assert_clean, check, endpoi
 from scripted_server import ScriptedServer
 from select_kit import arguments, chosen, lay_out, patch, prediction
 
+from swe_scale.analysis.recording import Recording
+from swe_scale.analysis.runs import open_run
 from swe_scale.cli.select_app import repeated
+from swe_scale.ranking import rank
 
 EVERY = ("right.diff", "also.diff", "wrong.diff", "worse.diff")
 FLAGS = {"--json", "--apply"}
@@ -184,6 +187,18 @@ def test_a_model_that_is_configured_but_not_needed_is_not_reached(desk: Desk) ->
     ran = chosen(desk, EVERY, "--checks", "check.py", "--selection-turns", "0", *nobody)
     assert answer_of(ran)["outcome"] == "proposed"
     assert_clean(chosen(desk, EVERY, "--write-checks", "1"), 2, "no model is named")
+
+
+def test_a_selection_can_be_replayed_with_the_checks_that_were_given(desk: Desk) -> None:
+    answer = answer_of(chosen(desk, EVERY, "--checks", "check.py", "foreign.py", "--name", "kept"))
+    with open_run(desk.folder / "runs" / "kept") as run:
+        (solution,) = run.solutions()
+    record = Recording(solution)
+    seen = record.evidence([record.cut(one, None) for one in record.first])
+    assert rank(seen).ranked == solution.ranking
+    assert {one.id for one in seen.checks} == {one["id"] for one in answer["checks"]}
+    assert_clean(desk.run("replay", "kept", "--samples", "4"), 2, "kept has no grades")
+    assert_clean(desk.run("replay", "kept", "--samples", "5"), 2, "at most 4 trajectories")
 
 
 def test_what_a_person_reads_names_no_trajectory_that_was_not_made(desk: Desk) -> None:

@@ -74,6 +74,7 @@ def test_candidates_that_cannot_be_used(
         (("--candidates", "right.diff", "--checks", "latin.py"), "latin.py, line 2: it isn't text"),
         (("--candidates", "right.diff", "--checks", "long.py"), "long.py is longer than 100,000 bytes"),
         (("--candidates", "right.diff", "--checks", "prose.patch"), "prose.patch, line 1: not a unified"),
+        (("--candidates", "right.diff", "--checks", "latin.patch"), "latin.patch, line 4: it isn't text"),
         (("--candidates", "right.diff", "--checks", "empty"), "empty holds no check"),
         (("--candidates", "p.jsonl", "--instance", "other"), "no prediction is for 'other'; there are issue"),
         (("--candidates", "right.diff", "--write-checks", "1"), "no model is named"),
@@ -88,6 +89,7 @@ def test_options_that_cannot_be_used(desk: Desk, options: tuple[str, ...], text:
         {
             "notes.txt": "x\n", "empty.py": " \n", "nul.py": "\0", "latin.py": b"\n# \xff\n",
             "long.py": "#" * 100_001, "prose.patch": "Hello\n", "p.jsonl": prediction(GOOD),
+            "latin.patch": b"--- /dev/null\n+++ b/tests/test_a.py\n@@ -0,0 +1 @@\n+# \xff\n",
         },
     )  # fmt: skip
     (desk.folder / "empty").mkdir()
