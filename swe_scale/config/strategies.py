@@ -58,10 +58,10 @@ StrategyConfig = Annotated[Prompted | Exec, Field(discriminator="kind")]
 OWN_STRATEGIES: Mapping[str, Prompted] = {
     "revise": Prompted(kind="revise"),
     "agent": Prompted(kind="agent"),
-    "check": Prompted(kind="check"),
     "plan": Prompted(kind="revise", start="plan"),
     "refine": Prompted(kind="revise", start="notes"),
     "fork": Prompted(kind="agent", start="best"),
+    "check": Prompted(kind="check"),
 }
 """Those that are there without any configuration."""
 
