@@ -21,7 +21,7 @@ _ENDS: dict[TrajectoryOutcome, str] = {
 }
 
 _UNSUPPORTED = (
-    "the best candidate is supported by nobody but its own author: no other trajectory's check, "
+    "the best candidate is supported by nobody but its own author: no check but its author's, "
     "no similar patch, no test of the repository that it alone keeps"
 )
 

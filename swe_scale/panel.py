@@ -92,10 +92,14 @@ class Panel:
             EndpointRefused: an endpoint answers nothing at all.
         """
         level = self.ranking.contested
-        if len(level) < 2 or not judges or way == "none":
+        told = f"{len(level)} finalists are level"
+        if len(level) < 2:
             await decide(Move("stop", "there are no level finalists to tell apart"))
             return
-        await decide(Move("select", f"{len(level)} finalists are level"))
+        if not judges or way == "none":
+            await decide(Move("stop", f"{told}, and no model is to tell them apart"))
+            return
+        await decide(Move("select", told))
         known = {one.id: one for one in self.evidence.candidates}
         self._finalists, before = tuple(known[name] for name in level), self.evidence
         for number, judge in enumerate(judges):

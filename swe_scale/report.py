@@ -1,7 +1,7 @@
 """The decision record: what was tried, what the checks said, who won, why, and what it cost."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -11,11 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from swe_scale.events import printable
+from swe_scale.given import STRATEGY
 from swe_scale.ranking import Outcomes, authors_of
 from swe_scale.records import BASE, Check, Ranked, Solution, Trajectory
 
 _SIGNS = {"pass": "✓", "fail": "✗", "error": "!", "timeout": "⏱", "infra": "?", None: "·"}
 _LEGEND = "✓ resolved  ✗ not resolved  ! the check broke  ⏱ timed out  ? sandbox failed  · not needed"
+_LABELS = 8
+"""Trajectories that are named at most where one thing is by many."""
+_WITHOUT_AUTHOR = {"reproduction": "given", "distinguishing": "selection", "regression": ""}
 _ON_BASE = {"fail": "reproduces", "pass": "passes: no vote", None: "none"}
 _STYLES = {
     "pass": "green",
@@ -55,7 +59,7 @@ def show(solution: Solution, console: Console) -> None:
 
 
 def _parts(solution: Solution) -> Iterator[RenderableType]:
-    if solution.trajectories:
+    if any(one.strategy != STRATEGY for one in solution.trajectories) or not solution.trajectories:
         yield _trajectories(solution)
     if solution.candidates:
         yield _matrix(solution)
@@ -71,6 +75,12 @@ def _label(index: int) -> str:
     return f"#{index}"
 
 
+def _labels(indexes: Sequence[int]) -> str:
+    """Return the labels of trajectories; of many, some, and how many there are."""
+    shown = ",".join(_label(index) for index in indexes[:_LABELS])
+    return shown if len(indexes) <= _LABELS else f"{shown},… ({len(indexes)})"
+
+
 def _trajectories(solution: Solution) -> Table:
     table = Table(title="Trajectories", title_justify="left", show_edge=False)
     for column in ("", "strategy", "replies", "ended", "candidate", "its check on the untouched code"):
@@ -78,6 +88,8 @@ def _trajectories(solution: Solution) -> Table:
     outcomes = Outcomes(solution.verdicts)
     brought = {author: one.id for one in solution.candidates for author in one.authors}
     for one in solution.trajectories:
+        if one.strategy == STRATEGY:
+            continue
         said = outcomes.of(BASE, one.check.id) if one.check else None
         meaning = _ON_BASE.get(said, f"{said}: no vote")
         table.add_row(
@@ -94,7 +106,7 @@ def _matrix(solution: Solution) -> Table:
     table = Table(title="Candidates × checks", title_justify="left", show_edge=False)
     table.add_column("candidate")
     for number, check in enumerate(own, start=1):
-        by = ",".join(_label(author) for author in sorted(written[check.id])) or "selection"
+        by = _labels(sorted(written[check.id])) or _WITHOUT_AUTHOR[check.kind]
         table.add_column(f"c{number} {by}", justify="center")
     table.add_column("repository's tests")
     for candidate in (BASE, *(one.candidate for one in solution.ranking)):
@@ -130,7 +142,7 @@ def _ranking(solution: Solution) -> Table:
         table.add_column(column)
     for one in solution.ranking:
         chosen = one.candidate == solution.candidate
-        by = ",".join(_label(author) for author in authors[one.candidate])
+        by = _labels(authors[one.candidate])
         table.add_row(
             f"{one.candidate[:8]}{' ←' if chosen else ''}", by, f"{one.votes}/{one.of}", str(one.similar),
             f"{one.agreement:.2f}", f"{one.posterior:.2f}", escape(why(solution, one)),

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets", "flags", "readable", "foreign"),
-    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions"),
+    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions", "given"),
     ("store",),
     ("ledger", "clock", "statistics", "timeline"),
     ("scaling",),
@@ -36,9 +36,10 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("ranking",),
     ("crosscheck",),
     ("selection", "policy", "triage", "planning", "notes", "judging", "diversity", "readers", "scoring"),
-    ("decided", "making", "underway"),
+    ("decided", "making", "underway", "assignments", "adopted", "gathering"),
     ("search", "turn_cells"),
-    ("conclusion", "panel"),
+    ("conclusion", "panel", "means"),
+    ("groundwork",),
     ("pipeline",),
     ("github",),
     ("issues", "report", "live", "allowance"),

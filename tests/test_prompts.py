@@ -106,6 +106,13 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("order", {"issue": ISSUE, "entries": ENTRIES}),
     *(("summarise", {"path": "a.py", "text": "x = 1\n", "folded": folded}) for folded in (False, True)),
     ("revise", {"turns": 8}),
+    ("draft", {"turns": 8}),
+    *(("draft", {"turns": 8, "languages": (one, "sh")}) for one in (*check_languages(), "python")),
+    *(
+        ("draft_observed", {"untouched": run, "stands": run == NOT_YET, "early": early, "left": left})
+        for run in (None, *RUNS)
+        for early, left in ((False, 2), (True, 1))
+    ),
     *(("revise", {"turns": 8, "languages": (one, "sh")}) for one in (*check_languages(), "python")),
     *(("agent", {**AGENT, **told}) for told in STARTS),
     ("malformed", {"fault": "line 1: it is so", "left": 1}),

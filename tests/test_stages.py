@@ -8,6 +8,7 @@ import pytest
 from git_kit import Kit
 from solving_kit import CHECK, DONE, FILES, LOCAL, RIGHT, Spoken, edit
 
+from swe_scale.assignments import plan, sampling
 from swe_scale.batch import Results, Session, make_folder, open_session, solve_all, solve_task
 from swe_scale.config import Prompted, RunConfig, ScriptedReplies, StageSampling
 from swe_scale.environment import Options
@@ -15,7 +16,6 @@ from swe_scale.errors import EndpointRefused
 from swe_scale.events import Events
 from swe_scale.jobs import Job, Task
 from swe_scale.models import Model
-from swe_scale.pipeline import plan, sampling
 from swe_scale.records import Completion, Issue, Request, Sampling, Solution
 from swe_scale.selection import Choice, majority
 

@@ -10,8 +10,8 @@ from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
+from swe_scale.assignments import note_tokens, plan, sampling
 from swe_scale.config import Limits, Prompted, RunConfig, Stage, Start, standing_for
-from swe_scale.pipeline import note_tokens, plan, sampling
 from swe_scale.planning import PER_REPLY, PLAN_BYTES, most_replies
 from swe_scale.ranking.rule import FINALISTS
 from swe_scale.selection import REPLIES
@@ -48,7 +48,9 @@ Kind = Literal["revise", "agent", "exec"]
 def kind_of(strategy: str, config: RunConfig) -> Kind:
     """Return what a strategy's conversations are like; another package's are taken for an agent's."""
     named = standing_for(strategy, config.named)
-    return "agent" if named is None else named.kind
+    if named is None:
+        return "agent"
+    return "revise" if named.kind == "check" else named.kind
 
 
 def start_of(strategy: str, config: RunConfig) -> Start:

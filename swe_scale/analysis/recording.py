@@ -35,7 +35,10 @@ class Recording:
         self._styled = solution.styled
         self._patches = {one.id: one.patch for one in solution.candidates}
         self._authored = {index: one.id for one in solution.candidates for index in one.authors}
-        self._tests = tuple(one for one in solution.checks if one.kind == "regression")
+        # What judges wrote comes after the rule, so no rule sees it.
+        self._tests = tuple(
+            one for one in solution.checks if one.author is None and one.kind != "distinguishing"
+        )
         self._scores = {} if solution.scores is None else solution.scores.values
         self._cells: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
         for verdict in (*solution.verdicts, *solution.turn_verdicts):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from swe_scale import triage
+from swe_scale.assignments import plan
 from swe_scale.checks import spoken
 from swe_scale.config import Prompted, RunConfig, standing_for
 from swe_scale.context import Questioning, Wish, find_context
@@ -10,7 +11,6 @@ from swe_scale.environment import Options, look
 from swe_scale.events import Events
 from swe_scale.house import formatters_of
 from swe_scale.patch import is_test
-from swe_scale.pipeline import plan
 from swe_scale.planning import OBSERVATIONS
 from swe_scale.prompts import render
 from swe_scale.records import Issue, Record
@@ -121,7 +121,7 @@ def _instructions(config: RunConfig, profile: str | None) -> dict[str, int]:
     revise = size_of(render("revise", turns=config.turns))
     found = {
         name: revise
-        if one and one.kind == "revise"
+        if one and one.kind in ("revise", "check")
         else size_of(_agent(config, profile, begun=isinstance(one, Prompted) and one.start == "best"))
         for name, one in named.items()
     }

@@ -20,6 +20,7 @@ from swe_scale.cli.prepare_app import prepare
 from swe_scale.cli.process import allow_descriptors, prepare_streams
 from swe_scale.cli.replay_app import replay
 from swe_scale.cli.report_app import report
+from swe_scale.cli.select_app import Several, select
 
 app = typer.Typer(
     name="swe-scale",
@@ -232,6 +233,7 @@ def doctor(
     finish(lambda: run_doctor(config, base_url, model, json=json))
 
 
+app.command(cls=Several)(select)
 app.command("eval", cls=Command)(evaluate)
 app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)

@@ -64,6 +64,12 @@ def _defined(stage: Stage, user: UserConfig) -> tuple[ModelConfig, ...]:
     return tuple(user.models[name] for name in names)
 
 
+def names_models(options: SolveOptions, user: UserConfig) -> bool:
+    """Return whether a model is named, by an option or in the configuration."""
+    given = (options.base_url, options.model, options.replies, options.serve)
+    return any(given) or bool(user.models)
+
+
 def reader_of(
     options: SolveOptions, user: UserConfig, given: ModelConfig | None
 ) -> dict[Stage, tuple[ModelConfig, ...]]:

@@ -1,8 +1,8 @@
 """The options that several commands share, declared once as the fields of a dataclass."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -309,15 +309,28 @@ class SolveOptions:
 
 def shares_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command whose last parameter is `options: SolveOptions` every field of it as an option."""
+    return shares_options_but()(command)
+
+
+def shares_options_but(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return `shares_options` without some fields, which keep their defaults."""
+
+    def shares(command: Callable[..., None]) -> Callable[..., None]:
+        return _sharing(command, [field for field in fields(SolveOptions) if field.name not in left_out])
+
+    return shares
+
+
+def _sharing(command: Callable[..., None], shown: Sequence[Field[Any]]) -> Callable[..., None]:
     signature = inspect.signature(command)
     own = [part for name, part in signature.parameters.items() if name != "options"]
     shared = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
         )
-        for field in fields(SolveOptions)
+        for field in shown
     ]
-    names = {field.name for field in fields(SolveOptions)}
+    names = {field.name for field in shown}
 
     @wraps(command)
     def wrapped(**given: Any) -> None:

@@ -111,7 +111,7 @@ def run_config(
     stages = tuple(stage for stage in (*STAGES, TRIAGE, READER) if stage in models)
     asked = (*stages, TRIAGE) if triages(options, user) and TRIAGE not in stages else stages
     sampling = {stage: sampling_of(options, user, stage, context_length) for stage in asked}
-    reply = max(one.reply_tokens or 0 for one in sampling.values())
+    reply = max((one.reply_tokens or 0 for one in sampling.values()), default=0)
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
         raise UsageError(

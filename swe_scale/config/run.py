@@ -188,7 +188,7 @@ class RunConfig(Config):
                 return requests
             case Prompted(turns=int(turns)):
                 return turns
-            case Prompted(kind="revise"):
+            case Prompted(kind="revise" | "check"):
                 return self.turns
             case _:
                 return self.agent_turns or self.turns

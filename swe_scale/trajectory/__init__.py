@@ -79,6 +79,10 @@ def find_strategy(assignment: Assignment) -> Opener:
             from swe_scale.trajectory.agent import open_agent
 
             return open_agent
+        case Prompted(kind="check"):
+            from swe_scale.trajectory.draft import open_draft
+
+            return open_draft
     found: Opener = offered(assignment.strategy).load()
     return found
 
