@@ -9,7 +9,7 @@ import anyio
 from swe_scale.checks import Cells
 from swe_scale.crosscheck import fill
 from swe_scale.patch import normal_form, only_tests, touched
-from swe_scale.ranking import Evidence
+from swe_scale.ranking import Evidence, Prior
 from swe_scale.records import Candidate, Check, Trajectory, Verdict
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.trees import Trees
@@ -38,6 +38,8 @@ class Judging:
     """Those that ended elsewhere: their candidates are judged beside the others."""
     checks: tuple[Check, ...] = ()
     """Those that no trajectory wrote."""
+    prior: Prior | None = None
+    """What is known of such issues before."""
     candidates: tuple[Candidate, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
     all_forms: Mapping[str, str] = field(default_factory=dict)
@@ -65,7 +67,8 @@ class Judging:
         """What a ranking may look at."""
         checks, verdicts = self._tests
         told = tuple(self._cells[cell] for cell in sorted(self._cells))
-        return Evidence(self.candidates, self.forms, self._written + checks, told + verdicts)
+        written = self._written + checks
+        return Evidence(self.candidates, self.forms, written, told + verdicts, prior=self.prior)
 
     def _keep(self, verdict: Verdict) -> None:
         self._cells[verdict.check, verdict.candidate, verdict.repeat] = verdict

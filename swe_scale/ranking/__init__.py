@@ -4,6 +4,7 @@ from swe_scale.ranking.finding import OWN_RULES, Rule, find_rule
 from swe_scale.ranking.ordering import Score, ordered
 from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
 from swe_scale.ranking.posterior import believed
+from swe_scale.ranking.prior import Prior
 from swe_scale.ranking.rule import FINALISTS, Ranking, confidence, rank
 from swe_scale.ranking.voices import clusters_of
 
@@ -12,6 +13,7 @@ __all__ = [
     "OWN_RULES",
     "Evidence",
     "Outcomes",
+    "Prior",
     "Ranking",
     "Rule",
     "Score",
