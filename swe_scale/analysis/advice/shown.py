@@ -61,7 +61,7 @@ def _figures(found: Figures, wrong_costs: float | None) -> Iterator[RenderableTy
     else:
         yield _ahead(found.ahead, wrong_costs)
         yield _said(found.trust)
-        yield _said(f"To have ranking and spending know it, put at the top of the configuration: {_prior(found)}")
+        yield _said(f"To rank and spend by it, put at the top of the configuration: {_prior(found)}")
     yield from _checks(found)
     if found.levers:
         yield _levers(found)
