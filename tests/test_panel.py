@@ -137,6 +137,15 @@ async def test_no_further_verdict_is_asked_for_that_changes_nothing(tmp_path: Pa
         assert len(desk.model.requests) == 3, "but whether it is sure enough, it can"
 
 
+async def test_a_check_that_a_judge_writes_again_counts_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (desk, panel):
+        right, _ = names(panel)
+        says(desk, first=f"{TELLS}|{TELLS}|{choose(panel, right)}")
+        await judged(desk, panel, 1)
+    cells = [(one.candidate, one.check, one.repeat) for one in panel.evidence.verdicts]
+    assert len(cells) == len(set(cells)) and len(panel.evidence.checks) == len(FORMER) + 1
+
+
 async def test_what_tells_finalists_apart_is_evidence_and_what_does_not_is_only_recorded(
     tmp_path: Path,
 ) -> None:
