@@ -86,6 +86,9 @@ def test_candidates_that_cannot_be_used(
         (("--candidates", "right.diff", "--rule", "best"), "best"),
         (("--candidates", "right.diff", "--min-confidence", "0.5", "--wrong-costs", "1"), "in two ways"),
         (("--candidates", "right.diff", "--name", "../x"), "--name"),
+        (("--candidates", "right.diff", "--triage"), "No such option: --triage"),
+        (("--candidates", "right.diff", "--objective", "cost"), "No such option: --objective"),
+        (("--candidates", "right.diff", "--cascade"), "No such option: --cascade"),
     ],
 )  # fmt: skip
 def test_options_that_cannot_be_used(desk: Desk, options: tuple[str, ...], text: str) -> None:
