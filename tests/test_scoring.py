@@ -276,7 +276,7 @@ async def test_nobody_may_be_there() -> None:
 
 @pytest.mark.parametrize("url", ["no address", "ftp://x/", "http://", "file:///etc/passwd"])
 def test_what_is_no_address_is_said_at_once(url: str) -> None:
-    with pytest.raises(UsageError, match=r"the verifier can't be asked: .* is no web address"):
+    with pytest.raises(UsageError, match=r"the verifier can't be asked: its address .* is no web address"):
         check_scorer(ScoreEndpoint(url=url))
 
 
