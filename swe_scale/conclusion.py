@@ -61,6 +61,7 @@ def conclude(
     """
     answer = _answer(made, ranking, choice, least)
     chosen = answer.chosen
+    known = made.evidence if choice is None else made.evidence.also(choice.checks, choice.verdicts)
     patches = {one.id: one.patch for one in made.evidence.candidates}
     return Solution(
         issue=issue.id,
@@ -70,8 +71,8 @@ def conclude(
         confidence=answer.confidence,
         reason=answer.reason,
         candidates=made.evidence.candidates,
-        checks=made.evidence.checks + tuple(choice.checks if choice else ()),
-        verdicts=made.evidence.verdicts + tuple(choice.verdicts if choice else ()),
+        checks=known.checks,
+        verdicts=known.verdicts,
         ranking=ranking.ranked,
         decisions=made.decisions,
         trajectories=made.trajectories,

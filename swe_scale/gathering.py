@@ -1,6 +1,5 @@
 """Applies patches of any origin to one commit, leaves out what can't be judged, and merges what is equal."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ import anyio
 
 from swe_scale.errors import PatchError
 from swe_scale.given import GivenPatch
-from swe_scale.patch import normal_form, only_tests, token_form, touched
+from swe_scale.patch import binary_size, normal_form, only_tests, token_form, touched
 from swe_scale.records import digest
 from swe_scale.repo import Repository
 
@@ -20,7 +19,6 @@ MOST_JUDGED = 100
 _AT_A_TIME = 4
 _LARGEST = 64 << 20
 """Bytes of binary content that a patch may put in place."""
-_LITERAL = re.compile(r"^literal (\d{1,18})\r?$", re.MULTILINE)
 
 EMPTY = "changing nothing"
 FAULTY = "that don't apply"
@@ -130,7 +128,7 @@ def _check_size(text: str) -> None:
     """Refuse a patch whose binary content would fill the memory.
 
     Raises:
-        PatchError: it would.
+        PatchError: it would, or doesn't say whether.
     """
-    if sum(int(size) for size in _LITERAL.findall(text)) > _LARGEST:
+    if binary_size(text) > _LARGEST:
         raise PatchError(f"It holds more than {_LARGEST >> 20} MiB of binary content.")

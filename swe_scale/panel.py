@@ -53,12 +53,16 @@ class Panel:
     async def score(self, config: ScoreConfig | None) -> None:
         """Have all candidates scored, and rank anew; a fault of the verifier is recorded, and no more.
 
+        This may be cancelled: then it is recorded that there was no time for it.
+
         Args:
             config: of the verifier. None: there is none.
         """
         if config is None or len(self.evidence.candidates) < 2:
             return
         question = Question(self.setting.issue, self.evidence.candidates)
+        # What stands there if this is cancelled.
+        self.scores = Scores(by=config.kind, fault="the time was over before it answered")
         try:
             self.scores = await self._scored(question, config)
         except ScoreError as error:
@@ -122,7 +126,7 @@ class Panel:
         if choice.opinion is not None:
             evidence = replace(evidence, opinions=(*evidence.opinions, choice.opinion))
         if self.ranking.weighed:
-            evidence = _with(evidence, *await self._told_apart(choice))
+            evidence = evidence.also(*await self._told_apart(choice))
         self._rank(evidence)
         self.choice = self._weighed() if self.ranking.weighed else majority(self._choices)
 
@@ -182,20 +186,6 @@ class Panel:
         further = (Opinion(judge=one.model.name, finalists=names, chosen=said) for one in left)
         found = self.rule(replace(self.evidence, opinions=(*self.evidence.opinions, *further))).ranked[0]
         return found.candidate, found.posterior >= self.least
-
-
-def _with(evidence: Evidence, checks: Sequence[Check], verdicts: Sequence[Verdict]) -> Evidence:
-    """Return the evidence with what isn't in it."""
-    known = {one.id for one in evidence.checks}
-    cells = {(one.candidate, one.check, one.repeat) for one in evidence.verdicts}
-    return replace(
-        evidence,
-        checks=(*evidence.checks, *(one for one in checks if one.id not in known)),
-        verdicts=(
-            *evidence.verdicts,
-            *(one for one in verdicts if (one.candidate, one.check, one.repeat) not in cells),
-        ),
-    )
 
 
 def _out_of_reach(choices: Sequence[Choice], left: int) -> bool:

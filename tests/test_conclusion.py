@@ -46,6 +46,16 @@ def test_the_selections_choice_is_proposed_with_its_evidence() -> None:
     assert told in solution.checks and solution.verdicts[-1].check == told.id
 
 
+def test_a_check_that_was_there_and_is_written_again_stands_there_once() -> None:
+    told = evidence(2)
+    again = Choice("b", "chosen", list(told.checks) * 2, list(told.verdicts) * 2)
+    found = concluded(told, again)
+    assert (found.checks, found.verdicts) == (told.checks, told.verdicts)
+    new = Check.of("new", "distinguishing")
+    found = concluded(told, Choice("b", "chosen", [new, new], [verdict("b", new, "pass")] * 2))
+    assert found.checks == (*told.checks, new) and len(found.verdicts) == len(told.verdicts) + 1
+
+
 def test_what_only_its_author_supports_is_not_proposed() -> None:
     solution = concluded(evidence())
     assert (solution.outcome, solution.patch, solution.candidate) == ("abstained", None, None)

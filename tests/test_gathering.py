@@ -59,13 +59,15 @@ async def test_what_cannot_be_judged_is_counted_by_its_reason_and_told(tmp_path:
         added("../outside.py"): FAULTY,
         added(".git/hooks/pre-commit"): FAULTY,
         "GIT binary patch\nliteral 99999999999\n": FAULTY,
+        "GIT binary patch\nliteral  99999999999\n": FAULTY,
     }  # fmt: skip
     found, told = await gathered(tmp_path, dict.fromkeys(bad, 2) | {patch("0"): 1})
     assert [one.sources for one in found.patches] == [1]
-    assert found.left_out == {TESTS: 4, EMPTY: 4, FAULTY: 12}
+    assert found.left_out == {TESTS: 4, EMPTY: 4, FAULTY: 14}
     assert list(found.left_out) == sorted(found.left_out)
     assert told.keys() == bad.keys()
     assert "more than 64 MiB" in told["GIT binary patch\nliteral 99999999999\n"]
+    assert "how large it is" in told["GIT binary patch\nliteral  99999999999\n"]
 
 
 async def test_a_patch_of_the_build_alone_is_a_candidate(tmp_path: Path) -> None:

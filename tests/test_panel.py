@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from solving_kit import Desk, Spoken, check_by, open_desk, verdict
 
@@ -135,6 +136,24 @@ async def test_no_further_verdict_is_asked_for_that_changes_nothing(tmp_path: Pa
         says(desk, first=choose(panel, right), n02=choose(panel, right, 1), n03=choose(panel, right, 2))
         await judged(desk, panel, 3)
         assert len(desk.model.requests) == 3, "but whether it is sure enough, it can"
+
+
+async def test_a_verifier_for_which_there_is_no_time_is_on_record(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (_, panel):
+        command = (sys.executable, "-I", "-c", "import time; time.sleep(600)")
+        with anyio.CancelScope(deadline=anyio.current_time() + 0.2) as scope:
+            await panel.score(ScoreCommand(command=command))
+    assert scope.cancelled_caught and panel.scores is not None
+    assert panel.scores.fault == "the time was over before it answered" and not panel.scores.values
+
+
+async def test_a_check_that_a_judge_writes_again_counts_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (desk, panel):
+        right, _ = names(panel)
+        says(desk, first=f"{TELLS}|{TELLS}|{choose(panel, right)}")
+        await judged(desk, panel, 1)
+    cells = [(one.candidate, one.check, one.repeat) for one in panel.evidence.verdicts]
+    assert len(cells) == len(set(cells)) and len(panel.evidence.checks) == len(FORMER) + 1
 
 
 async def test_what_tells_finalists_apart_is_evidence_and_what_does_not_is_only_recorded(

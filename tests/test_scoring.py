@@ -129,6 +129,28 @@ async def test_secrets_stay_here_unless_they_are_named(
     assert "VERIFIER_TOKEN" in said and "VERIFIER_DEVICE" in said and "OPENAI" not in said
 
 
+@pytest.mark.parametrize("name", ["DB_PASS", "GITHUB_PAT", "MYSQL_PWD", "SSH_PASSPHRASE"])
+async def test_what_sounds_like_a_secret_is_not_handed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, KEY)
+    monkeypatch.setenv("COMPATIBLE", "yes")
+    body = f"import os, sys; print({name!r} in os.environ, *os.environ, file=sys.stderr); sys.exit(1)"
+    with pytest.raises(ScoreError, match="status 1: False "):
+        await scores(program(tmp_path, body))
+    body = "import os, sys; print('COMPATIBLE' in os.environ, file=sys.stderr); sys.exit(1)"
+    with pytest.raises(ScoreError, match="status 1: True"):
+        await scores(program(tmp_path, body))
+
+
+async def test_a_secret_in_an_answer_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERIFIER_TOKEN", KEY)
+    body = "import os; print('oops', os.environ['VERIFIER_TOKEN'])"
+    with pytest.raises(ScoreError, match="holds the value of VERIFIER_TOKEN") as caught:
+        await scores(program(tmp_path, body, variables=("VERIFIER_TOKEN",)))
+    assert KEY not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("answer", "values", "fault"),
     [
@@ -254,7 +276,7 @@ async def test_nobody_may_be_there() -> None:
 
 @pytest.mark.parametrize("url", ["no address", "ftp://x/", "http://", "file:///etc/passwd"])
 def test_what_is_no_address_is_said_at_once(url: str) -> None:
-    with pytest.raises(UsageError, match=r"the verifier can't be asked: .* is no web address"):
+    with pytest.raises(UsageError, match=r"the verifier can't be asked: its address .* is no web address"):
         check_scorer(ScoreEndpoint(url=url))
 
 

@@ -54,7 +54,13 @@ def repeated(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
     return found
 
 
-@shares_options_but("samples", "strategy", "policy", "no_backtrack", "record_turns")
+_MEANINGLESS = (
+    "samples", "strategy", "policy", "objective", "cascade", "triage", "no_backtrack", "record_turns",
+)  # fmt: skip
+"""Options of a search for patches: here are some."""
+
+
+@shares_options_but(*_MEANINGLESS)
 def select(
     issue: Annotated[str, typer.Argument(help="As for `run`: a file, -, a quoted text, or an address.")],
     options: SolveOptions,

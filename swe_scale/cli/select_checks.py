@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale.adopted import LARGEST
-from swe_scale.cli.select_patches import PATCHES, text_of
+from swe_scale.cli.select_patches import PATCHES, files_of, text_of
 from swe_scale.errors import UsageError
 from swe_scale.patch import touched
 from swe_scale.profiles import check_languages
@@ -52,15 +52,9 @@ def read_checks(given: Sequence[str]) -> Checks:
 
 def _files(given: str) -> list[tuple[bool, Path]]:
     """Return the files that an argument names, each with whether it is said to be foreign."""
+    known = {*(f".{suffix}" for suffix in _suffixes()), *PATCHES}
     told = given.startswith(FOREIGN)
-    path = Path(given.removeprefix(FOREIGN))
-    if not path.is_dir():
-        return [(told, path)]
-    known = {f".{suffix}" for suffix in _suffixes()} | set(PATCHES)
-    found = sorted(one for one in path.iterdir() if one.is_file() and one.suffix in known)
-    if not found:
-        raise UsageError(f"{path} holds no check: {', '.join(sorted(known))} are looked for.")
-    return [(told, one) for one in found]
+    return [(told, one) for one in files_of(given.removeprefix(FOREIGN), known)]
 
 
 def _suffixes() -> dict[str, str]:

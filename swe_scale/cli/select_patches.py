@@ -1,7 +1,7 @@
 """Reads the patches that are to be chosen among; who made them is forgotten while they are read."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _MOST = 256 << 20
 """Characters of all different patches together."""
 _NAMED = 3
 """Instances, or faults, that a message names."""
+_LONGEST = 400
+"""Characters of a path that a message shows."""
 
 
 @dataclass(slots=True)
@@ -74,8 +76,7 @@ class Reader:
                 which none is named.
         """
         for one in given:
-            path = Path(one)
-            for file in _in_folder(path) if path.is_dir() else (path,):
+            for file in files_of(one, PATCHES):
                 self._read_file(file)
         self._choose_instance()
         return self.heap
@@ -137,14 +138,25 @@ def _identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _in_folder(folder: Path) -> Iterator[Path]:
+def files_of(given: str, endings: Collection[str]) -> Sequence[Path]:
+    """Return the file that an argument names, or those of a folder that end in one of these ways, by name.
+
+    Raises:
+        UsageError: it can't be looked at, or is a folder without any.
+    """
+    if not given:
+        raise UsageError("an empty name is given where a file or folder should be: is a variable unset?")
+    path = Path(given)
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix in PATCHES and path.is_file())
+        if not path.is_dir():
+            return [path]
+        found = sorted(one for one in path.iterdir() if one.suffix in endings and one.is_file())
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        raise _unreadable(path, error) from error
     if not found:
-        raise UsageError(f"{folder} holds no {' or '.join(PATCHES)} file.")
-    yield from found
+        *others, last = sorted(endings)
+        raise UsageError(f"{path} holds no {', '.join(others)} or {last} file.")
+    return found
 
 
 def _diff(path: Path) -> str:
@@ -186,4 +198,4 @@ def text_of(path: Path, most: int, *, keep: bool = False) -> str:
 
 def _unreadable(path: Path, error: OSError | ValueError) -> UsageError:
     reason = error.strerror if isinstance(error, OSError) else "it is no path"
-    return UsageError(f"{path} can't be read: {reason}.")
+    return UsageError(f"{str(path)[:_LONGEST]} can't be read: {reason}.")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from swe_scale.flags import BLIND, CHEATS
@@ -30,6 +30,22 @@ class Evidence:
     def outcomes(self) -> "Outcomes":
         """The verdicts by cell."""
         return Outcomes(self.verdicts)
+
+    def also(self, checks: Iterable[Check], verdicts: Iterable[Verdict]) -> "Evidence":
+        """Return the evidence with what isn't in it: nothing counts twice, whoever wrote it again."""
+        known = {one.id for one in self.checks}
+        further = {one.id: one for one in checks if one.id not in known}
+        cells = {_cell(one) for one in self.verdicts}
+        run = {_cell(one): one for one in verdicts if _cell(one) not in cells}
+        return replace(
+            self,
+            checks=(*self.checks, *further.values()),
+            verdicts=(*self.verdicts, *run.values()),
+        )
+
+
+def _cell(verdict: Verdict) -> tuple[str, str, int]:
+    return verdict.candidate, verdict.check, verdict.repeat
 
 
 class Outcomes:

@@ -14,7 +14,9 @@ from swe_scale.errors import ScoreError
 from swe_scale.records import Scores
 from swe_scale.scoring.document import LARGEST_ANSWER, Question, quoted, read_scores
 
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|AUTH|COOKIE", re.IGNORECASE)
+_SECRET = re.compile(
+    r"KEY|TOKEN|SECRET|PASS|_PWD|(^|_)PAT($|_)|CREDENTIAL|PRIVATE|AUTH|COOKIE", re.IGNORECASE
+)
 _SHORTEST_SECRET = 8
 _GRACE = 5.0
 """Seconds that its words may still take to arrive once it has ended."""
@@ -38,7 +40,14 @@ class Command:
         document = question.written()
         async with self._slots:
             answer = await self._answer(document)
-        return read_scores(answer, question, f"command {self._config.command[0]}")
+        try:
+            return read_scores(answer, question, f"command {self._config.command[0]}")
+        except ScoreError:
+            # Its words would be shown and recorded.
+            for name, value in self._secrets().items():
+                if value.encode() in answer:
+                    raise ScoreError(f"its answer can't be used, and holds the value of {name}") from None
+            raise
 
     async def _answer(self, document: bytes) -> bytes:
         config = self._config
@@ -70,11 +79,15 @@ class Command:
     def _last(self, words: "_Kept") -> str:
         """Return the last line that it said, without the secrets that it was given."""
         text = bytes(words.data).decode("utf-8", "replace")
-        for name in self._config.variables:
-            value = os.environ.get(name, "")
-            text = text.replace(value, f"[{name}]") if len(value) >= _SHORTEST_SECRET else text
+        for name, value in self._secrets().items():
+            text = text.replace(value, f"[{name}]")
         lines = [line for line in text.splitlines() if line.strip()]
         return f": {quoted(lines[-1].encode())}" if lines else ", without a word"
+
+    def _secrets(self) -> dict[str, str]:
+        """Return the secrets that it was given, by name; what is too short for one would garble words."""
+        given = {name: os.environ.get(name, "") for name in self._config.variables}
+        return {name: value for name, value in given.items() if len(value) >= _SHORTEST_SECRET}
 
 
 class _Kept:

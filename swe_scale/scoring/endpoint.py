@@ -44,7 +44,7 @@ class Endpoint:
         try:
             address = endpoint_of(like)
         except EndpointRefused as error:
-            raise ScoreError(" ".join(str(error).split())) from error
+            raise ScoreError(" ".join(str(error).split()).replace("base_url", "its address")) from error
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if address.key:
             headers["Authorization"] = f"Bearer {address.key}"

@@ -76,8 +76,10 @@ async def _act(compared: Comparison, choice: Choice, reply: str, left: int) -> C
 async def _cross(cells: Cells, check: Check, labels: Mapping[str, str], choice: Choice) -> Mapping[str, Any]:
     untouched = await cells.verdict(check, BASE)
     verdicts = [await cells.verdict(check, candidate) for candidate in labels]
-    choice.checks.append(check)
-    choice.verdicts += [untouched, *verdicts]
+    # A check that is written again says nothing more.
+    if check.id not in {one.id for one in choice.checks}:
+        choice.checks.append(check)
+        choice.verdicts += [untouched, *verdicts]
     on = [(labels[verdict.candidate], verdict.execution) for verdict in verdicts]
     return {"untouched": untouched.execution, "on": on}
 

@@ -64,6 +64,11 @@ def test_candidates_that_cannot_be_used(
     [
         (("--candidates", "gone.diff"), "gone.diff can't be read: No such file"),
         (("--candidates", "\udcff.diff"), "can't be read"),
+        (("--candidates", "a" * 5_000), "aaa can't be read: File name too long"),
+        (("--candidates", "right.diff/x"), "right.diff/x can't be read: Not a directory"),
+        (("--candidates", ""), "an empty name is given where a file or folder should be"),
+        (("--candidates", "right.diff", "--checks", "a" * 5_000), "aaa can't be read: File name too long"),
+        (("--candidates", "right.diff", "--checks", "foreign:"), "an empty name is given"),
         (("--candidates", "branch:gone"), "branch:gone:"),
         (("--candidates", "branch:--upload-pack=x"), "branch:--upload-pack=x:"),
         (("--candidates", "branch:"), "branch::"),
@@ -75,12 +80,15 @@ def test_candidates_that_cannot_be_used(
         (("--candidates", "right.diff", "--checks", "long.py"), "long.py is longer than 100,000 bytes"),
         (("--candidates", "right.diff", "--checks", "prose.patch"), "prose.patch, line 1: not a unified"),
         (("--candidates", "right.diff", "--checks", "latin.patch"), "latin.patch, line 4: it isn't text"),
-        (("--candidates", "right.diff", "--checks", "empty"), "empty holds no check"),
+        (("--candidates", "right.diff", "--checks", "empty"), "empty holds no .bash, "),
         (("--candidates", "p.jsonl", "--instance", "other"), "no prediction is for 'other'; there are issue"),
         (("--candidates", "right.diff", "--write-checks", "1"), "no model is named"),
         (("--candidates", "right.diff", "--rule", "best"), "best"),
         (("--candidates", "right.diff", "--min-confidence", "0.5", "--wrong-costs", "1"), "in two ways"),
         (("--candidates", "right.diff", "--name", "../x"), "--name"),
+        (("--candidates", "right.diff", "--triage"), "No such option: --triage"),
+        (("--candidates", "right.diff", "--objective", "cost"), "No such option: --objective"),
+        (("--candidates", "right.diff", "--cascade"), "No such option: --cascade"),
     ],
 )  # fmt: skip
 def test_options_that_cannot_be_used(desk: Desk, options: tuple[str, ...], text: str) -> None:
