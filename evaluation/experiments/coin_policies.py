@@ -82,8 +82,8 @@ def beside(spent: Spent, plans: Sequence[Plan]) -> Numbers:
 
 def _chunk(dials: Dials, trial: Trial, seed: tuple[int, int]) -> list[list[float]]:
     world = World(dials, seed)
-    most = max(trial.most.trajectories, *(plan.trajectories for plan in trial.plans))
-    turns = max(trial.most.turns, *(plan.turns for plan in trial.plans))
+    several = (trial.most, *trial.plans)
+    most, turns = max(one.trajectories for one in several), max(one.turns for one in several)
     return [_issue(world.changing(most, turns), trial) for _ in range(_CHUNK)]
 
 

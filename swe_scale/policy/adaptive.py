@@ -8,7 +8,7 @@ from swe_scale.policy.gains import Gains
 from swe_scale.policy.progress import Move, Progress
 
 _ALL = 10**6
-_COST = 0.015
+_COST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Adaptive:
     """Under way at a time, later: one that takes long holds nobody up."""
     first: int = 3
     """Replies of a new one: a check, an edit, a look at what came of it. Then it is set aside."""
-    worth: float = 0.0075
+    worth: float = 0.0025
     """Probability of a gain, per reply, below which no more are spent."""
 
     @classmethod
@@ -63,7 +63,8 @@ class Adaptive:
         worth, move = max(self._choices(progress, gains), key=lambda choice: choice[0], default=(0.0, None))
         if move is not None and worth >= self.worth:
             return move
-        if under_way and gains.coming >= self.worth:
+        # On average, half of their replies are still to come.
+        if under_way and gains.coming >= self.worth * under_way * self._replies(progress) / 2:
             return None
         if move is None and not under_way:
             return Move("stop", "every candidate has been crossed with the checks")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from coin_policies import Plan, Spent, Trial, beside, spend
@@ -15,11 +16,15 @@ from swe_scale.ranking import find_rule
 USUAL = Plan(10, 8)
 MOST = Plan(40, 8)
 """What an issue may get."""
-POLICIES = {"adaptive": Adaptive(first=1), "adaptive, first 3": Adaptive()}
+POLICIES = {
+    "adaptive": Adaptive(first=1),
+    "adaptive, first 3": Adaptive(),
+    "adaptive, first 3, for cost": Adaptive.aiming_at("cost"),
+}
 """A trajectory of the coin world has its patch and its check after one turn; real ones need some more."""
 FAMILIES: Mapping[str, list[Plan]] = {
     "N × 8": [Plan(count, 8) for count in (1, 2, 3, 5, 7)] + [USUAL],
-    "N × 1": [Plan(count, 1) for count in (5, 8, 12, 16, 20, 30, 40)],
+    "N × 1": [Plan(count, 1) for count in (8, 12, 16, 24, 40)],
 }
 """Fixed plans, by their cost: of as many turns each, and of one."""
 
@@ -28,10 +33,14 @@ def spending(worlds: Mapping[str, Dials], seed: int, issues: int) -> Iterator[Fi
     """Yield, for each world, what comes of the policy beside fixed plans."""
     plans = [plan for family in FAMILIES.values() for plan in family]
     for number, (world, dials) in enumerate(worlds.items()):
+        fixed = None
         for name, policy in POLICIES.items():
             print(f"{world}, {name} …", file=sys.stderr, flush=True)
-            trial = Trial(policy, find_rule("latent"), MOST, plans)
-            yield from _figures(f"{world}: {name}", world, spend(dials, seed + number, issues, trial))
+            trial = Trial(policy, find_rule("latent"), MOST, plans if fixed is None else ())
+            spent = spend(dials, seed + number, issues, trial)
+            # All policies are tried on the same issues.
+            fixed = spent.fixed if fixed is None else fixed
+            yield from _figures(f"{world}: {name}", world, replace(spent, fixed=fixed))
 
 
 def _figures(name: str, world: str, spent: Spent) -> Iterator[Figure]:
