@@ -1,57 +1,46 @@
-"""Crosses candidates with checks: runs the cells that the rule needs, or all of them."""
+"""Crosses candidates with checks: runs the cells that are still needed, many at a time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 
 import anyio
 
 from swe_scale.checks import Cells
-from swe_scale.ranking import Outcomes
-from swe_scale.records import BASE, Candidate, Check, Verdict
-
-REPEATS_ON_BASE = 2
-"""A check votes only if it fails on the untouched code each time."""
+from swe_scale.ranking import Evidence
+from swe_scale.ranking.worth import Cell, Needs
+from swe_scale.records import Verdict
 
 
 async def fill(
-    cells: Cells,
-    candidates: Sequence[Candidate],
-    checks: Sequence[Check],
-    keep: Callable[[Verdict], None],
-    record_all: bool = False,
+    cells: Cells, evidence: Callable[[], Evidence], needs: Needs, keep: Callable[[Verdict], None]
 ) -> None:
-    """Run each check on the untouched code, then on every candidate that it may judge.
+    """Run cells until no other one is needed.
 
-    A check that doesn't fail on the untouched code has no vote, so its cells are left out unless all are
-    asked for.
+    What is needed is asked again after each verdict. Cells that are no longer needed while they run are
+    given up.
 
     Args:
         cells: where they run.
-        candidates: the patched trees.
-        checks: equal ones are run once.
+        evidence: returns what is known by now, with the verdicts that were kept.
+        needs: which cells those are.
         keep: takes each verdict when it is there, so that what is there counts if the time ends.
-        record_all: whether to run every cell.
 
     Raises:
         SandboxError: the backend no longer works at all.
     """
-    distinct = list({check.id: check for check in checks}.values())
-    base = [(check, BASE, repeat) for check in distinct for repeat in range(REPEATS_ON_BASE)]
-    outcomes = Outcomes(await _run(cells, base, keep))
-    voting = [check for check in distinct if record_all or outcomes.reproduces(check.id)]
-    await _run(cells, [(check, one.id, 0) for check in voting for one in candidates], keep)
+    checks = {check.id: check for check in evidence().checks}
+    under_way: set[Cell] = set()
+    finished = anyio.Event()
 
-
-async def _run(
-    cells: Cells, wanted: Iterable[tuple[Check, str, int]], keep: Callable[[Verdict], None]
-) -> list[Verdict]:
-    found: list[Verdict] = []
-
-    async def run(check: Check, candidate: str, repeat: int) -> None:
-        verdict = await cells.verdict(check, candidate, repeat)
-        found.append(verdict)
-        keep(verdict)
+    async def run(cell: Cell) -> None:
+        keep(await cells.verdict(checks[cell.check], cell.candidate, cell.repeat))
+        under_way.discard(cell)
+        finished.set()
 
     async with anyio.create_task_group() as group:
-        for check, candidate, repeat in wanted:
-            group.start_soon(run, check, candidate, repeat)
-    return found
+        while (wanted := needs.next(evidence(), under_way, int(cells.slots.total_tokens))) is not None:
+            finished = anyio.Event()
+            for cell in wanted:
+                under_way.add(cell)
+                group.start_soon(run, cell)
+            await finished.wait()
+        group.cancel_scope.cancel()

@@ -21,7 +21,7 @@ from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, find_policy
-from swe_scale.ranking import Ranking, find_rule
+from swe_scale.ranking import Ranking, find_rule, needs_of
 from swe_scale.readers import READER, asked_of, shares_of
 from swe_scale.records import Context, Issue, Sampling, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
@@ -122,7 +122,7 @@ async def _solve(issue: Issue, means: Means, config: RunConfig, clock: Clock) ->
     made = Made(search.trajectory_list(), search.evidence(), tuple(search.decisions))
     spent = {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(clock.seconds)}
     solution = conclude(issue, made, ranking, choice, config.min_confidence)
-    solution = solution.model_copy(update=spent | turns.record)
+    solution = solution.model_copy(update=spent | turns.record | {"crossed": search.judging.crossed})
     return solution, not (_hindered(solution) or (choice is not None and choice.fault))
 
 
@@ -130,7 +130,7 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock) -> 
     cells, trees, assigned = setting.cells, setting.trees, plan(config)
     neighbours = Neighbours(cells, trees, config.regression_seconds)
     style = Style(cells, trees) if config.format else None
-    judging = Judging(cells, trees, neighbours, config.record_all, style)
+    judging = Judging(cells, trees, neighbours, needs_of(config), style)
     planning = replace(setting, model=means.asked("plan")[0])
     planned = [one for one in assigned if one.start == "plan"]
     return Search(

@@ -14,9 +14,9 @@ from swe_scale.analysis.conversations import (
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.config import Exec, RunConfig
-from swe_scale.crosscheck import REPEATS_ON_BASE
 from swe_scale.formatting import STYLE_SECONDS
 from swe_scale.ranking.rule import FINALISTS
+from swe_scale.ranking.worth import REPEATS_ON_BASE
 from swe_scale.records import Record
 from swe_scale.regression import FILES
 from swe_scale.regression.survey import POOL, TRIALS_SHARE
