@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "experiments"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "benchmarks"))
 
+from coin_cells import column, crossings
 from coin_methods import measure
 from coin_policies import Spent, beside
 from coin_world import NULL, REGIMES, World
@@ -73,3 +74,14 @@ def test_the_area_under_risk_and_coverage() -> None:
     right = np.array([1.0, 0.0, 1.0, 0.0])
     assert risk_area(right, np.array([0.9, 0.2, 0.8, 0.1])) == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
     assert risk_area(right, -np.array([0.9, 0.2, 0.8, 0.1])) == pytest.approx((1 + 1 + 2 / 3 + 1 / 2) / 4)
+
+
+def test_cells_are_spared_and_under_votes_nothing_changes() -> None:
+    found = crossings(REGIMES["middle"], 6, 12, 8, "votes")
+    assert not any(one.leader or one.finalists or one.shift for one in found)
+    assert 0 < column(found, "share").mean() < 1 and 0 < column(found, "wall").mean() < 1.05
+
+
+def test_the_belief_spares_cells_too() -> None:
+    found = crossings(REGIMES["good"], 6, 6, 8, "latent")
+    assert 0 < column(found, "share").mean() <= 1

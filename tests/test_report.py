@@ -118,7 +118,7 @@ def test_the_document_is_the_contract() -> None:
     assert json.loads(json.dumps(found)) == found
     assert set(found) == {
         "issue", "outcome", "patch", "candidate", "confidence", "reason", "candidates", "checks", "verdicts",
-        "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity",
+        "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity", "crossed",
     }  # fmt: skip
     first = found["trajectories"][0]
     assert first["turns"] == 0 and first["check"] == K1.id and "patch" not in first

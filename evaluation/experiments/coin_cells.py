@@ -123,6 +123,6 @@ def run(whole: Evidence, took: Mapping[str, float], needs: Needs, slots: int) ->
         )
 
 
-def mean(crossed: Sequence[Crossing], name: str) -> NDArray[np.float64]:
-    """Return one figure of all issues."""
+def column(crossed: Sequence[Crossing], name: str) -> NDArray[np.float64]:
+    """Return one figure, by issue."""
     return np.array([float(getattr(one, name)) for one in crossed])

@@ -88,7 +88,8 @@ def finalists_tested(rule: Callable[[Evidence], Ranking]) -> Tested:
 
     Where no finalist breaks any, what the others break can only put these further behind: that is so of the
     default rule, and of the probability of being right. Where one does, it counts how many trajectories do
-    so, and who doesn't; where one is supported by nothing else, whether it alone keeps some test.
+    so, and who doesn't; where one is supported by nothing, whether it alone keeps some test. As many more
+    candidates are taken as fill the slots.
     """
 
     def tested(evidence: Evidence, done: Collection[str], slots: int) -> Sequence[str]:
@@ -99,7 +100,7 @@ def finalists_tested(rule: Callable[[Evidence], Ranking]) -> Tested:
         missing = sum(name not in done for name in first)
         if missing:
             return left[: -(-missing // slots) * slots]
-        breaks = any(one.broken for one in ranking.ranked if one.candidate in first)
+        breaks = any(one.broken for one in ranking.ranked)
         return left if breaks or not ranking.supported.issuperset(first) else ()
 
     return tested
