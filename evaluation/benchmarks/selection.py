@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,6 @@ from harness import Figure, Goal, arguments, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
-from coin_cells import Crossing, column, crossings
 from coin_methods import Numbers, Outcome, measure
 from coin_policies import Spent, Trial, beside, spend
 from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
@@ -36,8 +34,6 @@ MOST, TURNS = 20, 8
 """Trajectories that the adaptive policy may start, and turns of each."""
 SIZES = (3, 5, 7, 8, 9, 10, 12, 14, 16, 20)
 """Fixed numbers of trajectories that it stands beside."""
-SHIFT = 0.05
-"""Difference of the confidence that is one to a reader."""
 _LARGE = 100
 """Candidates, and checks, of the matrix whose ranking is timed."""
 
@@ -136,45 +132,6 @@ def ranking_time(repeats: int) -> Figure:
     )  # fmt: skip
 
 
-def cells(worlds: Mapping[str, Dials], issues: int) -> Iterator[Figure]:
-    """Yield how many cells are run of the full matrix, and how often the answer is the same."""
-    for number, (regime, dials) in enumerate(worlds.items()):
-        for rule, samples in product(("votes", OURS), (SAMPLES, 3 * SAMPLES)):
-            print(f"{regime}, cells under {rule}, {samples} …", file=sys.stderr, flush=True)
-            found = crossings(dials, SEED + number, issues * SAMPLES // samples, samples, rule)
-            name = f"{regime}, {samples} × {samples}, {rule}"
-            for title, part, most in (("cells", "share", 1.0), ("seconds of cells", "cost", 1.0),
-                                      ("time on two slots", "wall", 1.05)):  # fmt: skip
-                share = bootstrap(column(found, part).tolist())
-                goal = Goal(most=most, of_ours=True)
-                yield Figure(
-                    f"{name}: {title}, beside the full matrix", share.value, None, "share", None,
-                    share.interval, len(found), str(goal), goal.met(share.value, None),
-                )  # fmt: skip
-            yield from _answers(name, rule, found)
-
-
-def _answers(name: str, rule: str, found: Sequence[Crossing]) -> Iterator[Figure]:
-    """Yield how often the answer differs from the full matrix's: under votes it never may."""
-    exact = Goal(most=0.0, of_ours=True) if rule == "votes" else None
-    changed = column(found, "shift") > SHIFT
-    for title, values in (
-        ("another leader than by the full matrix", column(found, "leader")),
-        ("other finalists", column(found, "finalists")),
-        (f"confidence off by more than {SHIFT}", changed.astype(np.float64)),
-    ):
-        share = bootstrap(values.tolist())
-        yield Figure(
-            f"{name}: {title}", share.value, None, "share", None, share.interval, len(found),
-            str(exact) if exact else None, exact.met(share.value, None) if exact else None,
-        )  # fmt: skip
-    gain = bootstrap(column(found, "gain").tolist())
-    yield Figure(
-        f"{name}: leader right, less by the full matrix", gain.value, None, "share resolved", None,
-        gain.interval, len(found), None, None,
-    )  # fmt: skip
-
-
 def adaptive(worlds: Mapping[str, Dials], issues: int) -> Iterator[Figure]:
     """Yield what the adaptive policy resolves at what cost, beside fixed numbers of trajectories."""
     trial = Trial(find_policy("adaptive"), find_rule(OURS), MOST, TURNS, SIZES)
@@ -238,7 +195,6 @@ def main() -> None:
         *confidence({**regimes, **others}),
         *rules(others),
         *adaptive(REGIMES, given.issues // 4),
-        *cells(REGIMES, given.issues // 20),
         ranking_time(given.repeats),
         *(replayed(given.data) if given.data else ()),
     ]
