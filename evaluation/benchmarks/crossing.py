@@ -1,4 +1,4 @@
-"""How much of candidates × checks is run where only what can change the answer is, and whether that changes it.
+"""How much of candidates × checks is run where only what can change the answer is, and what that changes.
 
 In a coin world, beside the full matrix of the same issues. Each check takes its own seconds, drawn
 log-normally; two cells run at a time. Intervals are 95 %, by bootstrap over issues.

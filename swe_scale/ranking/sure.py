@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from swe_scale.ranking.board import FAILED, PASSED, Board, Flags
+from swe_scale.ranking.board import FAILED, PASSED, Board, Counts, Flags
 from swe_scale.ranking.outcomes import Evidence
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.ranking.voiding import voiding_cells
@@ -70,6 +70,7 @@ class _Case:
 
     @cached_property
     def rows(self) -> dict[str, int]:
+        """By name of a candidate, its row of the board."""
         return {name: row for row, name in enumerate(self.board.names)}
 
     @property
@@ -92,7 +93,7 @@ class _Case:
         if self.ranking.ranked[0].candidate in self.evidence.outcomes.caught:
             return ~self._none
         complete = [row for row in level if not self.board.open[row].any()]
-        level_now = self._level(leader, most=True)
+        level_now = self._level(leader, self.board.missed_more(leader)[1])
         in_order = [row for row in complete if level_now[row]]
         ahead = {row: self._ahead(row) for row in (leader, *in_order)}
         possible = self._may_be_level(leader)
@@ -112,7 +113,8 @@ class _Case:
         if self.ranking.contested == (first.candidate,) and self._most(first):
             return self._none
         other_form = np.array([one.form != first.form for one in self._ranked])
-        return np.asarray(other_form & self._supportable & self._level(leader, most=False))
+        level = self._level(leader, self.board.missed_more(leader)[0])
+        return np.asarray(other_form & self._supportable & level)
 
     def _most(self, first: Ranked) -> bool:
         """Return whether most trajectories made the leader's change, and it breaks nothing."""
@@ -125,13 +127,14 @@ class _Case:
         may = np.array([name in known for name in self.board.names]) | self.board.backable
         return np.asarray(may & np.array([name not in caught for name in self.board.names]))
 
-    def _level(self, leader: int, *, most: bool) -> Flags:
-        """Return who misses no more votes than the leader and breaks no more, or breaks nothing as it does.
+    def _level(self, leader: int, missed: Counts) -> Flags:
+        """Return who misses no more votes than the leader and breaks no more, or nothing where it does.
 
-        With the most votes missed that may be, or with the least.
+        Args:
+            leader: its row.
+            missed: by how many more votes each one misses than the leader.
         """
         first = self._ranked[leader]
-        missed = self.board.missed_more(leader)[most]
         kept = np.array([_lost(one) <= _lost(first) for one in self._ranked])
         unbroken = np.array([one.broken == 0 < first.broken for one in self._ranked])
         return np.asarray((kept & (missed <= 0)) | unbroken)
