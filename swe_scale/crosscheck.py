@@ -15,8 +15,8 @@ async def fill(
 ) -> None:
     """Run cells until no other one is needed.
 
-    What is needed is asked again after each verdict. Cells that are no longer needed while they run are
-    given up.
+    What is needed is asked again after each verdict. Cells that are under way when no other one is needed are
+    waited for, so that what was executed is on record.
 
     Args:
         cells: where they run.
@@ -43,4 +43,3 @@ async def fill(
                 under_way.add(cell)
                 group.start_soon(run, cell)
             await finished.wait()
-        group.cancel_scope.cancel()

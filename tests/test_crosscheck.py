@@ -1,6 +1,6 @@
 """Only the cells that a rule needs are run, each once, and each verdict is there at once."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from swe_scale.ranking import Evidence, rank
 from swe_scale.ranking.needed import latent_needs
 from swe_scale.ranking.posterior import latent
 from swe_scale.ranking.sure import VOTES
-from swe_scale.ranking.worth import EVERYTHING, REPEATS_ON_BASE, VOTING, Cell, Needs
+from swe_scale.ranking.worth import EVERYTHING, REPEATS_ON_BASE, VOTING, Needs
 from swe_scale.records import BASE, Candidate, Check, File, Verdict
 
 pytestmark = pytest.mark.anyio
@@ -147,25 +147,3 @@ async def test_what_is_there_when_the_time_ends_is_kept(desk: Desk) -> None:
     with anyio.CancelScope() as scope:
         await fill(wide, table.evidence, VOTES, keep)
     assert {one.check for one in table.found} == {FAILS.id}
-
-
-async def test_cells_that_are_no_longer_needed_are_given_up(desk: Desk) -> None:
-    """Both candidates are of one change, which most made: of what else one of them fails nothing depends."""
-    table = await graded(desk, 3)
-    hangs = Check.of(
-        "import time, stats\nif getattr(stats, 'REACHED', 9) == 0:\n    time.sleep(600)\nexit(42)\n",
-        "reproduction", author=200,
-    )  # fmt: skip
-    table.checks = [*table.checks, hangs]
-    wide = replace(desk.setting.cells, slots=anyio.CapacityLimiter(16))
-    leader = table.candidates[-1].id
-
-    def enough(evidence: Evidence, under_way: Collection[Cell], slots: int) -> Sequence[Cell] | None:
-        wanted = VOTING.next(evidence, under_way, slots)
-        known = {one.check for one in table.found if one.candidate == leader}
-        return None if len(known) == len(table.checks) else wanted
-
-    await fill(wide, table.evidence, replace(VOTING, next=enough), table.found.append)
-    assert not [
-        one for one in table.found if one.check == hangs.id and one.candidate == table.candidates[0].id
-    ]

@@ -23,8 +23,7 @@ class Cell(NamedTuple):
 Next = Callable[[Evidence, Collection[Cell], int], Sequence[Cell] | None]
 """Says which cells to start, given the evidence, the cells under way, and how many can run at a time.
 
-In the order in which they are started; none to wait for those under way; None where no other cell is needed,
-not even those under way.
+In the order in which they are started; none to wait for those under way; None where no other cell is needed.
 """
 
 
