@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swe_scale.config import RunConfig
-    from swe_scale.pipeline import Means, solve
+    from swe_scale.means import Means
+    from swe_scale.pipeline import solve
     from swe_scale.records import (
         Candidate,
         Check,
@@ -44,7 +45,7 @@ __all__ = [
     "solve",
 ]
 
-_ELSEWHERE = {"Means": "pipeline", "RunConfig": "config", "solve": "pipeline"}
+_ELSEWHERE = {"Means": "means", "RunConfig": "config", "solve": "pipeline"}
 """Exported names that aren't records, each with its module."""
 
 

@@ -16,8 +16,9 @@ from swe_scale.config import ModelConfig, RunConfig, cache_folder
 from swe_scale.errors import EndpointRefused, StoreError, SweScaleError, unwrapped
 from swe_scale.events import Events
 from swe_scale.jobs import Brief, Job, Task, base_key, failure_key, finished
+from swe_scale.means import Means
 from swe_scale.models import Model, open_model
-from swe_scale.pipeline import Means, solve
+from swe_scale.pipeline import solve
 from swe_scale.records import Solution
 from swe_scale.repo import Repository
 from swe_scale.repo.source import kept_at
@@ -160,7 +161,7 @@ async def solve_task(task: Task, session: Session) -> Solution:
             slots=session.slots,
         )
         async with keeping_time(session.steps.store, session.events, issue.id):
-            return await solve(issue, means, session.config)
+            return await solve(issue, means, session.config, task.given)
 
 
 async def solve_all(

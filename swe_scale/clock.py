@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import anyio
 
@@ -14,6 +15,8 @@ from swe_scale.store import Key, Steps
 
 _FOR_TRAJECTORIES = 0.8
 """Share of the time that is left after which no trajectory goes on, so that there is time to vote."""
+_CONCLUDING = 60.0
+"""Seconds in which a process that begins after the deadline concludes from what is on record."""
 _TICK = 5.0
 """Seconds between two records of the time spent: a process that is killed loses no more than that."""
 
@@ -27,12 +30,18 @@ class Clock:
     issue: str
     minutes: float | None
     """None is no bound."""
+    deadline: datetime | None = None
+    """Likewise; of the two, the earlier counts."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall clock per stage of this process."""
     end: float = math.inf
     """When everything ends, on the event loop's clock."""
     trajectories_end: float = math.inf
     """When trajectories end with what they have."""
+    calls_end: float = math.inf
+    """When no more calls begin."""
+    by_deadline: bool = False
+    """Whether it is the deadline that ends it."""
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -42,7 +51,8 @@ class Clock:
         try:
             yield
         finally:
-            self.seconds[name] = round(time.perf_counter() - began, 3)
+            spent = self.seconds.get(name, 0.0) + time.perf_counter() - began
+            self.seconds[name] = round(spent, 3)
 
     @contextmanager
     def bounded_stage(self, name: str) -> Iterator[None]:
@@ -54,9 +64,10 @@ class Clock:
         with self.stage(name), anyio.CancelScope(deadline=self.end) as scope:
             yield
         if scope.cancelled_caught:
+            over = "the deadline was" if self.by_deadline else f"the {self.minutes:g} minutes were"
+            later = "later --deadline" if self.by_deadline else "larger --budget"
             raise BudgetExceeded(
-                f"the {self.minutes:g} minutes were over before the {name} was ready; what is ready is kept, "
-                "so give a larger --budget."
+                f"{over} over before the {name} was ready; what is ready is kept, so give a {later}."
             )
 
     def part_of(self, share: float) -> float:
@@ -64,17 +75,27 @@ class Clock:
         now = anyio.current_time()
         return now + share * (self.end - now)
 
+    def _set_out(self, began: float, before: float) -> None:
+        """Find out when all ends, given when this process began and what earlier ones took, in seconds."""
+        left = math.inf if self.minutes is None else max(0.0, self.minutes * 60 - before)
+        if self.deadline is not None:
+            ahead = self.deadline.timestamp() - time.time()
+            self.by_deadline = ahead < left
+            if ahead <= 0:
+                ahead, self.calls_end = _CONCLUDING, began
+            left = min(left, ahead)
+        self.end, self.trajectories_end = began + left, began + left * _FOR_TRAJECTORIES
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Count the time against the bound while the context lasts."""
+        """Count the time against its bounds while the context lasts."""
+        key = Key(f"{self.issue}/elapsed", "1")
+        before = 0.0 if self.minutes is None else float(self.steps.store.get(key) or 0.0)
+        began = anyio.current_time()
+        self._set_out(began, before)
         if self.minutes is None:
             yield
             return
-        key = Key(f"{self.issue}/elapsed", "1")
-        before = float(self.steps.store.get(key) or 0.0)
-        began = anyio.current_time()
-        left = max(0.0, self.minutes * 60 - before)
-        self.end, self.trajectories_end = began + left, began + left * _FOR_TRAJECTORIES
 
         async def tick() -> None:
             while True:

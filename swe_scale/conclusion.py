@@ -1,6 +1,7 @@
 """Draws the conclusion: which patch is proposed, how sure that is, and why; or why none is. Pure."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swe_scale.diversity import diversity
@@ -15,11 +16,12 @@ _ENDS: dict[TrajectoryOutcome, str] = {
     "context": "ran out of context",
     "budget": "ran out of budget",
     "malformed": "never kept the format",
+    "cancelled": "was not waited for",
     "failed": "failed, or lost the endpoint or the sandbox",
 }
 
 _UNSUPPORTED = (
-    "the best candidate is supported by nobody but its own author: no other trajectory's check, "
+    "the best candidate is supported by nobody but its own author: no check but its author's, "
     "no similar patch, no test of the repository that it alone keeps"
 )
 
@@ -80,9 +82,9 @@ def conclude(
     )
 
 
-def without_candidates(issue: Issue, reason: str) -> Solution:
-    """Return the abstention of an issue whose budget was over before anything could be judged."""
-    nothing = Made((), Evidence((), {}, (), ()), ())
+def without_candidates(issue: Issue, reason: str, decisions: Sequence[Decision] = ()) -> Solution:
+    """Return the abstention of an issue that isn't begun, or whose time was over before it could be."""
+    nothing = Made((), Evidence((), {}, (), ()), tuple(decisions))
     return conclude(issue, nothing, Ranking((), (), frozenset()), None).model_copy(update={"reason": reason})
 
 

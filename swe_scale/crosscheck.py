@@ -1,5 +1,6 @@
 """Crosses candidates with checks: runs the cells that are still needed, many at a time."""
 
+from collections import deque
 from collections.abc import Callable
 
 import anyio
@@ -15,31 +16,39 @@ async def fill(
 ) -> None:
     """Run cells until no other one is needed.
 
-    What is needed is asked again after each verdict. Cells that are under way when no other one is needed are
-    waited for, so that what was executed is on record.
+    Verdicts are read in the order in which their cells were started, whatever ends first. When half of those
+    under way have been read, it is asked what is needed: the other half keeps the slots busy meanwhile. So a
+    resumed run comes to the same cells.
 
     Args:
         cells: where they run.
         evidence: returns what is known by now, with the verdicts that were kept.
         needs: which cells those are.
-        keep: takes each verdict when it is there, so that what is there counts if the time ends.
+        keep: takes each verdict that is read; if the time ends, also those that are there and weren't read.
 
     Raises:
         SandboxError: the backend no longer works at all.
     """
     checks = {check.id: check for check in evidence().checks}
-    under_way: set[Cell] = set()
-    finished = anyio.Event()
+    started: deque[Cell] = deque()
+    told: dict[Cell, Verdict] = {}
+    another = anyio.Event()
 
     async def run(cell: Cell) -> None:
-        keep(await cells.verdict(checks[cell.check], cell.candidate, cell.repeat))
-        under_way.discard(cell)
-        finished.set()
+        told[cell] = await cells.verdict(checks[cell.check], cell.candidate, cell.repeat)
+        another.set()
 
-    async with anyio.create_task_group() as group:
-        while (wanted := needs.next(evidence(), under_way, int(cells.slots.total_tokens))) is not None:
-            finished = anyio.Event()
-            for cell in wanted:
-                under_way.add(cell)
-                group.start_soon(run, cell)
-            await finished.wait()
+    try:
+        async with anyio.create_task_group() as group:
+            while (wanted := needs.next(evidence(), started, int(cells.slots.total_tokens))) or started:
+                for cell in wanted:
+                    started.append(cell)
+                    group.start_soon(run, cell)
+                for _ in range(-(-len(started) // 2)):
+                    while started[0] not in told:
+                        another = anyio.Event()
+                        await another.wait()
+                    keep(told.pop(started.popleft()))
+    finally:
+        for verdict in told.values():
+            keep(verdict)

@@ -28,7 +28,7 @@ class Decided:
     """Digest of what all decisions depend on: the trajectories that are planned, policy and rule."""
     decisions: list[Decision] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
-    """On what each decision of the policy was made; see `Made`."""
+    """On what each of them was made; see `Made`. Empty where the policy had no part in it."""
 
     def recorded(self) -> Made | None:
         """Return the next decision as an earlier process made it; whether it still holds is `holds` to say.
@@ -80,7 +80,7 @@ class Decided:
         return decision
 
     async def conclude(self, move: Move) -> Decision:
-        """Record a decision that follows the search, under the next number; a resumed run finds it again.
+        """Record a decision beside those of the policy, under the next number; a resumed run finds it again.
 
         Raises:
             StoreError: it can't be written.
@@ -92,12 +92,13 @@ class Decided:
             return made
 
         key = Key(f"{self.issue}/decision/{number:04}", digest(self.given, move.action, move.reason))
+        self.seen.append("")
         return self._told(await self.steps.once(key, Decision, make))
 
     def _key(self) -> Key:
         before = (
             f"{one.action} {one.reason} {one.trajectory} {seen}"
-            for one, seen in zip(self.decisions, self.seen, strict=False)
+            for one, seen in zip(self.decisions, self.seen, strict=True)
         )
         return Key(
             f"{self.issue}/decision/{len(self.decisions) + 1:04}", digest(self.given, "search", *before)

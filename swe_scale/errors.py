@@ -13,6 +13,7 @@ SweScaleError                 exit 1
 │   ├── EndpointRefused       exit 1   key, model or address are wrong: nothing will work, so the run stops
 │   └── Interrupted           –        a try that may have been charged broke off; another is paid for
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
+├── ScoreError                –        an external verifier gave no scores; the run goes on without
 ├── ExtensionError            exit 1   what another package offers (a rule, a policy) failed or makes no sense
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
 └── BudgetExceeded            –        the next call doesn't fit the budget; what is there is voted on
@@ -94,6 +95,10 @@ class Interrupted(ModelError):
 
 class GitHubError(SweScaleError):
     """GitHub can't be reached, refuses, or doesn't have what was asked for."""
+
+
+class ScoreError(SweScaleError):
+    """An external verifier failed, or gave what can't be used."""
 
 
 class ExtensionError(SweScaleError):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from swe_scale.config import Budget, RunConfig, Serve, explain
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.given import Given
 from swe_scale.pipeline import provisional_key, solution_key
 from swe_scale.records import Issue, Record, Solution, Usage, digest
 from swe_scale.store import Key, Readable, Store, recorded
@@ -21,6 +22,8 @@ class Task(Record):
 
     issue: Issue
     options: Options
+    given: Given | None = None
+    """Patches and checks that are there already, to be chosen among."""
 
 
 class Delivery(Record):
@@ -128,7 +131,8 @@ def finished(store: Readable, job: Job) -> dict[str, Brief]:
 def _key_of(store: Readable, task: Task, config: RunConfig) -> Key:
     """Return the step of a task's solution; its base may be given as a branch, or be cut short."""
     commit = recorded(store, base_key(task), str) or task.issue.base_commit
-    return solution_key(task.issue.model_copy(update={"base_commit": commit}), task.options, config)
+    issue = task.issue.model_copy(update={"base_commit": commit})
+    return solution_key(issue, task.options, config, task.given)
 
 
 def base_key(task: Task) -> Key:

@@ -36,6 +36,10 @@ class Judging:
     """Which cells are run."""
     style: Style | None = None
     """Run over every candidate before it is judged. None: candidates are taken as they are."""
+    sources: tuple[Trajectory, ...] = ()
+    """Those that ended elsewhere: their candidates are judged beside the others."""
+    checks: tuple[Check, ...] = ()
+    """Those that no trajectory wrote."""
     candidates: tuple[Candidate, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
     all_forms: Mapping[str, str] = field(default_factory=dict)
@@ -57,7 +61,7 @@ class Judging:
             SandboxError: the backend no longer works at all.
             StoreError: the record can't be written.
         """
-        await self._gather(trajectories, deadline)
+        await self._gather((*trajectories, *self.sources), deadline)
         with anyio.CancelScope(deadline=deadline):
             await self._cross()
 
@@ -107,7 +111,7 @@ class Judging:
         self.all_forms = forms
         self.styled = {tree: now for tree, now in styled.items() if now != tree}
         self.forms = {one.id: forms[one.id] for one in self.candidates}
-        self._written = checks_of(trajectories)
+        self._written = (*self.checks, *checks_of(trajectories))
         for one in self.candidates:
             self.cells.events.emit("candidate", f"{one.id[:8]} by {len(one.authors)}", one.id)
 

@@ -1,5 +1,6 @@
 """Books every call of every stage, and lets none begin whose bound doesn't fit the budget."""
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,8 @@ class Ledger:
     """Id of the issue; its steps' paths begin with it. A budget is for one issue."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Of the budget, what the calls of a stage may take at most; of a stage that isn't here, all."""
+    until: float = math.inf
+    """When no more calls begin, on the event loop's clock."""
     spent: Usage = field(default_factory=Usage)
     by_stage: dict[str, Usage] = field(default_factory=dict)
     """The same by stage, named by the part of a step's path that follows the issue: `trajectory`, …"""
@@ -169,6 +172,8 @@ class Ledger:
 
     async def _admit(self, stage: str, bound: Usage) -> None:
         """Wait while only the bounds of calls in flight stand in the way; they cost less than that."""
+        if anyio.current_time() >= self.until:
+            raise BudgetExceeded("the deadline is over: no more calls are made")
         while True:
             try:
                 self._check(stage, bound)

@@ -10,7 +10,7 @@ from swe_scale.planning import Planner
 from swe_scale.prompts import render, templates_digest
 from swe_scale.records import Beginning, Trajectory, Usage, digest
 from swe_scale.store import Key
-from swe_scale.trajectory import Assignment, Setting, taken_by
+from swe_scale.trajectory import Assignment, Leash, Setting, taken_by
 from swe_scale.trajectory.making import make
 
 _LASTING = ("done", "turns", "malformed", "context")
@@ -27,19 +27,20 @@ class Maker:
     planner: Planner | None = None
     """Of the trajectories that begin with a plan. None: they begin without."""
 
-    async def make(self, assignment: Assignment, deadline: float) -> Trajectory:
+    async def make(self, assignment: Assignment, deadline: float, leash: Leash | None = None) -> Trajectory:
         """Return a trajectory; what was made before isn't made again.
 
         Args:
             assignment: what it is given.
             deadline: when it ends with what it has, on the event loop's clock.
+            leash: by which it can be ended before. None: it can't.
 
         Raises:
             EndpointRefused: the endpoint answers nothing at all.
             SandboxError: the backend no longer works at all.
             StoreError: the record can't be written.
         """
-        setting = replace(self.setting, deadline=deadline)
+        setting = replace(self.setting, deadline=deadline, leash=leash or Leash())
         if assignment.start == "plan" and self.planner is not None:
             assignment = await self._planned(self.planner, assignment, deadline)
         return await self._made(setting, assignment)

@@ -25,6 +25,7 @@ _ENDS: Mapping[str, str] = {
     "turns": "ran out of replies",
     "context": "ran out of context",
     "malformed": "never kept the format",
+    "cancelled": "was not waited for",
     "done": "ended without a change to more than tests",
 }
 """Ends that say something of the attempt; others are accidents."""

@@ -4,14 +4,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 BASE = "base"
 """The reserved candidate id of the untouched tree."""
 
 CheckKind = Literal["reproduction", "regression", "distinguishing"]
 Outcome = Literal["pass", "fail", "error", "timeout", "infra"]
-TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed"]
+TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed", "cancelled"]
 Limit = Literal["wall", "memory", "pids", "disk", "output"]
 
 
@@ -421,11 +421,43 @@ class Crossed(Record):
     """Why the rest was left out; empty where nothing was."""
 
 
+class Opinion(Record):
+    """What a judge said of finalists: which one is right, or that none is."""
+
+    judge: str
+    """Name of the model, as its endpoint knows it: opinions of one model have their errors in common."""
+    finalists: tuple[str, ...] = Field(min_length=1)
+    """Candidates, in the order in which they were shown."""
+    chosen: str | None
+    """Candidate. None: none of them is right."""
+    checks: tuple[str, ...] = ()
+    """Ids of the checks that it had written itself, and whose outputs it had seen."""
+    reason: str = ""
+    """In its own words, shortened."""
+
+    @model_validator(mode="after")
+    def _among(self) -> "Opinion":
+        if self.chosen is not None and self.chosen not in self.finalists:
+            raise ValueError("what is chosen is none of the finalists")
+        return self
+
+
+class Scores(Record):
+    """What an external verifier says of candidates; only their order within one issue counts."""
+
+    by: str
+    """The verifier, as its settings name it."""
+    values: Mapping[str, FiniteFloat] = {}
+    """By candidate; the higher, the likelier to be right. Those that it gave no number are left out."""
+    fault: str = ""
+    """Why there are none, or not all."""
+
+
 class Decision(Record):
     """One numbered step of the search."""
 
     number: int
-    action: Literal["start", "extend", "fork", "refine", "check", "select", "stop"]
+    action: Literal["triage", "start", "extend", "fork", "refine", "check", "select", "stop"]
     reason: str
     trajectory: int | None = None
     """Index of the trajectory that it starts, or that goes on."""
@@ -523,3 +555,7 @@ class Solution(Record):
     turn_verdicts: tuple[Verdict, ...] = ()
     """Where turns are recorded: the cells of trees and checks that stood after some turn, beside `verdicts`.
     Their outputs are left out."""
+    opinions: tuple[Opinion, ...] = ()
+    """What judges said of the finalists, in the order in which they were asked."""
+    scores: Scores | None = None
+    """What an external verifier said of the candidates. None: none was asked."""

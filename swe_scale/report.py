@@ -1,6 +1,7 @@
 """The decision record: what was tried, what the checks said, who won, why, and what it cost."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -10,11 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from swe_scale.events import printable
+from swe_scale.given import STRATEGY
 from swe_scale.ranking import Outcomes, authors_of
 from swe_scale.records import BASE, Check, Ranked, Solution, Trajectory
 
 _SIGNS = {"pass": "✓", "fail": "✗", "error": "!", "timeout": "⏱", "infra": "?", None: "·"}
 _LEGEND = "✓ resolved  ✗ not resolved  ! the check broke  ⏱ timed out  ? sandbox failed  · not needed"
+_LABELS = 8
+"""Trajectories that are named at most where one thing is by many."""
+_WITHOUT_AUTHOR = {"reproduction": "given", "distinguishing": "selection", "regression": ""}
 _ON_BASE = {"fail": "reproduces", "pass": "passes: no vote", None: "none"}
 _STYLES = {
     "pass": "green",
@@ -32,6 +37,7 @@ def document(solution: Solution) -> dict[str, Any]:
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
         "issue", "candidate", "ranking", "stages", "seconds", "diversity", "crossed",
+        "opinions", "scores",
     )  # fmt: skip
     return {name: whole[name] for name in names} | {
         "trajectories": [_short(one) for one in solution.trajectories]
@@ -53,19 +59,27 @@ def show(solution: Solution, console: Console) -> None:
 
 
 def _parts(solution: Solution) -> Iterator[RenderableType]:
-    yield _trajectories(solution)
+    if any(one.strategy != STRATEGY for one in solution.trajectories) or not solution.trajectories:
+        yield _trajectories(solution)
     if solution.candidates:
         yield _matrix(solution)
         yield Text(_LEGEND, style="dim")
         yield from _crossed(solution)
         yield _ranking(solution)
         yield _diversity(solution)
+        yield from _said(solution)
     yield from _answer(solution)
     yield _cost(solution)
 
 
 def _label(index: int) -> str:
     return f"#{index}"
+
+
+def _labels(indexes: Sequence[int]) -> str:
+    """Return the labels of trajectories; of many, some, and how many there are."""
+    shown = ",".join(_label(index) for index in indexes[:_LABELS])
+    return shown if len(indexes) <= _LABELS else f"{shown},… ({len(indexes)})"
 
 
 def _trajectories(solution: Solution) -> Table:
@@ -75,6 +89,8 @@ def _trajectories(solution: Solution) -> Table:
     outcomes = Outcomes(solution.verdicts)
     brought = {author: one.id for one in solution.candidates for author in one.authors}
     for one in solution.trajectories:
+        if one.strategy == STRATEGY:
+            continue
         said = outcomes.of(BASE, one.check.id) if one.check else None
         meaning = _ON_BASE.get(said, f"{said}: no vote")
         table.add_row(
@@ -91,7 +107,7 @@ def _matrix(solution: Solution) -> Table:
     table = Table(title="Candidates × checks", title_justify="left", show_edge=False)
     table.add_column("candidate")
     for number, check in enumerate(own, start=1):
-        by = ",".join(_label(author) for author in sorted(written[check.id])) or "selection"
+        by = _labels(sorted(written[check.id])) or _WITHOUT_AUTHOR[check.kind]
         table.add_column(f"c{number} {by}", justify="center")
     table.add_column("repository's tests")
     for candidate in (BASE, *(one.candidate for one in solution.ranking)):
@@ -137,7 +153,7 @@ def _ranking(solution: Solution) -> Table:
         table.add_column(column)
     for one in solution.ranking:
         chosen = one.candidate == solution.candidate
-        by = ",".join(_label(author) for author in authors[one.candidate])
+        by = _labels(authors[one.candidate])
         table.add_row(
             f"{one.candidate[:8]}{' ←' if chosen else ''}", by, f"{one.votes}/{one.of}", str(one.similar),
             f"{one.agreement:.2f}", f"{one.posterior:.2f}", escape(why(solution, one)),
@@ -177,6 +193,19 @@ def _diversity(solution: Solution) -> Text:
     )
     by = f"; candidates by strategy: {'; '.join(several)}" if len(found.strategies) > 1 else ""
     return Text(f"Diversity: {', '.join(parts)}{overlap}{printable(by)}", style="dim")
+
+
+def _said(solution: Solution) -> Iterator[Text]:
+    """Yield what judges and a verifier said."""
+    chosen = Counter("none of them" if one.chosen is None else one.chosen[:8] for one in solution.opinions)
+    if chosen:
+        told = ", ".join(f"{count} × {name}" for name, count in chosen.most_common())
+        judges = ", ".join(dict.fromkeys(one.judge for one in solution.opinions))
+        yield Text(f"Verdicts on finalists: {told} (by {printable(judges)})", style="dim")
+    if (scores := solution.scores) is not None:
+        fault = f": {scores.fault}" if scores.fault else ""
+        of = f"{len(scores.values)} of {len(solution.candidates)} candidates"
+        yield Text(f"Scores: of {of}, by {printable(scores.by + fault)}", style="dim")
 
 
 def _counted(count: int, word: str, rest: str = "") -> str:

@@ -16,10 +16,13 @@ from swe_scale.planning import Planner
 from swe_scale.policy import Move, Policy, Progress
 from swe_scale.prompts import templates_digest
 from swe_scale.ranking import Evidence, Rule, rank
-from swe_scale.records import Beginning, Decision, Trajectory, digest
+from swe_scale.records import Beginning, Decision, Trajectory, Usage, digest
 from swe_scale.store import Key
-from swe_scale.trajectory import LATE, SET_ASIDE, Assignment, Setting
+from swe_scale.trajectory import LATE, SET_ASIDE, Assignment, Setting, taken_by
+from swe_scale.underway import UnderWay
 
+_PARTING = 10.0
+"""Seconds in which trajectories that aren't waited for say what they have."""
 _FIRST_ROUND = 0.5
 """Share of the trajectories' time for those that others wait for, where there are such."""
 
@@ -44,7 +47,10 @@ class Search:
     """By which the earlier trajectories are ranked that a later one learns from."""
     method: str = ""
     """Names of policy and rule: decisions by others aren't repeated."""
+    look: float = math.inf
+    """Seconds after which the policy is asked again, though nothing has finished."""
     trajectories: dict[int, Trajectory] = field(default_factory=dict)
+    _under_way: UnderWay = field(default_factory=UnderWay)
     _started: int = 0
     _aside: dict[int, Assignment] = field(default_factory=dict)
     """Those that were to be set aside after some turns, by index."""
@@ -75,6 +81,7 @@ class Search:
                 if decision is None:
                     await self._another_end()
                 elif decision.action == "stop":
+                    await self._part(decision.reason)
                     group.cancel_scope.cancel()
                     return
                 else:
@@ -97,20 +104,40 @@ class Search:
             spent=self.setting.ledger.spent,
             turns=self.setting.turns,
             aside=self._set_aside(),
+            had={index: self._had(index) for index in self._judged},
+            begun=tuple(one.index for one in self.plan[: self._started]),
+            seconds=self._under_way.seconds,
+            waited=self._under_way.waited,
         )
 
     def _set_aside(self) -> dict[int, int]:
         """Return the replies of the judged ones that can go on, by index, on the scale of the setting."""
-        return {
-            index: self._scaled(len(one.turns), self._most(index), self.setting.turns)
-            for index, one in sorted(self.trajectories.items())
-            if index in self._judged and one.error.startswith(SET_ASIDE)
-        }
+        aside = (index for index in self._judged if self.trajectories[index].error.startswith(SET_ASIDE))
+        return {index: self._had(index) for index in sorted(aside)}
+
+    def _had(self, index: int) -> int:
+        """Return the replies of a trajectory, on the scale of the setting."""
+        return self._scaled(len(self.trajectories[index].turns), self._most(index), self.setting.turns)
+
+    async def _part(self, why: str) -> None:
+        """Have those end that are under way: what they have goes on record."""
+        self._under_way.end(why)
+        with anyio.move_on_after(_PARTING):
+            while self._under_way.left:
+                await self._another_end()
+        for index in self._under_way.left:
+            one = next(one for one in self.plan if one.index == index)
+            self.trajectories[index] = self._before.get(index) or Trajectory(
+                index=index, strategy=one.strategy, model=taken_by(one, self.models).name,
+                sampling=one.sampling, turns=(), tree=self.setting.trees.base, patch="", check=None,
+                outcome="cancelled", error=why, usage=Usage(),
+            )  # fmt: skip
 
     async def _another_end(self) -> None:
-        """Wait until another trajectory has finished."""
-        await self._finished.wait()
-        self._finished = anyio.Event()
+        """Wait until another trajectory has finished, or it is time to look again."""
+        with anyio.move_on_after(self.look):
+            await self._finished.wait()
+            self._finished = anyio.Event()
 
     def trajectory_list(self) -> tuple[Trajectory, ...]:
         """Return the trajectories by index, in whatever order they finished; one that goes on as it was."""
@@ -122,7 +149,7 @@ class Search:
         return self.judging.evidence
 
     async def decide(self, move: Move) -> Decision:
-        """Record a decision that follows the search, under the next number; a resumed run finds it again."""
+        """Record a decision beside those of the policy; a resumed run finds it again."""
         return await self._history().conclude(move)
 
     def _history(self) -> Decided:
@@ -169,27 +196,44 @@ class Search:
             # That there is nothing left to do needs no record.
             return Decision(number=0, action="stop", reason=move.reason)
         finished = self._judged if starts else self.trajectories
-        index = self.plan[self._started].index if begins else move.trajectory
+        index = self._chosen(move) if begins else move.trajectory
         return await history.take(move, finished, self.trajectories, index)
 
     async def _carry_out(self, decision: Decision, group: TaskGroup) -> None:
         those = tuple(self.trajectories[index] for index in decision.finished)
         if decision.action == "check":
-            await self.judging.judge(those, self.deadline)
+            # What goes on is judged as it was: neither its patch nor its check is lost meanwhile.
+            as_before = (one for index, one in self._before.items() if index not in decision.finished)
+            await self.judging.judge(sorted((*those, *as_before), key=lambda one: one.index), self.deadline)
             self._judged = decision.finished
             return
         if decision.action == "extend":
             assignment = self._taken_up(decision)
         else:
-            assignment = self.plan[self._started]
-            self._started += 1
+            assignment = self._begun(decision)
             if decision.action in ("refine", "fork"):
                 assignment = await self._late_one(decision, those, assignment)
         if decision.turns is not None:
             self._aside[assignment.index] = assignment
             most = self._most(assignment.index)
             assignment = replace(assignment, pause=self._scaled(decision.turns, self.setting.turns, most))
+        self._under_way.begin(assignment.index)
         group.start_soon(self._trajectory, assignment)
+
+    def _chosen(self, move: Move) -> int:
+        """Return the index of what a move starts: the trajectory that it names, if it waits, or the next."""
+        late = move.action in ("refine", "fork")
+        waiting = [one.index for one in self.plan[self._started :] if (one.start in LATE) == late]
+        return move.trajectory if move.trajectory in waiting else waiting[0]
+
+    def _begun(self, decision: Decision) -> Assignment:
+        """Return the assignment of a trajectory that begins; it goes before those that are passed over."""
+        plan = list(self.plan)
+        place = next(place for place, one in enumerate(plan) if one.index == decision.trajectory)
+        plan.insert(self._started, plan.pop(place))
+        self.plan = plan
+        self._started += 1
+        return plan[self._started - 1]
 
     def _most(self, index: int) -> int:
         """Return how many replies a trajectory may have."""
@@ -227,5 +271,9 @@ class Search:
     async def _trajectory(self, assignment: Assignment) -> None:
         deadline = self.setting.deadline if assignment.start in LATE else self._first_end
         maker = Maker(self.setting, self.models, self.planner)
-        self.trajectories[assignment.index] = await maker.make(assignment, deadline)
+        index = assignment.index
+        made = await maker.make(assignment, deadline, self._under_way.leash(index))
+        self._under_way.finish(made)
+        # One that went on and wasn't waited for is what it was when it was judged.
+        self.trajectories[index] = self._before.get(index, made) if made.outcome == "cancelled" else made
         self._finished.set()

@@ -33,11 +33,12 @@ class _Gate:
         """Ready what an issue needs, or say why it isn't to be started."""
         if self.only is not None and task.issue.id not in self.only:
             yield "not asked for by --redo"
-        elif reason := self.allowed.over:
+        elif reason := self.allowed.closed_to(task.issue.id):
             yield reason
         elif self.supply is not None and task.options.image is not None:
             async with self.supply.using(task.options.image):
-                yield ""
+                # Pulling it may have taken hours.
+                yield self.allowed.closed_to(task.issue.id)
         else:
             yield ""
 
@@ -59,7 +60,8 @@ async def sweep(
         SandboxError: the container service doesn't answer, or its disk can't be seen.
     """
     async with AsyncExitStack() as stack:
-        allowed = await stack.enter_async_context(allowance(job.total, session.steps, session.events))
+        bounds = allowance(job.total, session.steps, session.events, job.config.deadline)
+        allowed = await stack.enter_async_context(bounds)
         solved = finished(session.steps.store, job).keys()
         left = [one for one in job.tasks if one.issue.id not in solved]
         wanted = [one for one in left if only is None or one.issue.id in only]

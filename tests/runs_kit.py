@@ -23,8 +23,10 @@ from swe_scale.records import (
     Execution,
     Issue,
     Message,
+    Opinion,
     Ranked,
     Sampling,
+    Scores,
     Solution,
     Trajectory,
     Turn,
@@ -158,7 +160,16 @@ def solution(number: int, trajectories: int, turns: int, chance: random.Random) 
         stages={"trajectory": usage},
         seconds={"search": 12.5, "selection": 0.5},
         diversity=Diversity(trees=len(candidates), forms=len(candidates), files=1, behaviours=2, overlap=0.5),
+        opinions=tuple(_opinions(candidates)),
+        scores=Scores(by="command score", values={one.id: 0.5 for one in candidates}) if number % 2 else None,
     )
+
+
+def _opinions(candidates: tuple[Candidate, ...]) -> Iterator[Opinion]:
+    names = tuple(one.id for one in candidates[:3])
+    if len(names) > 1:
+        yield Opinion(judge="m", finalists=names, chosen=names[0], reason="So.")
+        yield Opinion(judge="m", finalists=names[::-1], chosen=None)
 
 
 def _verdicts(number: int, candidates: tuple[Candidate, ...], checks: tuple[Check, ...]) -> Iterator[Verdict]:

@@ -78,6 +78,7 @@ CASES: dict[str, dict[str, Any]] = {
     "no selection": {"selection_turns": 0},
     "no tests": {"regression_seconds": 0},
     "every cell": {"record_all": True},
+    "triage": {"triage": True},
     "long thoughts": {"sampling": {"trajectory": StageSampling(reply_tokens=16_000, effort="high")}},
     "short limits": {"limits": Limits(seconds=0.5, output=256)},
 }
@@ -117,6 +118,17 @@ def test_more_of_anything_costs_more(more: dict[str, Any], kinds: set[str]) -> N
     before, after = ranges(made(served)), ranges(made(served, **more))
     assert kinds <= {kind for kind in before if after[kind].high > before[kind].high}
     assert not [kind for kind in before if after[kind].likely < before[kind].likely]
+
+
+def test_triage_is_one_call_and_at_most_two() -> None:
+    plain, one = made(), made(triage=True)
+    first, second = one.shares[:2]
+    assert {first.stage, second.stage} == {"triage"}
+    assert [(each.spending.low.calls, each.spending.high.calls) for each in (first, second)] == [
+        (1, 1),
+        (0, 1),
+    ]
+    assert one.bound.calls == plain.bound.calls + 2 and one.serial_seconds.low > plain.serial_seconds.low
 
 
 def test_plans_are_made_in_calls_of_their_own() -> None:

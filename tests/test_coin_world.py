@@ -1,6 +1,7 @@
 """The coin world is as its dials say, and its figures are what they are called."""
 
 import sys
+from dataclasses import replace
 from math import gamma
 from pathlib import Path
 
@@ -10,11 +11,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "experiments"))
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "benchmarks"))
 
+from coin_advice import AHEAD, missed, true_coverage
 from coin_cells import column, crossings
 from coin_methods import measure
-from coin_policies import Spent, beside
+from coin_policies import Plan, Spent, Trial, beside, spend
 from coin_world import NULL, REGIMES, World
 from selection import risk_area
+
+from swe_scale.policy.deepening import IterativeDeepening
+from swe_scale.ranking import find_rule
 
 
 def beta(one: float, other: float) -> float:
@@ -34,12 +39,13 @@ def test_single_candidates_and_ten_are_right_as_often_as_the_dials_say() -> None
 
 def test_further_turns_mend_more_than_they_break_and_never_on_hopeless_issues() -> None:
     dials = REGIMES["middle"]
-    first, last = (
-        np.array([one.issue(10, turns).right for _ in range(600)])
-        for one, turns in ((World(dials, 2), 1), (World(dials, 2), 8))
-    )
-    assert last.mean() > first.mean() + 0.05
-    assert (~last.any(axis=1)).mean() > dials.hopeless - 0.05
+    world = World(dials, 2)
+    right = np.array([world.changing(10, 8).right for _ in range(600)])
+    hopeless = ~right.any(axis=(1, 2))
+    assert hopeless.mean() == pytest.approx(dials.hopeless, abs=0.06)
+    wrong, kept = ~right[~hopeless, 0], right[~hopeless, 0]
+    assert right[~hopeless, 1][wrong].mean() == pytest.approx(dials.repaired, abs=0.02)
+    assert 1 - right[~hopeless, 1][kept].mean() == pytest.approx(dials.broken, abs=0.01)
 
 
 def test_own_pairs_agree_but_for_flips_and_null_checks_say_anything() -> None:
@@ -62,12 +68,41 @@ def test_a_judge_that_knows_nothing_gains_nothing() -> None:
     assert (found.right["random, judged top 3"] <= found.coverage).all()
 
 
-def test_equal_cost_lies_between_two_sizes() -> None:
-    fixed = np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]])
-    spent = Spent(np.zeros(2), np.array([3.0, 5.0]), fixed)
-    assert beside(spent, (2, 6, 9)).tolist() == [0.5, 0.0]
-    assert beside(Spent(np.zeros(2), np.array([2.0, 2.0]), fixed), (2, 6, 9)).tolist() == [0.0, 0.0]
-    assert beside(Spent(np.zeros(2), np.array([20.0, 20.0]), fixed), (2, 6, 9)).tolist() == [1.0, 1.0]
+def test_equal_cost_lies_between_two_plans() -> None:
+    fixed, plans = np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 1.0]]), [Plan(2, 1), Plan(3, 2), Plan(1, 9)]
+    assert beside(Spent(np.zeros(2), np.array([3.0, 5.0]), fixed), plans).tolist() == [0.5, 0.0]
+    assert beside(Spent(np.zeros(2), np.array([2.0, 2.0]), fixed), plans).tolist() == [0.0, 0.0]
+    assert beside(Spent(np.zeros(2), np.array([20.0, 20.0]), fixed), plans).tolist() == [1.0, 1.0]
+
+
+def test_a_policy_spends_what_it_decides_on() -> None:
+    trial = Trial(IterativeDeepening(first=2, sure=2.0), find_rule("latent"), Plan(3, 8), [Plan(3, 8)])
+    spent = spend(REGIMES["middle"], 6, 20, trial)
+    assert spent.turns.tolist() == [24.0] * 20
+    assert spent.resolved.tolist() == spent.fixed[:, 0].tolist(), "all went to the end"
+    early = spend(REGIMES["middle"], 6, 20, replace(trial, policy=IterativeDeepening(first=2, sure=0.0)))
+    assert early.turns.tolist() == [6.0] * 20
+
+
+def test_after_a_turn_nothing_changes_but_what_was_mended_or_broken() -> None:
+    issue = World(replace(REGIMES["middle"], hopeless=0.0, repaired=0.5), 8).changing(6, 4)
+    some = issue.after({0: 1, 2: 4, 5: 2})
+    assert some.right.tolist() == [issue.right[0, 0], issue.right[3, 2], issue.right[1, 5]]
+    first, second = (issue.after(dict.fromkeys(range(6), turns)) for turns in (1, 2))
+    same = np.flatnonzero(issue.right[0] == issue.right[1])
+    assert (first.passes[np.ix_(same, same)] == second.passes[np.ix_(same, same)]).all()
+
+
+def test_what_laws_are_said_to_miss_is_beside_the_truth() -> None:
+    dials = REGIMES["middle"]
+    world = World(dials, 4)
+    rates = np.array([world.issue(2).rate for _ in range(4000)])
+    assert (rates == 0).mean() == pytest.approx(dials.hopeless, abs=0.03)
+    assert true_coverage(dials, AHEAD) == pytest.approx((1 - (1 - rates) ** AHEAD).mean(), abs=0.03)
+    found = missed(dials, issues=400, samples=10, seed=1)
+    assert abs(found.errors["zero-inflated beta-binomial"]) < 0.06
+    assert min(found.errors["plain beta-binomial"], found.errors["exponentiated power law"]) > 0.06
+    assert not found.held["exponentiated power law"]
 
 
 def test_the_area_under_risk_and_coverage() -> None:
@@ -77,11 +112,6 @@ def test_the_area_under_risk_and_coverage() -> None:
 
 
 def test_cells_are_spared_and_under_votes_nothing_changes() -> None:
-    found = crossings(REGIMES["middle"], 6, 12, 8, "votes")
+    found = crossings(REGIMES["middle"], 6, 12, 8)
     assert not any(one.leader or one.finalists or one.shift for one in found)
     assert 0 < column(found, "share").mean() < 1 and 0 < column(found, "wall").mean() < 1.05
-
-
-def test_the_belief_spares_cells_too() -> None:
-    found = crossings(REGIMES["good"], 6, 6, 8, "latent")
-    assert 0 < column(found, "share").mean() <= 1

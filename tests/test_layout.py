@@ -18,7 +18,7 @@ from solving_kit import ISSUE, Desk, Spoken, again, bash, issue, open_desk
 from swe_scale.config import OpenAIEndpoint
 from swe_scale.models.openai import open_openai
 from swe_scale.records import Candidate, File, Sampling
-from swe_scale.selection import settle
+from swe_scale.selection import Comparison, settle
 from swe_scale.trajectory import Assignment
 from swe_scale.trajectory.loop import run
 
@@ -89,7 +89,7 @@ async def sent(folder: Path, tools: bool) -> Sent:
             setting = again(desk, model=model).setting
             for assignment in PLAN:
                 await run(setting, assignment)
-            await settle(setting, await finalists(desk), (), Sampling())
+            await settle(Comparison(setting, await finalists(desk), Sampling()), ())
             bodies = {call.step.removeprefix(f"{ISSUE}/"): call.body for call in server.calls}
             return Sent(bodies, desk)
 

@@ -1,7 +1,9 @@
 """Policies decide by the evidence; another package's are held to what can be carried out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -23,7 +25,8 @@ from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed, probability_ahead
 from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.policy.finding import ForeignPolicy
-from swe_scale.ranking import Evidence, believed
+from swe_scale.policy.gains import Gains
+from swe_scale.ranking import Evidence
 from swe_scale.ranking.latent import Prior
 from swe_scale.records import BASE, Completion, Outcome, Request
 
@@ -88,40 +91,100 @@ def test_it_says_why_it_stops() -> None:
     )
 
 
+def judged(count: int, *clusters: int, red: bool = False, **more: Any) -> Progress:
+    """Return where ten were planned, so many of them are judged, of eight replies at most, none under way."""
+    return Progress(10, count, count, count, evidence=evidence(*clusters, red=red), turns=8, **more)
+
+
 @pytest.mark.parametrize(
-    ("progress", "action"),
+    ("progress", "move"),
     [
-        (Progress(10, 2, 2, 0), "start"),
-        (Progress(10, 3, 1, 0), None),
-        (Progress(10, 3, 3, 0), "check"),
-        (Progress(10, 3, 3, 3), "start"),
-        (Progress(10, 3, 3, 3, evidence=evidence(1, 1, 1, red=True)), "start"),
-        (Progress(10, 3, 3, 3, evidence=evidence(1, 1, 1)), "stop"),
-        (Progress(10, 9, 9, 9, evidence=evidence(9)), "stop"),
-        (Progress(40, 33, 33, 33), "stop"),
-        (Progress(4, 4, 4, 4, evidence=evidence(2, 2)), "stop"),
-        (Progress(4, 4, 4, 4, ("notes",), 2, evidence(2, 2)), "refine"),
-        (Progress(0, 0, 0, 0), "stop"),
+        (Progress(10, 2, 2, 0, turns=8), ("start", 3)),
+        (Progress(10, 2, 0, 0, turns=2), ("start", None)),
+        (Progress(10, 3, 0, 0, turns=8), None),
+        (Progress(10, 3, 1, 0, turns=8), ("check", None)),
+        (Progress(10, 3, 1, 1, turns=8), ("start", 3)),
+        (Progress(10, 4, 1, 1, turns=8), None),
+        (judged(3, 1, 1, 1, red=True), ("start", 3)),
+        (judged(9, 9), ("stop", None)),
+        (judged(10, 10), ("stop", None)),
+        (replace(judged(4, 2, 2, red=True), planned=4, late=("notes",)), ("refine", None)),
+        (Progress(0, 0, 0, 0), ("stop", None)),
     ],
 )
-def test_adaptive(progress: Progress, action: str | None) -> None:
-    move = Adaptive().next(progress)
-    assert (move.action if move else None) == action
+def test_adaptive(progress: Progress, move: tuple[str, int | None] | None) -> None:
+    found = Adaptive().next(progress)
+    assert (found and (found.action, found.turns)) == move
+
+
+def test_it_goes_deeper_where_breadth_brings_little() -> None:
+    had = dict.fromkeys(range(1, 7), 3)
+    rarely = Prior(successes=0.2, failures=4.0, mended=0.2)
+    moves = [
+        Adaptive(worth=0.001, prior=prior).next(judged(6, 1, 1, 1, 1, 1, 1, aside=had, had=had))
+        for prior in (Prior(), rarely)
+    ]
+    assert [move and (move.action, move.turns) for move in moves] == [("start", 3), ("extend", 6)]
+
+
+def test_what_went_on_in_vain_speaks_for_a_hopeless_issue() -> None:
+    def gain(replies: int) -> float:
+        return Gains.of(judged(6, had=dict.fromkeys(range(1, 7), replies)), 3, Prior()).of_start()
+
+    assert gain(2) == gain(3) > gain(5) > gain(8) > 0
+
+
+def test_who_agrees_while_checks_are_red_is_not_taken_for_right() -> None:
+    red, green = judged(5, 5, red=True), judged(5, 5)
+    moves = [Adaptive(worth=0.004).next(one) for one in (red, green)]
+    assert [move and move.action for move in moves] == ["start", "stop"]
+
+
+def test_one_that_takes_long_is_not_waited_for_once_it_can_not_matter() -> None:
+    sure = replace(judged(9, 9), started=10, finished=9, checked=9)
+    doubtful = replace(judged(3, 1, 1, 1), started=4, planned=4)
+    moves = [Adaptive().next(one) for one in (sure, doubtful)]
+    assert moves[0] is not None and moves[0].action == "stop" and moves[1] is None
 
 
 def test_what_is_gained_falls_with_agreement_and_with_failure() -> None:
-    def gain(finished: int, *clusters: int) -> float:
-        return believed(evidence(*clusters)).worth_of(2, finished, Prior())
+    def gain(count: int, *clusters: int) -> float:
+        return Gains.of(judged(count, *clusters), 3, Prior()).of_start()
 
     assert gain(3, 1, 1, 1) > gain(3, 3) > gain(8, 8) > 0
     assert gain(3) > gain(10) > gain(40) > 0, "nobody has brought anything: most likely nobody will"
     assert gain(12, 2) < gain(4, 2)
 
 
+def test_what_is_under_way_is_gained_already() -> None:
+    alone = Gains.of(judged(3, 1, 1, 1), 3, Prior())
+    beside = Gains.of(replace(judged(3, 1, 1, 1), started=6), 3, Prior())
+    assert alone.coming == 0 < beside.coming and alone.of_start() > beside.of_start() > 0
+
+
+def test_a_right_one_can_not_be_mended() -> None:
+    gains = Gains.of(judged(6, 5, 1), 3, Prior())
+    assert 0 < gains.of_replies(6, 3) < gains.of_replies(1, 3), (
+        "where the leader is wrong, another may be right"
+    )
+    assert gains.of_replies(7, 3) == gains.of_start(), "one without a candidate"
+    assert gains.of_replies(6, 6) > gains.of_replies(6, 3)
+
+
 def test_it_says_what_more_would_bring() -> None:
-    move = Adaptive(worth=1.0).next(Progress(10, 3, 3, 3, evidence=evidence(2, 1)))
+    move = Adaptive(worth=1.0).next(judged(3, 2, 1))
     assert move is not None and move.action == "stop"
-    assert "more trajectories would put a right patch in its place with 0." in move.reason
+    assert "another reply would bring a right patch in its place with 0.0" in move.reason
+
+
+def test_objectives() -> None:
+    usual, cheap, soon = (Adaptive.aiming_at(one) for one in ("resolved", "cost", "latency"))
+    assert cheap.worth > usual.worth and cheap.width <= usual.width
+    moves = [one.next(Progress(10, 3, 0, 0, turns=8)) for one in (usual, soon)]
+    assert moves[0] is None and moves[1] is not None and (moves[1].action, moves[1].turns) == ("start", None)
+    assert find_policy("adaptive", "cost") == cheap
+    with pytest.raises(UsageError, match="the policy 'fixed' has one aim"):
+        find_policy("fixed", "cost")
 
 
 @pytest.mark.parametrize(
@@ -280,9 +343,11 @@ async def test_what_was_decided_on_an_order_is_repeated_in_another(tmp_path: Pat
             search = desk.search(*["revise"] * 3)
             search.policy = Hasty()
             await search.run()
-            found.append((search.decisions, sorted(search.trajectories), search.evidence().candidates))
+            ends = {index: one.outcome for index, one in search.trajectories.items()}
+            found.append((search.decisions, ends, search.evidence().candidates))
     assert [one.finished for one in found[0][0] if one.action == "check"] == [(3,), (1, 3)]
-    assert found[0][1] == [1, 3], "what was under way at the end is no part of it"
+    assert found[0][1].keys() == {1, 2, 3}
+    assert found[0][1][2] == "cancelled", "what was under way at the end is on record as that"
     assert found[1][0] == found[0][0] and found[1][2] == found[0][2], "though another would be first now"
 
 

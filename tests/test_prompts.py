@@ -106,6 +106,13 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("order", {"issue": ISSUE, "entries": ENTRIES}),
     *(("summarise", {"path": "a.py", "text": "x = 1\n", "folded": folded}) for folded in (False, True)),
     ("revise", {"turns": 8}),
+    ("draft", {"turns": 8}),
+    *(("draft", {"turns": 8, "languages": (one, "sh")}) for one in (*check_languages(), "python")),
+    *(
+        ("draft_observed", {"untouched": run, "stands": run == NOT_YET, "early": early, "left": left})
+        for run in (None, *RUNS)
+        for early, left in ((False, 2), (True, 1))
+    ),
     *(("revise", {"turns": 8, "languages": (one, "sh")}) for one in (*check_languages(), "python")),
     *(("agent", {**AGENT, **told}) for told in STARTS),
     ("malformed", {"fault": "line 1: it is so", "left": 1}),
@@ -129,6 +136,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         for files in ((), RANKED)
     ),
     ("plan", {"most": 8}),
+    ("triage", {"verdicts": ("yes", "no"), "meanings": {"yes": "It does.", "no": "Not."}, "most": 5}),
     *(
         ("plan_combined", {"wanted": wanted, "fault": fault})
         for wanted in (COMBINED, COMBINED[:1])
@@ -151,6 +159,10 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     (
         "select",
         {"finalists": FINALISTS, "outputs": ["## Check 1\n\nx", "## Check 2\n\ny"], "turns": 8, "checks": 4},
+    ),
+    *(
+        ("select_list", {"finalists": FINALISTS, "labels": ["A", "B"], "rows": rows})
+        for rows in ([], [("check 1", "fail", ["pass", "fail"]), ("tests", "–", ["0", "2"])])
     ),
     (
         "select_observed",

@@ -111,6 +111,17 @@ def test_infrastructure_faults_never_vote() -> None:
     assert order(apart) == ["a", "b", "c"]
 
 
+def test_a_check_by_nobody_speaks_for_a_patch_and_against_another() -> None:
+    given = [check_by(None, f"# {number}\n") for number in range(2)]
+    said = [one for check in given for one in voting(check, a="pass", b="fail")]
+    ranking = rank(evidence([A, B], given, said))
+    assert order(ranking) == ["a", "b"] and "a" in ranking.supported and "b" not in ranking.supported
+    assert [one.posterior for one in ranking.ranked] == [0.75, 0.25]
+    assert "2 given checks for it, 0 against" in ranking.ranked[0].reasons
+    alone = rank(evidence([A], given[:1], voting(given[0], a="pass")))
+    assert alone.supported == {"a"} and "1 given check for it, 0 against" in alone.ranked[0].reasons
+
+
 def test_the_own_check_of_an_only_author_does_not_vote() -> None:
     found = rank(evidence([A, B], [K1], voting(K1, a="pass", b="fail")))
     by_name = {one.candidate: one for one in found.ranked}

@@ -11,7 +11,18 @@ from swe_scale.conclusion import Made, conclude
 from swe_scale.diversity import diversity
 from swe_scale.events import printable
 from swe_scale.ranking import Evidence, rank
-from swe_scale.records import BASE, Check, Crossed, Decision, Execution, Solution, Usage, Verdict
+from swe_scale.records import (
+    BASE,
+    Check,
+    Crossed,
+    Decision,
+    Execution,
+    Opinion,
+    Scores,
+    Solution,
+    Usage,
+    Verdict,
+)
 from swe_scale.report import document, show
 from swe_scale.selection import Choice
 
@@ -126,7 +137,18 @@ def test_the_document_is_the_contract() -> None:
     assert set(found) == {
         "issue", "outcome", "patch", "candidate", "confidence", "reason", "candidates", "checks", "verdicts",
         "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity", "crossed",
+        "opinions", "scores",
     }  # fmt: skip
     first = found["trajectories"][0]
     assert first["turns"] == 0 and first["check"] == K1.id and "patch" not in first
     assert document(solved(proposed=False))["patch"] is None
+
+
+def test_what_judges_and_a_verifier_said_is_told() -> None:
+    names = (A.id, B.id)
+    said = tuple(Opinion(judge="m\x1b", finalists=names, chosen=one) for one in (A.id, None, A.id))
+    scores = Scores(by="command x", values={A.id: 1.0}, fault="no usable score for 1")
+    told = " ".join(printed(solved().model_copy(update={"opinions": said, "scores": scores})).split())
+    assert f"Verdicts on finalists: 2 × {A.id[:8]}, 1 × none of them (by m\ufffd)" in told
+    assert "Scores: of 1 of 2 candidates, by command x: no usable score for 1" in told
+    assert "Verdicts on finalists" not in printed(solved()) and "Scores:" not in printed(solved())

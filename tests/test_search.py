@@ -13,6 +13,7 @@ from solving_kit import CHECK, DONE, FILES, ISSUE, RIGHT, Desk, Spoken, again, b
 
 from swe_scale.judging import candidates_of
 from swe_scale.policy import Fixed, Move, Progress
+from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.ranking import Evidence, rank
 from swe_scale.records import BASE, Completion, Request
@@ -242,6 +243,83 @@ async def test_trajectories_are_set_aside_and_go_on_without_paying_twice(tmp_pat
         await again.run()
         assert desk.model.requests == []
     assert again.decisions == first.decisions and again.trajectory_list() == first.trajectory_list()
+
+
+class Keen(Adaptive):
+    """Goes on while anything is left: at `width` one, decisions depend on no order."""
+
+    def __init__(self) -> None:
+        super().__init__(pilot=2, width=1, first=1, worth=0.0)
+
+
+async def test_killed_again_and_again_it_starts_and_extends_the_same(tmp_path: Path) -> None:
+    order = ["wrong", "right", "also"]
+    (tmp_path / "calm").mkdir()
+    async with open_desk(tmp_path / "calm", Spoken(replies(order)), turns=4) as desk:
+        calm = desk.search(*["revise"] * 3)
+        calm.policy = Keen()
+        await calm.run()
+    actions = [one.action for one in calm.decisions]
+    assert actions.count("start") == 3 and actions.count("extend") >= 3
+    asked: list[str] = []
+    for most in (1, 3, 2, 4, 99):
+
+        class Dying(Spoken):
+            async def complete(self, request: Request, most: int = most) -> Completion:
+                if len(self.requests) >= most:
+                    raise RuntimeError("killed")
+                return await super().complete(request)
+
+        model = Dying(replies(order))
+        async with open_desk(tmp_path, model, turns=4) as desk:
+            search = desk.search(*["revise"] * 3)
+            search.policy = Keen()
+            try:
+                await search.run()
+            except BaseExceptionGroup as group:
+                assert group.subgroup(RuntimeError)  # noqa: PT017
+        asked += [request.step for request in model.requests]
+    assert search.decisions == calm.decisions and told(search.evidence()) == told(calm.evidence())
+    assert sorted(asked) == sorted(f"{ISSUE}/{step}" for step in replies(order)), (
+        "each reply is paid for once"
+    )
+
+
+async def test_what_goes_on_is_judged_as_it_was_meanwhile(tmp_path: Path) -> None:
+    class Slow(Spoken):
+        async def complete(self, request: Request) -> Completion:
+            if request.step.endswith("01/turn/03"):
+                await meanwhile.wait()
+            return await super().complete(request)
+
+    class Watching(Keen):
+        def next(self, progress: Progress) -> Move | None:
+            """Let the first go on, have the second judged meanwhile."""
+            if progress.started < 2:
+                return Move("start", "begin", turns=2)
+            if progress.finished == 2 and progress.checked < 2:
+                return Move("check", "both have stopped")
+            if progress.checked == 2 and progress.aside and not seen:
+                seen.append(progress.candidates)
+                return Move("extend", "deeper", trajectory=1, turns=4)
+            if len(seen) == 1 and progress.checked == 1:
+                seen.append(progress.candidates)
+                return Move("extend", "deeper", trajectory=2, turns=4)
+            if progress.finished > progress.checked:
+                return Move("check", "one has stopped")
+            if len(seen) == 2 and progress.checked:
+                seen.append(progress.candidates)
+                meanwhile.set()
+            return None if progress.finished < 2 else Move("stop", "done")
+
+    seen: list[int] = []
+    meanwhile = anyio.Event()
+    async with open_desk(tmp_path, Slow(replies(["wrong", "right"])), turns=4) as desk:
+        search = desk.search("revise", "revise")
+        search.policy = Watching()
+        with anyio.fail_after(60):
+            await search.run()
+    assert seen == [2, 2, 2]
 
 
 async def test_why_those_that_were_set_aside_do_not_go_on_is_on_record(tmp_path: Path) -> None:

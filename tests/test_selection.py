@@ -12,7 +12,7 @@ from solving_kit import Desk, Spoken, check_by, open_desk, verdict
 from swe_scale.config import Budget
 from swe_scale.errors import EndpointRefused
 from swe_scale.records import BASE, Candidate, Check, File, Outcome, Sampling
-from swe_scale.selection import Choice, settle, telling
+from swe_scale.selection import Choice, Comparison, settle, telling
 
 pytestmark = pytest.mark.anyio
 BODIES = ("    return sum(values) / (len(values) or 1)\n", "    return 0\n", "    return 1\n")
@@ -46,7 +46,7 @@ def label(one: Candidate, among: Sequence[Candidate]) -> str:
 
 
 async def chosen(desk: Desk, among: Sequence[Candidate], evidence: Sequence[Check] = ()) -> Choice:
-    return await settle(desk.setting, among, evidence, Sampling())
+    return await settle(Comparison(desk.setting, among, Sampling()), evidence)
 
 
 async def test_it_checks_sees_and_chooses(tmp_path: Path) -> None:
@@ -112,7 +112,10 @@ async def test_without_a_choice_the_ranking_stands(tmp_path: Path) -> None:
     ("reply", "told"),
     [
         ("A, I think.", "there is no tag in the reply"),
-        ('<choose candidate="Z"/>', "there is no candidate 'Z'; there are A, B"),
+        (
+            '<choose candidate="Z"/>',
+            "there is no candidate 'Z'; there are A, B, or \"none\" if none",
+        ),
         ("<done/>", 'expected <check> or <choose candidate="…"/>'),
         (TELLS * 5, "a reply may hold up to 4 checks, found 5"),
     ],
@@ -141,7 +144,7 @@ async def test_an_endpoint_that_refuses_everything_stops_the_run(tmp_path: Path)
     async with opened(tmp_path) as desk:
         refusing = replace(desk.setting, model=Refusing({}))
         with pytest.raises(EndpointRefused, match="the key is refused"):
-            await settle(refusing, await finalists(desk), (), Sampling())
+            await settle(Comparison(refusing, await finalists(desk), Sampling()), ())
 
 
 async def test_what_a_selection_did_is_not_done_again(tmp_path: Path) -> None:

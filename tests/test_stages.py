@@ -8,6 +8,7 @@ import pytest
 from git_kit import Kit
 from solving_kit import CHECK, DONE, FILES, LOCAL, RIGHT, Spoken, edit
 
+from swe_scale.assignments import plan, sampling
 from swe_scale.batch import Results, Session, make_folder, open_session, solve_all, solve_task
 from swe_scale.config import Prompted, RunConfig, ScriptedReplies, StageSampling
 from swe_scale.environment import Options
@@ -15,7 +16,6 @@ from swe_scale.errors import EndpointRefused
 from swe_scale.events import Events
 from swe_scale.jobs import Job, Task
 from swe_scale.models import Model
-from swe_scale.pipeline import plan, sampling
 from swe_scale.records import Completion, Issue, Request, Sampling, Solution
 from swe_scale.selection import Choice, majority
 
@@ -112,9 +112,10 @@ async def test_each_stage_draws_in_its_own_way(tmp_path: Path) -> None:
 
 
 async def test_several_judges_are_asked_and_the_majority_decides(tmp_path: Path) -> None:
+    # Each judge is shown the two in the other order.
     judges = (
         Spoken(chooses("A", ""), name="a"),
-        Spoken(chooses("B", "/02"), name="b"),
+        Spoken(chooses("A", "/02"), name="b"),
         Spoken(chooses("B", "/03"), name="c"),
     )
     solution = await solved(tmp_path, {"trajectory": (Spoken(REPLIES),), "selection": judges})

@@ -14,51 +14,31 @@ from pathlib import Path
 import numpy as np
 from harness import Figure, Goal, arguments, report
 
+sys.path.insert(0, str(Path(__file__).resolve().parent / "choosing"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
-from coin_methods import Numbers, Outcome, measure
-from coin_policies import Spent, Trial, beside, spend
+from coin_methods import AREAS, WEIGHED, Numbers, Outcome, measure, name_of
 from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
+from resolving import resolved
 from same_agent import recorded
+from spending import spending
 
-from swe_scale.policy import find_policy
 from swe_scale.ranking import find_rule
-from swe_scale.statistics import bootstrap, paired_bootstrap, ratio_bootstrap
+from swe_scale.statistics import bootstrap, ratio_bootstrap
 
 OURS, BASELINE = "latent", "raw"
 """Ours is the rule that is to become the default; until then that is `votes`."""
 RULES = (OURS, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
+SAID = (
+    "judged if contested",
+    *(name_of(count) for count in WEIGHED),
+    *(f"score of area {area:g}" for area in AREAS),
+)
+"""What others say, beside our rule without them: a judge with the last word, verdicts and scores weighed."""
 SAMPLES = 10
 SEED = 4
-MOST, TURNS = 20, 8
-"""Trajectories that the adaptive policy may start, and turns of each."""
-SIZES = (3, 5, 7, 8, 9, 10, 12, 14, 16, 20)
-"""Fixed numbers of trajectories that it stands beside."""
 _LARGE = 100
 """Candidates, and checks, of the matrix whose ranking is timed."""
-
-
-def resolved(name: str, ours: Numbers, other: Numbers, least: float | None = None) -> Figure:
-    """Return a figure of two methods on the same issues; spread is the interval of the difference.
-
-    Args:
-        name: of the figure.
-        ours: whether our choice is right, by issue.
-        other: whether the other's is.
-        least: the goal of the difference.
-    """
-    difference = paired_bootstrap(ours.tolist(), other.tolist())
-    return Figure(
-        name=name,
-        ours=float(ours.mean()),
-        baseline=float(other.mean()),
-        unit="share resolved; spread: ours less baseline",
-        ratio=float(ours.mean() / other.mean()) if other.mean() else None,
-        spread=difference.interval,
-        repeats=len(ours),
-        goal=None if least is None else f"difference ≥ {least:g}",
-        met=None if least is None else difference.value >= least,
-    )
 
 
 def rules(found: Mapping[str, Outcome]) -> Iterator[Figure]:
@@ -71,6 +51,9 @@ def rules(found: Mapping[str, Outcome]) -> Iterator[Figure]:
                 yield resolved(f"{regime}: {name} beside {BASELINE}", outcome.right[name], base, least)
         for name in (f"{BASELINE}, judged top 3", f"{OURS}, judged if contested"):
             yield resolved(f"{regime}: {name}, beside {BASELINE}", outcome.right[name], base)
+        for name in SAID:
+            told = outcome.right[f"{OURS}, {name}"]
+            yield resolved(f"{regime}: {OURS}, {name}, beside {OURS}", told, outcome.right[OURS])
         yield resolved(f"{regime}: an oracle beside {BASELINE}", outcome.coverage, base)
 
 
@@ -132,29 +115,6 @@ def ranking_time(repeats: int) -> Figure:
     )  # fmt: skip
 
 
-def adaptive(worlds: Mapping[str, Dials], issues: int) -> Iterator[Figure]:
-    """Yield what the adaptive policy resolves at what cost, beside fixed numbers of trajectories."""
-    trial = Trial(find_policy("adaptive"), find_rule(OURS), MOST, TURNS, SIZES)
-    for number, (regime, dials) in enumerate(worlds.items()):
-        print(f"{regime}, adaptive …", file=sys.stderr, flush=True)
-        spent = spend(dials, SEED + number, issues, trial)
-        same = beside(spent, SIZES)
-        yield resolved(f"{regime}: adaptive beside fixed at equal cost", spent.resolved, same, -0.01)
-        yield from _cost(regime, spent)
-
-
-def _cost(regime: str, spent: Spent) -> Iterator[Figure]:
-    usual = spent.fixed[:, SIZES.index(SAMPLES)]
-    yield resolved(f"{regime}: adaptive beside fixed {SAMPLES} × {TURNS}", spent.resolved, usual)
-    cost = float(spent.trajectories.mean())
-    goal = Goal(most=0.5) if regime == "middle" else None
-    yield Figure(
-        f"{regime}: turns of adaptive beside fixed {SAMPLES} × {TURNS}", cost * TURNS,
-        float(SAMPLES * TURNS), "turns an issue", cost / SAMPLES, None, len(usual),
-        str(goal) if goal else None, goal.met(cost, cost / SAMPLES) if goal else None,
-    )  # fmt: skip
-
-
 def replayed(data: Path) -> Iterator[Figure]:
     """Yield what rules make of one agent's five patches per issue, beside a patch drawn by lot."""
     issues = recorded(data)
@@ -194,7 +154,7 @@ def main() -> None:
         *rules(regimes),
         *confidence({**regimes, **others}),
         *rules(others),
-        *adaptive(REGIMES, given.issues // 4),
+        *spending(REGIMES, SEED, given.issues // 8),
         ranking_time(given.repeats),
         *(replayed(given.data) if given.data else ()),
     ]

@@ -3,18 +3,28 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import NormalDist
 
 import numpy as np
-from coin_world import Dials, Drawn, World, evidence_of
+from coin_world import Dials, Drawn, World, evidence_of, right_of
 from numpy.typing import NDArray
 
-from swe_scale.ranking import OWN_RULES
+from swe_scale.ranking import OWN_RULES, Evidence
+from swe_scale.ranking.posterior import checked, ranked_by
+from swe_scale.records import Opinion
 
 Numbers = NDArray[np.float64]
+Chances = tuple[np.random.Generator, np.random.Generator]
+WEIGHING = "latent"
+"""The rule that weighs verdicts and scores."""
 VERDICTS = 3
 """Of the simulated judge, for each pair."""
+WEIGHED = (1, 3)
+"""Verdicts on the whole list of finalists that are weighed."""
+AREAS = (0.5, 0.7, 0.8)
+"""Areas under the curve of simulated verifiers; 0.5: it knows nothing."""
 _CHUNK = 100
 
 
@@ -50,28 +60,59 @@ class _Issue:
 
 
 def _chunk(dials: Dials, samples: int, rules: Sequence[str], seed: tuple[int, int]) -> list[_Issue]:
-    world, chance = World(dials, seed), np.random.default_rng((*seed, 1))
-    return [_issue(world.issue(samples), dials, rules, chance) for _ in range(_CHUNK)]
+    world = World(dials, seed)
+    chance, further = (np.random.default_rng((*seed, number)) for number in (1, 2))
+    return [_issue(world.issue(samples), dials, rules, (chance, further)) for _ in range(_CHUNK)]
 
 
-def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chance: np.random.Generator) -> _Issue:
+def _issue(drawn: Drawn, dials: Dials, rules: Sequence[str], chances: Chances) -> _Issue:
     evidence = evidence_of(drawn)
-    rankings = {name: OWN_RULES[name](evidence) for name in rules}
-    places = {one.id: number for number, one in enumerate(evidence.candidates)}
-    chosen = {name: places[ranking.ranked[0].candidate] for name, ranking in rankings.items()}
-    sure = {name: ranking.ranked[0].posterior for name, ranking in rankings.items()}
-    judge = _Judge(drawn, dials.judge, chance)
+    belief = checked(evidence) if WEIGHING in rules else None
+    rankings = {
+        name: ranked_by(belief, evidence) if belief and name == WEIGHING else OWN_RULES[name](evidence)
+        for name in rules
+    }
+    judge, further = (_Judge(drawn, dials.judge, chance) for chance in chances)
+    judged: dict[str, str] = {}
     for name, ranking in rankings.items():
-        top = [places[one.candidate] for one in ranking.ranked[:3]]
-        chosen[f"{name}, judged top 3"] = judge.best(top)
-        contested = [places[one] for one in ranking.contested]
-        chosen[f"{name}, judged if contested"] = judge.best(contested)
+        judged[f"{name}, judged top 3"] = judge.best([one.candidate for one in ranking.ranked[:3]])
+        judged[f"{name}, judged if contested"] = judge.best(ranking.contested)
+    if belief:
+        told = {**_weighed(evidence, rankings[WEIGHING].contested, further), **_scored(evidence, further)}
+        rankings |= {f"{WEIGHING}, {name}": ranked_by(belief, one) for name, one in told.items()}
+    leaders = {name: ranking.ranked[0] for name, ranking in rankings.items()}
+    chosen = {name: one.candidate for name, one in leaders.items()} | judged
     return _Issue(
-        {name: float(drawn.right[place]) for name, place in chosen.items()},
-        sure,
+        {name: float(right_of(drawn, one)) for name, one in chosen.items()},
+        {name: one.posterior for name, one in leaders.items()},
         float(drawn.right.any()),
         float(drawn.right.mean()),
     )
+
+
+def _weighed(evidence: Evidence, contested: Sequence[str], judge: "_Judge") -> dict[str, Evidence]:
+    """Return the evidence with so many verdicts on contested finalists."""
+    count = max(WEIGHED) if len(contested) > 1 else 0
+    said = [
+        Opinion(judge="judge", finalists=tuple(contested), chosen=judge.pick(contested)) for _ in range(count)
+    ]
+    return {name_of(count): replace(evidence, opinions=tuple(said[:count])) for count in WEIGHED}
+
+
+def name_of(verdicts: int) -> str:
+    """Return the name under which so many weighed verdicts are reported."""
+    return f"{verdicts} verdict{'s' if verdicts > 1 else ''} weighed"
+
+
+def _scored(evidence: Evidence, judge: "_Judge") -> dict[str, Evidence]:
+    """Return the evidence with the scores of verifiers that know more or less."""
+    right, names = judge.drawn.right, [one.id for one in evidence.candidates]
+    noise, found = judge.chance.normal(size=len(names)), {}
+    for area in AREAS:
+        told = noise + np.sqrt(2) * NormalDist().inv_cdf(area) * right
+        scores = dict(zip(names, told.tolist(), strict=True))
+        found[f"score of area {area:g}"] = replace(evidence, scores=scores)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +123,20 @@ class _Judge:
     accuracy: float
     chance: np.random.Generator
 
-    def best(self, places: Iterable[int]) -> int:
+    def best(self, names: Iterable[str]) -> str:
         """Return who is left when each further one has been compared with the winner so far."""
-        first, *others = places
+        first, *others = names
         for other in others:
-            edge = int(self.drawn.right[other]) - int(self.drawn.right[first])
+            edge = int(right_of(self.drawn, other)) - int(right_of(self.drawn, first))
             for_other = self.chance.random(VERDICTS) < 0.5 + edge * (self.accuracy - 0.5)
             first = other if 2 * for_other.sum() > VERDICTS else first
         return first
+
+    def pick(self, names: Sequence[str]) -> str:
+        """Return the one that a verdict on all of them names (Plackett and Luce)."""
+        odds = self.accuracy / (1 - self.accuracy)
+        weights = np.array([odds if right_of(self.drawn, name) else 1.0 for name in names])
+        return names[int(self.chance.choice(len(weights), p=weights / weights.sum()))]
 
 
 def _joined(issues: Sequence[_Issue]) -> Outcome:

@@ -6,7 +6,7 @@ don't, and when there is nothing to gain. The dials are guesses around what is p
 summed it up. They are not to be tuned.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -84,6 +84,8 @@ class Drawn:
     """Candidates × checks, of which each trajectory wrote one."""
     base: Flags
     """Whether each check passes on the untouched code."""
+    rate: float
+    """Probability that a trajectory is right after its first turn."""
 
 
 class World:
@@ -95,63 +97,150 @@ class World:
         weights = 1 / np.arange(1, dials.modes + 1) ** dials.zipf
         self._modes = weights / weights.sum()
 
-    def issue(self, samples: int, turns: int = 1) -> Drawn:
-        """Return an issue with so many trajectories of so many turns."""
+    def rate(self) -> float:
+        """Return an issue's probability that a trajectory is right; 0 of a hopeless one."""
         dials, chance = self.dials, self._chance
         hopeless = chance.random() < dials.hopeless
-        rate = 0.0 if hopeless else chance.beta(dials.successes, dials.failures)
-        right = chance.random(samples) < rate
+        return 0.0 if hopeless else float(chance.beta(dials.successes, dials.failures))
+
+    def issue(self, samples: int, turns: int = 1) -> Drawn:
+        """Return an issue with so many trajectories of so many turns."""
+        return self.changing(samples, turns).after(dict.fromkeys(range(samples), turns))
+
+    def told(self, right: Flags) -> Drawn:
+        """Return an issue of whose trajectories it is known who is right."""
+        names = range(len(right))
+        return self._changing(float("nan"), right[None, :]).after(dict.fromkeys(names, 1))
+
+    def changing(self, samples: int, turns: int) -> "Changing":
+        """Return an issue whose trajectories can be looked at after each turn."""
+        dials, chance, rate = self.dials, self._chance, self.rate()
+        right = chance.random((1, samples)) < rate
         for _ in range(turns - 1):
             lucky = chance.random(samples)
-            mended = (lucky < dials.repaired) & (not hopeless)
-            right = np.where(right, lucky >= dials.broken, mended)
-        mode = np.where(right, -1, chance.choice(dials.modes, samples, p=self._modes))
-        columns = [self._check(right, mode, author) for author in range(samples)]
-        passes = np.stack([column for column, _ in columns], axis=1)
-        np.fill_diagonal(passes, True)
-        base = np.array([said for _, said in columns])
-        flipped = chance.random((samples, samples)) < dials.flip
-        return Drawn(right, passes ^ flipped, base ^ (chance.random(samples) < dials.flip))
+            mended = (lucky < dials.repaired) & (rate > 0)
+            right = np.vstack([right, np.where(right[-1], lucky >= dials.broken, mended)])
+        return self._changing(rate, right)
 
-    def _check(self, right: Flags, mode: NDArray[np.int64], author: int) -> tuple[Flags, bool]:
-        """Return on which candidates a trajectory's check passes, and whether on the untouched code."""
+    def _changing(self, rate: float, right: Flags) -> "Changing":
         dials, chance = self.dials, self._chance
-        if not dials.informative:
-            return chance.random(len(right)) < 0.5, bool(chance.random() < 0.5)
-        if chance.random() < (dials.valid_of_right if right[author] else dials.valid_of_wrong):
-            detected = chance.random(dials.modes) < dials.detects
+        turns, samples = right.shape
+        shape = (min(turns, _VERSIONS), samples)
+        changes = np.cumsum(right[1:] != right[:-1], axis=0)
+        version = np.vstack([np.zeros((1, samples), dtype=np.int64), changes]) % shape[0]
+        ways = chance.choice(dials.modes, shape, p=self._modes)
+        writers = [_Writer.drawn(dials, chance) for _ in range(samples)]
+        # The null dial: what a check says of others is by lot.
+        noise = dials.flip if dials.informative else 0.5
+        own = np.eye(samples, dtype=np.bool_)[None, :, None, :]
+        flipped = chance.random((*shape, *shape)) < np.where(own, dials.flip, noise)
+        flips = _Flips(flipped, chance.random(shape) < noise)
+        return Changing(dials, rate, right, version, ways, writers, flips)
+
+
+_VERSIONS = 3
+"""Patches of a trajectory that are told apart: as often as it turns from right to wrong, or back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Flips:
+    """Which cells say the opposite, by version and number of candidate and check's author."""
+
+    cells: Flags
+    base: Flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """What decides what an author's check is like: it stays the same whatever becomes of the patch."""
+
+    lots: NDArray[np.float64]
+    detected: Flags
+    """By way to be wrong."""
+    passed: Flags
+    """By other ways, of a check that asks for its author's mistake."""
+
+    @classmethod
+    def drawn(cls, dials: Dials, chance: np.random.Generator) -> "_Writer":
+        return cls(
+            chance.random(5),
+            chance.random(dials.modes) < dials.detects,
+            chance.random(dials.modes) < dials.mistaken_passes_other,
+        )
+
+    def says(self, dials: Dials, right: Flags, ways: NDArray[np.int64], author: int) -> tuple[Flags, bool]:
+        """Return on which candidates the check of one of them passes, and whether on the untouched code."""
+        valid, on_base, mistaken, mistaken_on_base, vacuous = self.lots
+        if valid < (dials.valid_of_right if right[author] else dials.valid_of_wrong):
+            detected = self.detected.copy()
             if dials.own_way and not right[author]:
-                detected[mode[author]] = False
-            return np.where(right, True, ~detected[mode]), bool(chance.random() < dials.valid_passes_base)
-        if not right[author] and chance.random() < dials.mistaken:
-            passed = chance.random(dials.modes) < dials.mistaken_passes_other
-            passed[mode[author]] = True
-            return np.where(right, False, passed[mode]), bool(chance.random() < dials.mistaken_passes_base)
-        says = bool(chance.random() < dials.vacuous)
-        return np.full(len(right), says), says
+                detected[ways[author]] = False
+            return np.where(right, True, ~detected[ways]), bool(on_base < dials.valid_passes_base)
+        if not right[author] and mistaken < dials.mistaken:
+            passed = self.passed.copy()
+            passed[ways[author]] = True
+            return np.where(right, False, passed[ways]), bool(mistaken_on_base < dials.mistaken_passes_base)
+        return np.full(len(right), vacuous < dials.vacuous), bool(vacuous < dials.vacuous)
 
 
-def evidence_of(drawn: Drawn) -> Evidence:
-    """Return an issue as a vote rule sees it: every patch of its own form, every cell run once."""
-    samples = len(drawn.right)
-    candidates, checks = _fixtures(samples)
-    names = [one.id for one in candidates]
+@dataclass(frozen=True, slots=True)
+class Changing:
+    """An issue whose trajectories can be looked at after each turn."""
+
+    dials: Dials
+    rate: float
+    """Of success of the first turn."""
+    right: Flags
+    """After each turn: turns × trajectories."""
+    version: NDArray[np.int64]
+    ways: NDArray[np.int64]
+    """In which they are wrong: versions × trajectories."""
+    writers: Sequence[_Writer]
+    flips: _Flips
+
+    def after(self, turns: Mapping[int, int]) -> Drawn:
+        """Return the issue with some trajectories, by number, after so many turns of each."""
+        names = np.array(sorted(turns))
+        last = np.array([turns[name] for name in names]) - 1
+        right, version = self.right[last, names], self.version[last, names]
+        ways = self.ways[version, names]
+        passes, base = (
+            np.zeros((len(names), len(names)), dtype=np.bool_),
+            np.zeros(len(names), dtype=np.bool_),
+        )
+        for column, name in enumerate(names):
+            passes[:, column], base[column] = self.writers[name].says(self.dials, right, ways, column)
+        np.fill_diagonal(passes, True)
+        cells = self.flips.cells[version[:, None], names[:, None], version[None, :], names[None, :]]
+        return Drawn(right, passes ^ cells, base ^ self.flips.base[version, names], self.rate)
+
+
+def evidence_of(drawn: Drawn, names: Sequence[int] = ()) -> Evidence:
+    """Return an issue as a vote rule sees it: every patch of its own form, every cell run once.
+
+    Args:
+        drawn: the issue.
+        names: numbers of its trajectories; without any they are counted from 1.
+    """
+    candidates, checks = _fixtures(tuple(names) or tuple(range(1, len(drawn.right) + 1)))
+    ids = [one.id for one in candidates]
     verdicts = [
-        _verdict(name, checks[column].id, bool(said))
-        for column in range(samples)
-        for name, said in zip((BASE, *names), (drawn.base[column], *drawn.passes[:, column]), strict=True)
+        _verdict(name, check.id, bool(said))
+        for column, check in enumerate(checks)
+        for name, said in zip((BASE, *ids), (drawn.base[column], *drawn.passes[:, column]), strict=True)
     ]
-    return Evidence(candidates, {name: name for name in names}, checks, tuple(verdicts))
+    return Evidence(candidates, {name: name for name in ids}, checks, tuple(verdicts))
 
 
-@lru_cache(maxsize=8)
-def _fixtures(samples: int) -> tuple[tuple[Candidate, ...], tuple[Check, ...]]:
-    candidates = tuple(
-        Candidate(id=f"{number:040x}", patch="", authors=(number,)) for number in range(1, samples + 1)
-    )
-    checks = tuple(
-        Check.of(f"check {number}", "reproduction", author=number) for number in range(1, samples + 1)
-    )
+def right_of(drawn: Drawn, candidate: str) -> bool:
+    """Return whether a candidate of `evidence_of` is right, where all trajectories are in it."""
+    return bool(drawn.right[int(candidate, 16) - 1])
+
+
+@lru_cache(maxsize=1024)
+def _fixtures(names: tuple[int, ...]) -> tuple[tuple[Candidate, ...], tuple[Check, ...]]:
+    candidates = tuple(Candidate(id=f"{name:040x}", patch="", authors=(name,)) for name in names)
+    checks = tuple(Check.of(f"check {name}", "reproduction", author=name) for name in names)
     return candidates, checks
 
 

@@ -9,6 +9,7 @@ from swe_scale.analysis.estimate import Estimate
 from swe_scale.analysis.ranges import Range
 from swe_scale.config import RunConfig
 from swe_scale.records import Record
+from swe_scale.triage import OPINIONS
 
 Unit = Literal["number", "usd", "seconds", "bytes"]
 
@@ -80,9 +81,10 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
     ]
     if count := planned(config):
         parts.insert(0, f"{count} plan{'s' if count > 1 else ''} in {_three(planning_turns(config))}")
+    if config.triage:
+        parts.insert(0, f"triage 1 – 1 – {OPINIONS}")
     chosen = selection_turns(config, assumed)
-    judges = len(config.models["selection"])
-    several = f"{judges} × " if judges > 1 else ""
+    several = f"{config.verdicts} × " if config.verdicts > 1 else ""
     return ", ".join(parts) + (f"; selection {several}{_three(chosen)}" if chosen.high else "; no selection")
 
 

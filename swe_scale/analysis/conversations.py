@@ -10,10 +10,11 @@ from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
+from swe_scale.assignments import note_tokens, plan, sampling
 from swe_scale.config import Limits, Prompted, RunConfig, Stage, Start, standing_for
-from swe_scale.pipeline import note_tokens, plan, sampling
 from swe_scale.planning import PER_REPLY, PLAN_BYTES, most_replies
 from swe_scale.ranking.rule import FINALISTS
+from swe_scale.selection import REPLIES
 from swe_scale.trajectory import taken_by
 
 _MESSAGE = 16
@@ -47,7 +48,9 @@ Kind = Literal["revise", "agent", "exec"]
 def kind_of(strategy: str, config: RunConfig) -> Kind:
     """Return what a strategy's conversations are like; another package's are taken for an agent's."""
     named = standing_for(strategy, config.named)
-    return "agent" if named is None else named.kind
+    if named is None:
+        return "agent"
+    return "revise" if named.kind == "check" else named.kind
 
 
 def start_of(strategy: str, config: RunConfig) -> Start:
@@ -76,9 +79,12 @@ def planning_turns(config: RunConfig) -> Range:
 
 
 def selection_turns(config: RunConfig, assumed: Assumptions) -> Range:
-    """Return how many replies a selection takes; there is none where nothing can be level."""
-    alone = sum(config.strategies.values()) < 2
-    return assumed.selection_turns.up_to(0 if alone else config.selection_turns)
+    """Return how many replies a verdict of a selection takes; there is none where nothing can be level."""
+    if sum(config.strategies.values()) < 2 or not config.verdicts:
+        return NOTHING
+    if config.selection == "list":
+        return Range(low=0, likely=1, high=min(REPLIES, config.selection_turns))
+    return assumed.selection_turns.up_to(config.selection_turns)
 
 
 def trajectory(strategy: str, served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
@@ -160,6 +166,23 @@ def mending(served: Served, config: RunConfig, assumed: Assumptions) -> Talk:
     )
 
 
+def triage(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions, first: bool) -> Talk:
+    """Return the question whether an issue is worth it; only where the first says no it is asked again."""
+    size = sizes.system + sizes.shared + sizes.triage
+    reply = reply_tokens("triage", config, assumed)
+    return Talk(
+        served=served,
+        opening=_first(size, sizes),
+        shared=sizes.system + sizes.shared,
+        turns=Range(low=int(first), likely=int(first), high=1),
+        reply=reply,
+        output=NOTHING,
+        extra=NOTHING,
+        first_bound=size + sizes.more + 2 * _MESSAGE + _TEMPLATE,
+        growth_bound=0,
+    )
+
+
 def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
     """Return the conversation in which plans are made."""
     size = sizes.system + sizes.shared + sizes.planning
@@ -180,7 +203,7 @@ def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptio
 def selection(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
     """Return the conversation of a selection."""
     size = sizes.opening("selection")
-    executions = CHECKS_PER_REPLY * (1 + FINALISTS)
+    executions = CHECKS_PER_REPLY * (1 + FINALISTS) if config.selection == "checks" else 0
     longest = int(reply_tokens("trajectory", config, assumed).high) * _WORD
     revise = all(kind_of(name, config) == "revise" for name in config.strategies)
     written = _CHECKS_SHOWN * (longest if revise else max(longest, _CHECK_FILE))

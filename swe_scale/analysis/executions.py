@@ -94,7 +94,10 @@ def _checks(config: RunConfig, assumed: Assumptions) -> Range:
     total = sum(config.strategies.values())
     own = _of_kind(config, "revise", "agent")
     looking, replies = sum(own.values()), sum(count * config.turns_of(name) for name, count in own.items())
-    selecting, judges = selection_turns(config, assumed), len(config.models["selection"])
+    selecting, judges = (
+        selection_turns(config, assumed),
+        config.verdicts if config.selection == "checks" else 0,
+    )
     candidates = _candidates(config, assumed)
     voting: float = total if config.record_all else ceil(total * assumed.voting_checks)
     chosen = judges * max(0.0, selecting.likely - 1) * assumed.selection_checks * (1 + FINALISTS)

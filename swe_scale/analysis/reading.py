@@ -6,9 +6,9 @@ from swe_scale.analysis.assumptions import Assumptions
 from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import LEVELS, Level, Range, Spending
 from swe_scale.analysis.staged import Share
+from swe_scale.assignments import sampling
 from swe_scale.config import RunConfig
 from swe_scale.context import Addressee, Questioning, Wish, find_questions
-from swe_scale.pipeline import sampling
 from swe_scale.readers import READER, reply_tokens, shown_to
 from swe_scale.records import Issue, Sampling, Usage
 from swe_scale.repo import Repository

@@ -35,7 +35,11 @@ class Recording:
         self._styled = solution.styled
         self._patches = {one.id: one.patch for one in solution.candidates}
         self._authored = {index: one.id for one in solution.candidates for index in one.authors}
-        self._tests = tuple(one for one in solution.checks if one.kind == "regression")
+        # What judges wrote comes after the rule, so no rule sees it.
+        self._tests = tuple(
+            one for one in solution.checks if one.author is None and one.kind != "distinguishing"
+        )
+        self._scores = {} if solution.scores is None else solution.scores.values
         self._cells: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
         for verdict in (*solution.verdicts, *solution.turn_verdicts):
             self._cells[verdict.check, verdict.candidate].append(verdict)
@@ -77,9 +81,9 @@ class Recording:
         places = (BASE, *(one.id for one in candidates))
         names = dict.fromkeys(check.id for check in checks)
         verdicts = [one for check in names for place in places for one in self._cells.get((check, place), ())]
-        evidence = Evidence(
-            candidates, {one.id: forms[one.id] for one in candidates}, checks, tuple(verdicts)
-        )
+        scores = {one.id: self._scores[one.id] for one in candidates if one.id in self._scores}
+        own = {one.id: forms[one.id] for one in candidates}
+        evidence = Evidence(candidates, own, checks, tuple(verdicts), scores=scores)
         self._count(evidence)
         return evidence
 

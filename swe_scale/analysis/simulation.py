@@ -41,48 +41,58 @@ class _State:
     most: int
     pauses: dict[int, int | None] = field(default_factory=dict)
     """By place in `several`, the turns after which one is set aside, of those that were started."""
+    before: dict[int, int | None] = field(default_factory=dict)
+    """Of those that go on, or have gone on, the turns that they had had before."""
     under_way: list[int] = field(default_factory=list)
-    judged: tuple[int, ...] = ()
+    judged: dict[int, int | None] = field(default_factory=dict)
+    """By place, the turns after which each was judged: those that go on as they were."""
     known: Evidence | None = None
 
     def progress(self, drawn: Drawn) -> Progress:
-        started = len(self.pauses)
+        started, had = len(self.pauses), self._had()
+        aside = (place for place, turns in self.judged.items() if self._can_go_on(place, turns))
         return Progress(
             len(drawn.first),
             started,
             started - len(self.under_way),
-            sum(place not in self.under_way for place in self.judged),
+            len(had),
             tuple("best" if one.began else "notes" for one in drawn.late),
             len((self.known or _NOTHING).candidates),
             self.known,
             sum((one.usage for one in self.started()), Usage()),
             self.most,
-            {self.several[place].index: turns for place, turns in self._aside().items()},
+            {index: had[index] for index in (self.several[place].index for place in aside)},
+            had,
         )
 
-    def _aside(self) -> dict[int, int]:
-        """Return the turns that those have had that were set aside before their end, by place."""
+    def _had(self) -> dict[int, int]:
+        """Return the turns of those that were judged as they are, by index."""
+        whole = {place: len(self.several[place].turns) for place in self.judged}
         return {
-            place: pause
-            for place in self.judged
-            if place not in self.under_way
-            and (pause := self.pauses[place]) is not None
-            and pause < min(self.most, len(self.several[place].turns))
+            self.several[place].index: whole[place] if turns is None else min(turns, whole[place])
+            for place, turns in self.judged.items()
+            if turns == self.pauses[place]
         }
+
+    def _can_go_on(self, place: int, turns: int | None) -> bool:
+        whole = min(self.most, len(self.several[place].turns))
+        return turns is not None and turns == self.pauses[place] and turns < whole
 
     def carry_out(self, move: Move, evidence: Callable[[Sequence[Trajectory]], Evidence]) -> None:
         if move.action == "check":
-            self.judged = tuple(place for place in self.pauses if place not in self.under_way)
+            ended = {place: turns for place, turns in self.pauses.items() if place not in self.under_way}
+            self.judged = self.before | ended
             self.known = evidence(self.crossed())
             return
         place = len(self.pauses)
         if move.action == "extend":
             place = next(place for place in self.pauses if self.several[place].index == move.trajectory)
+            self.before[place] = self.pauses[place]
         self.pauses[place] = move.turns
         self.under_way.append(place)
 
     def crossed(self) -> tuple[Trajectory, ...]:
-        return tuple(self.cut(self.several[place], self.pauses[place]) for place in self.judged)
+        return tuple(self.cut(self.several[place], turns) for place, turns in sorted(self.judged.items()))
 
     def started(self) -> tuple[Trajectory, ...]:
         return tuple(self.cut(self.several[place], pause) for place, pause in self.pauses.items())

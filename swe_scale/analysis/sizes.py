@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from swe_scale import triage
+from swe_scale.assignments import plan
 from swe_scale.checks import spoken
 from swe_scale.config import Prompted, RunConfig, standing_for
 from swe_scale.context import Questioning, Wish, find_context
@@ -9,7 +11,6 @@ from swe_scale.environment import Options, look
 from swe_scale.events import Events
 from swe_scale.house import formatters_of
 from swe_scale.patch import is_test
-from swe_scale.pipeline import plan
 from swe_scale.planning import OBSERVATIONS
 from swe_scale.prompts import render
 from swe_scale.records import Issue, Record
@@ -40,6 +41,8 @@ class Sizes(Record):
     """The prompt's variant, by strategy that has one."""
     planning: int = 0
     """What follows in the first message where plans are made."""
+    triage: int = 0
+    """What follows where it is asked if the issue is worth it."""
     schemas: int
     """Of its tools."""
     tree: int
@@ -93,6 +96,7 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
         instructions=_instructions(config, recipe.profile),
         variants=_variants(config),
         planning=size_of(render("plan", most=OBSERVATIONS)),
+        triage=size_of(triage.instructions(0)),
         tooled=size_of(_agent(config, recipe.profile, tools=True)),
         schemas=sum(size_of(offered.tool.model_dump_json()) for offered in BASH_AND_SUBMIT),
         tree=sum(entry.size for entry in entries),
@@ -117,13 +121,15 @@ def _instructions(config: RunConfig, profile: str | None) -> dict[str, int]:
     revise = size_of(render("revise", turns=config.turns))
     found = {
         name: revise
-        if one and one.kind == "revise"
+        if one and one.kind in ("revise", "check")
         else size_of(_agent(config, profile, begun=isinstance(one, Prompted) and one.start == "best"))
         for name, one in named.items()
     }
     nobody = [{"label": "A", "patch": ""}]
     found["selection"] = size_of(
-        render("select", finalists=nobody, outputs=(), turns=config.selection_turns, checks=1)
+        render("select_list", finalists=nobody, labels=["A"], rows=())
+        if config.selection == "list"
+        else render("select", finalists=nobody, outputs=(), turns=config.selection_turns, checks=1)
     )
     return found
 

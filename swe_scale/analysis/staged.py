@@ -12,6 +12,7 @@ from swe_scale.analysis.conversations import (
     shares,
     start_of,
     trajectory,
+    triage,
 )
 from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import Level, Range, Spending
@@ -21,6 +22,7 @@ from swe_scale.config import RunConfig, Stage
 from swe_scale.ledger import money
 from swe_scale.records import Record, Usage
 from swe_scale.trajectory import LATE
+from swe_scale.triage import OPINIONS
 
 
 def priced_bound(usage: Usage, served: Served) -> Usage:
@@ -62,6 +64,11 @@ def staged_of(
 ) -> list[Staged]:
     """Return the conversations that there may be, in the order in which they begin."""
     found: list[Staged] = []
+    if config.triage:
+        asked = served.get("triage") or served["trajectory"][:1]
+        for number in range(OPINIONS):
+            talk = triage(asked[number % len(asked)], sizes, config, assumed, number == 0)
+            found.append(Staged("triage", talk, 1))
     if sizes.setup and config.repair_rounds:
         mender = (served.get("environment") or served["trajectory"])[0]
         found.append(Staged("environment", mending(mender, config, assumed), 1))
@@ -72,7 +79,7 @@ def staged_of(
         talk = trajectory(strategy, one, sizes, config, assumed)
         found.append(Staged("trajectory", talk, count, start_of(strategy, config) in LATE))
     judges = (selection(one, sizes, config, assumed) for one in served["selection"])
-    return [*found, *(Staged("selection", talk, 1) for talk in judges)]
+    return [*found, *(Staged("selection", talk, config.judges) for talk in judges)]
 
 
 def shares_of(staged: Sequence[Staged], assumed: Assumptions) -> tuple[Share, ...]:
@@ -97,16 +104,17 @@ def serial_seconds(staged: Sequence[Staged], assumed: Assumptions) -> Range:
         several = (seconds(one.talk, level) for one in staged if (one.stage, one.late) == (stage, late))
         return max(several, default=0.0)
 
-    def judges(level: Level) -> float:
-        return sum(seconds(one.talk, level) for one in staged if one.stage == "selection")
+    def one_by_one(level: Level, stage: Stage) -> float:
+        return sum(seconds(one.talk, level) * one.number for one in staged if one.stage == stage)
 
     return Range.of(
         lambda level: (
-            longest(level, "environment")
+            one_by_one(level, "triage")
+            + longest(level, "environment")
             + longest(level, "plan")
             + longest(level, "trajectory")
             + longest(level, "trajectory", True)
-            + judges(level)
+            + one_by_one(level, "selection")
         )
     )
 

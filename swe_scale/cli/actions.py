@@ -12,13 +12,13 @@ from swe_scale.cli.place import RUNS, Place, begin, check_name, writers
 from swe_scale.cli.reach import Opened, reach, reach_again
 from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.cli.strategies import set_up_lines
-from swe_scale.config import RunConfig, load_user_config
+from swe_scale.config import RunConfig, UserConfig, load_user_config
 from swe_scale.errors import StoreError, UsageError
 from swe_scale.events import Events
 from swe_scale.issues import read_issue
 from swe_scale.jobs import Delivery, Job, Task
 from swe_scale.live import watch
-from swe_scale.records import Solution, digest
+from swe_scale.records import Issue, Solution, digest
 from swe_scale.repo import Repository, complete_source
 from swe_scale.repo.source import redacted
 from swe_scale.store.sqlite import open_store
@@ -45,24 +45,43 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
 
     async def act() -> int:
         user = load_user_config(options.config)
-        draft = await read_issue(target.issue, user.github)
-        source = complete_source(target.repo or draft.clone_url or ".")
-        repository = await Repository.open(source, batch.repository_folder(source))
-        commit = await repository.resolve(target.base)
-        await _check_deliverable(repository, delivery)
+        ground = await ground_of(target, user, delivery)
         async with reach(options, user, 1, screen, events) as reached:
             config = settings.run_config(options, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
             environment = settings.options_of(options, config.sandbox, set_up_lines(config))
-            task = Task(issue=draft.on(redacted(source), commit), options=environment)
-            naming.name = _name(target.name, task, config)
+            task = Task(issue=ground.issue, options=environment)
+            naming.name = name_of(target.name, task, config)
             job = Job(kind="run", config=config, tasks=(task,), delivery=delivery, started=reached.started)
             place = Place(RUNS / naming.name, screen, events)
-            solution = await _solve_one(job, reached.models, place)
-        await _deliver(solution, repository, delivery, screen)
-        return screen.answer_with(solution)
+            solution = await solve_one(job, reached.models, place)
+        return await answer(solution, ground.repository, delivery, screen)
 
     return interruptible(act, naming)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """An issue on a commit of its repository."""
+
+    issue: Issue
+    repository: Repository
+
+
+async def ground_of(target: Target, user: UserConfig, delivery: Delivery) -> Ground:
+    """Return what a command is about, known to be deliverable.
+
+    Raises:
+        UsageError: the issue can't be read, or the patch could not be delivered.
+        RepositoryError: there is no such repository or commit.
+        GitHubError: the issue can't be fetched.
+    """
+    draft = await read_issue(target.issue, user.github)
+    source = complete_source(target.repo or draft.clone_url or ".")
+    repository = await Repository.open(source, batch.repository_folder(source))
+    commit = await repository.resolve(target.base)
+    await _check_deliverable(repository, delivery)
+    return Ground(draft.on(redacted(source), commit), repository)
 
 
 def resume_run(run: str, *, json: bool) -> int:
@@ -89,24 +108,34 @@ def resume_run(run: str, *, json: bool) -> int:
         async with reach_again(job.config.asked, job.started, screen, events) as models:
             if job.kind == "eval":
                 return screen.answer_with_many(await solve_many(job, models, place), folder, job.faults)
-            solution = await _solve_one(job, models, place)
+            solution = await solve_one(job, models, place)
         source = job.tasks[0].issue.repo
         repository = await Repository.open(source, batch.repository_folder(source))
-        await _deliver(solution, repository, job.delivery, screen)
-        return screen.answer_with(solution)
+        return await answer(solution, repository, job.delivery, screen)
 
     return interruptible(act, Naming(run))
 
 
-def _name(given: str | None, task: Task, config: RunConfig) -> str:
+def name_of(given: str | None, task: Task, config: RunConfig) -> str:
+    """Return the name of a run: the one that is given, else one that follows from all that it is for.
+
+    Raises:
+        UsageError: the name can't be a folder's.
+    """
     if given is not None:
         check_name(given)
         return given
-    what = digest(task.model_dump_json(), config.model_dump_json(exclude={"cells", "prices"}))
+    unset = {"given"} if task.given is None else set()
+    what = digest(task.model_dump_json(exclude=unset), config.identity())
     return f"{task.issue.id}-{what[:8]}"
 
 
-async def _solve_one(job: Job, models: Opened, place: Place) -> Solution:
+async def solve_one(job: Job, models: Opened, place: Place) -> Solution:
+    """Carry out a job of one issue in its run folder, and write its prediction.
+
+    Raises:
+        SweScaleError: the folder can't be used, or something that is needed failed.
+    """
     batch.make_folder(place.folder)
     with watch(place.events, place.screen.progress):
         async with batch.open_session(place.folder, job.config, models, place.events) as session:
@@ -115,6 +144,16 @@ async def _solve_one(job: Job, models: Opened, place: Place) -> Solution:
     batch.write_predictions(place.folder, writers(job), [jobs.Brief.of(solution)])
     place.screen.say(f"run folder: {place.folder}")
     return solution
+
+
+async def answer(solution: Solution, repository: Repository, delivery: Delivery, screen: Screen) -> int:
+    """Deliver a solution and print it; return the exit code.
+
+    Raises:
+        PatchError, StoreError: the patch can't be delivered.
+    """
+    await _deliver(solution, repository, delivery, screen)
+    return screen.answer_with(solution)
 
 
 async def _check_deliverable(repository: Repository, delivery: Delivery) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from swe_scale.cli.advise_app import advise
 from swe_scale.cli.compare_app import compare
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
@@ -19,6 +20,7 @@ from swe_scale.cli.prepare_app import prepare
 from swe_scale.cli.process import allow_descriptors, prepare_streams
 from swe_scale.cli.replay_app import replay
 from swe_scale.cli.report_app import report
+from swe_scale.cli.select_app import Several, select
 
 app = typer.Typer(
     name="swe-scale",
@@ -231,10 +233,12 @@ def doctor(
     finish(lambda: run_doctor(config, base_url, model, json=json))
 
 
+app.command(cls=Several)(select)
 app.command("eval", cls=Command)(evaluate)
 app.command(cls=Command)(prepare)
 app.command(cls=Command)(report)
 app.command(cls=Command)(compare)
+app.command(cls=Command)(advise)
 app.command(cls=Command)(export)
 app.command(cls=Command)(grade)
 app.command(cls=Command)(replay)

@@ -8,6 +8,7 @@ from shutil import rmtree
 import anyio
 
 from swe_scale import batch
+from swe_scale.assignments import sampling
 from swe_scale.building import Repairer
 from swe_scale.cli import naming, settings
 from swe_scale.cli.environment_effort import Effort
@@ -17,7 +18,6 @@ from swe_scale.environment import Site
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
 from swe_scale.models import open_model
-from swe_scale.pipeline import sampling
 from swe_scale.store import Steps
 from swe_scale.store.sqlite import open_store
 

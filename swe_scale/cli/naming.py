@@ -22,6 +22,7 @@ from swe_scale.repo.source import redacted
 STAGES: tuple[Stage, ...] = ("environment", "plan", "trajectory", "selection")
 """Those that always have a model."""
 READER: Stage = "reader"
+TRIAGE: Stage = "triage"
 _AS_TRAJECTORIES: tuple[Stage, ...] = ("environment", "plan")
 """Stages that ask the trajectories' first model where the configuration names none for them."""
 
@@ -40,14 +41,33 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
             "no model is named: give --base-url URL --model NAME, or set [models.default] in "
             f"{options.config or user_folder() / 'config.toml'}."
         )
-    found: dict[Stage, tuple[ModelConfig, ...]] = {}
-    for stage in STAGES:
-        names = _names(stage, user)
-        if missing := [name for name in names if name not in user.models]:
-            known = ", ".join(user.models)
-            raise UsageError(f"stage {stage!r} wants the model {missing[0]!r}; known are {known}.")
-        found[stage] = tuple(user.models[name] for name in names)
-    return {**found, **reader_of(options, user, found["trajectory"][0])}
+    found = {stage: _defined(stage, user) for stage in STAGES}
+    triage = {TRIAGE: _defined(TRIAGE, user)} if TRIAGE in user.stages and triages(options, user) else {}
+    return {**found, **triage, **reader_of(options, user, found["trajectory"][0])}
+
+
+def triages(options: SolveOptions, user: UserConfig) -> bool:
+    """Return whether it is asked first if an issue is worth it."""
+    return user.triage if options.triage is None else options.triage
+
+
+def _defined(stage: Stage, user: UserConfig) -> tuple[ModelConfig, ...]:
+    """Return the models of a stage.
+
+    Raises:
+        UsageError: it names one that the configuration doesn't define.
+    """
+    names = _names(stage, user)
+    if missing := [name for name in names if name not in user.models]:
+        known = ", ".join(user.models)
+        raise UsageError(f"stage {stage!r} wants the model {missing[0]!r}; known are {known}.")
+    return tuple(user.models[name] for name in names)
+
+
+def names_models(options: SolveOptions, user: UserConfig) -> bool:
+    """Return whether a model is named, by an option or in the configuration."""
+    given = (options.base_url, options.model, options.replies, options.serve)
+    return any(given) or bool(user.models)
 
 
 def reader_of(

@@ -1,8 +1,8 @@
 """The options that several commands share, declared once as the fields of a dataclass."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import Field, dataclass, fields
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -113,10 +113,55 @@ class SolveOptions:
             metavar="2usd|500000tokens|30min", help="Never exceeded; repeatable.", rich_help_panel=_COMPUTE
         ),
     ] = None
+    deadline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="18:30|2026-12-01T18:30|+45min",
+            help="When all of it ends, in local time unless it says otherwise; what is there is voted on.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
+    triage: Annotated[
+        bool | None,
+        typer.Option(
+            "--triage/--no-triage",
+            help="Ask first whether the issue says enough to be worth it; if not, say what is missing. "
+            "[default: no-triage]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     selection_turns: Annotated[
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),
     ] = 8
+    selection: Annotated[
+        str,
+        typer.Option(
+            metavar="checks|list|none",
+            help="How level finalists are told apart: by checks that a model writes, by one look at all of "
+            "them, or not.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = "checks"
+    judges: Annotated[
+        int,
+        typer.Option(
+            min=1, max=100, help="Verdicts on level finalists, at most; each begins afresh.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = 1  # fmt: skip
+    score_command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CMD",
+            help="A program that scores the patches, JSON in and out; then --rule is latent by default.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
+    score_endpoint: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The same at a web address.", rich_help_panel=_COMPUTE),
+    ] = None
     no_backtrack: Annotated[
         bool,
         typer.Option(
@@ -152,6 +197,29 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None  # fmt: skip
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="resolved|cost|latency",
+            help="What is worth most; then --policy is adaptive by default. [default: resolved]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
+    stragglers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wait|settled|slow", rich_help_panel=_COMPUTE,
+            help="Wait for all trajectories; not for those that can't change the answer; nor for those that "
+            "take three times as long as the others. [default: wait]",
+        ),
+    ] = None  # fmt: skip
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade", rich_help_panel=_COMPUTE,
+            help="Of several models, ask the next only where those before it leave enough to gain.",
+        ),
+    ] = False  # fmt: skip
     min_confidence: Annotated[
         float | None,
         typer.Option(
@@ -241,15 +309,28 @@ class SolveOptions:
 
 def shares_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command whose last parameter is `options: SolveOptions` every field of it as an option."""
+    return shares_options_but()(command)
+
+
+def shares_options_but(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return `shares_options` without some fields, which keep their defaults."""
+
+    def shares(command: Callable[..., None]) -> Callable[..., None]:
+        return _sharing(command, [field for field in fields(SolveOptions) if field.name not in left_out])
+
+    return shares
+
+
+def _sharing(command: Callable[..., None], shown: Sequence[Field[Any]]) -> Callable[..., None]:
     signature = inspect.signature(command)
     own = [part for name, part in signature.parameters.items() if name != "options"]
     shared = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=field.type
         )
-        for field in fields(SolveOptions)
+        for field in shown
     ]
-    names = {field.name for field in fields(SolveOptions)}
+    names = {field.name for field in shown}
 
     @wraps(command)
     def wrapped(**given: Any) -> None:

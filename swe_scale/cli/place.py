@@ -37,8 +37,8 @@ def check_name(name: str) -> None:
 
 
 def writers(job: Job) -> str:
-    """Return what predictions name as their model."""
-    return "+".join(writing(job.config))
+    """Return what predictions name as their model; of patches that were given nobody is known."""
+    return "select" if job.tasks[0].given else "+".join(writing(job.config))
 
 
 async def begin(session: Session, job: Job) -> None:

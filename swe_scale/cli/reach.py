@@ -15,6 +15,7 @@ from swe_scale.events import Event, Events
 from swe_scale.jobs import Started
 from swe_scale.models import Model
 from swe_scale.models.serving import Served, serving
+from swe_scale.models.unasked import Unasked
 
 _RETRIES = 10
 """Of calls to a server of our own: together they take longer than it does to start again."""
@@ -36,7 +37,8 @@ class Reached:
     def context_length(self) -> int:
         """Tokens that fit into each of them, a reader's left out: it reads in windows."""
         asked = (several for stage, several in self.models.items() if stage != naming.READER)
-        return min(model.context_length for several in asked for model in several)
+        lengths = (model.context_length for several in asked for model in several)
+        return min(lengths, default=Unasked().context_length)
 
 
 @asynccontextmanager
@@ -63,7 +65,7 @@ async def reach(
             yield Reached(configured, models)
         return
     naming.refuse_other_models(options)
-    wanted = sum(strategies_of(options, user).values()) * issues
+    wanted = max(1, sum(strategies_of(options, user).values())) * issues
     laid_out = {"trajectories": wanted, "arguments": (*_without_guesses(user), *user.serve.arguments)}
     started = Started(model=options.serve, settings=user.serve.model_copy(update=laid_out))
     async with AsyncExitStack() as stack:

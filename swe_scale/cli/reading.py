@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 
 from swe_scale import batch
+from swe_scale.assignments import sampling
 from swe_scale.cli import naming, settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
@@ -17,7 +18,6 @@ from swe_scale.context import Asked, Asker
 from swe_scale.events import Events
 from swe_scale.ledger import Ledger
 from swe_scale.models import Model
-from swe_scale.pipeline import sampling
 from swe_scale.readers import asked_of, reply_tokens
 from swe_scale.records import Issue, Sampling, digest
 from swe_scale.repo import Repository

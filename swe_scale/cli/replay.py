@@ -64,8 +64,10 @@ def _plan(wish: Wish, run: Run) -> Plan:
     if wish.against is not None:
         rule, _, policy = wish.against.partition(",")
         methods.append(_method(rule.strip(), policy.strip() or "fixed"))
-    samples = _numbers("--samples", wish.samples, sum(config.strategies.values()), "trajectories")
-    longest = max(config.turns_of(name) for name in config.strategies)
+    given = max((task.given.sources for task in run.job.tasks if task.given), default=0)
+    most = sum(config.strategies.values()) + given
+    samples = _numbers("--samples", wish.samples, most, "trajectories")
+    longest = max((config.turns_of(name) for name in config.strategies), default=1)
     turns = _numbers("--turns", wish.turns, longest, "turns")
     points = tuple(Point(one, cut) for one in samples for cut in turns)
     return Plan(tuple(methods), points, wish.repetitions, wish.seed)

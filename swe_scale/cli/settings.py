@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from math import isfinite
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import ValidationError
 
-from swe_scale.cli.naming import READER, STAGES
+from swe_scale.cli.deadline import deadline_of, written
+from swe_scale.cli.method import method_of
+from swe_scale.cli.naming import READER, STAGES, TRIAGE, triages
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
@@ -28,8 +29,6 @@ from swe_scale.config import (
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
-from swe_scale.policy import find_policy
-from swe_scale.ranking import find_rule
 
 _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
@@ -109,9 +108,10 @@ def run_config(
     """
     budget = budget_of(options)
     check_priced(budget, (one.model for several in models.values() for one in several), user)
-    stages = tuple(stage for stage in (*STAGES, READER) if stage in models)
-    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in stages}
-    reply = max(one.reply_tokens or 0 for one in sampling.values())
+    stages = tuple(stage for stage in (*STAGES, TRIAGE, READER) if stage in models)
+    asked = (*stages, TRIAGE) if triages(options, user) and TRIAGE not in stages else stages
+    sampling = {stage: sampling_of(options, user, stage, context_length) for stage in asked}
+    reply = max((one.reply_tokens or 0 for one in sampling.values()), default=0)
     files = context_length * 2 // 5 if options.context_tokens is None else options.context_tokens
     if files + reply > context_length:
         raise UsageError(
@@ -119,7 +119,7 @@ def run_config(
             f"{context_length:,} tokens."
         )
     shown = max(2048, min(16 * 1024, context_length // 8))
-    return RunConfig(
+    made = RunConfig(
         models={stage: models[stage] for stage in stages},
         sampling=sampling,
         sandbox=sandbox_of(options, user),
@@ -135,8 +135,8 @@ def run_config(
         issue_tokens=context_length // 6,
         record_all=options.record_all,
         record_turns=options.record_turns,
-        **_method(options),
-        selection_turns=options.selection_turns,
+        **method_of(options, user),
+        triage=triages(options, user),
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
         repair_rounds=options.repair_rounds,
@@ -145,35 +145,15 @@ def run_config(
         format=not options.no_format,
         prices=user.prices,
         budget=budget,
+        deadline=deadline_of(options.deadline),
+        cascade=options.cascade,
     )
-
-
-def _method(options: SolveOptions) -> dict[str, Any]:
-    """Return rule, policy and least confidence, as far as they are given.
-
-    Raises:
-        UsageError: there is no rule or policy of that name, or the confidence is given in two ways.
-        ExtensionError: one can't be loaded.
-    """
-    found: dict[str, Any] = {}
-    if options.min_confidence is not None and options.wrong_costs is not None:
-        raise UsageError("--min-confidence and --wrong-costs say the same in two ways: leave one out.")
-    if options.wrong_costs is not None and not isfinite(options.wrong_costs):
-        raise UsageError(f"--wrong-costs {options.wrong_costs} can't be used: give a number, 0 or more.")
-    if options.wrong_costs is not None:
-        found["min_confidence"] = options.wrong_costs / (1 + options.wrong_costs)
-    if options.min_confidence is not None:
-        found["min_confidence"] = options.min_confidence
-    if found:
-        # The votes' own confidence is no probability.
-        found["rule"] = "latent"
-    if options.rule is not None:
-        find_rule(options.rule)
-        found["rule"] = options.rule
-    if options.policy is not None:
-        find_policy(options.policy)
-        found["policy"] = options.policy
-    return found
+    if made.cascade and len(writing(made)) < 2:
+        raise UsageError(
+            "--cascade needs several models: name them in [stages] trajectory, the first to be asked first, "
+            "or give strategies models of their own."
+        )
+    return made
 
 
 def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
@@ -221,11 +201,12 @@ def describe(config: RunConfig, context_length: int) -> str:
         f"{kind} of up to {turns} replies" if several else kind for kind, turns in kinds.items()
     )
     reader = "".join(f"; files are read by {one.model}" for one in config.models.get(READER, ()))
+    ends = "" if config.deadline is None else f"; ends by {written(config.deadline)}"
     each = "" if several else f", up to {max(kinds.values())} replies each"
     return (
         f"{told}{each}; model {' + '.join(writing(config))}, context "
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
-        f"{config.sampling_of('trajectory').reply_tokens:,}{reader}; sandbox {config.sandbox.kind}"
+        f"{config.sampling_of('trajectory').reply_tokens:,}{reader}; sandbox {config.sandbox.kind}{ends}"
     )
 
 

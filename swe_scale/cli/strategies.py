@@ -25,12 +25,12 @@ _VARIANT = 16 * 1024
 
 
 def strategies_of(options: SolveOptions, user: UserConfig) -> dict[str, int]:
-    """Return how many trajectories each strategy gets.
+    """Return how many trajectories each strategy gets; none where no strategy is wanted.
 
     Raises:
         UsageError: a count is missing, not a number, or there is no such strategy.
     """
-    if not options.strategy:
+    if options.strategy is None:
         return {"revise": options.samples or _SAMPLES}
     if options.samples is not None:
         raise UsageError("--strategy gives the counts: leave out --samples.")

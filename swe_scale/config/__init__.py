@@ -17,12 +17,15 @@ from swe_scale.config.run import (
     Budget,
     ContextSteps,
     GitHubConfig,
+    Objective,
     RunConfig,
+    Selection,
     Stage,
     UserConfig,
     asked_models,
 )
 from swe_scale.config.sandbox import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
+from swe_scale.config.scoring import SCORE_KEY, ScoreCommand, ScoreConfig, ScoreEndpoint
 from swe_scale.config.strategies import (
     OWN_STRATEGIES,
     Exec,
@@ -35,6 +38,7 @@ from swe_scale.config.strategies import (
 
 __all__ = [
     "OWN_STRATEGIES",
+    "SCORE_KEY",
     "AnthropicEndpoint",
     "Bubblewrap",
     "Budget",
@@ -48,13 +52,18 @@ __all__ = [
     "Local",
     "ModelConfig",
     "Network",
+    "Objective",
     "OpenAIEndpoint",
     "Pool",
     "Price",
     "Prompted",
     "RunConfig",
     "SandboxConfig",
+    "ScoreCommand",
+    "ScoreConfig",
+    "ScoreEndpoint",
     "ScriptedReplies",
+    "Selection",
     "Serve",
     "Stage",
     "StageSampling",

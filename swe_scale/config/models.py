@@ -9,7 +9,12 @@ from pydantic import Field, field_validator
 from swe_scale.config.base import Config
 
 
-def _without_password(value: str) -> str:
+def without_password(value: str) -> str:
+    """Return an address as it is.
+
+    Raises:
+        ValueError: it holds a user name or a password.
+    """
     if "@" in value.partition("://")[2].partition("/")[0]:
         raise ValueError("an address must hold no user name or password; use the key's variable")
     return value
@@ -52,7 +57,7 @@ class OpenAIEndpoint(Endpoint):
     """The model's `tokenizer.json`, for a server that counts no tokens. None: looked for among what Hugging
     Face's tools have downloaded."""
 
-    _without_password = field_validator("base_url")(_without_password)
+    _without_password = field_validator("base_url")(without_password)
 
 
 class AnthropicEndpoint(Endpoint):
@@ -67,7 +72,7 @@ class AnthropicEndpoint(Endpoint):
     max_in_flight: int = Field(default=32, ge=1)
     """Requests at a time, at most."""
 
-    _without_password = field_validator("base_url")(_without_password)
+    _without_password = field_validator("base_url")(without_password)
 
 
 class Pool(Config):

@@ -3,18 +3,26 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
+from swe_scale.config.scoring import ScoreConfig
 from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
 
 _UNSAID: Mapping[str, object] = {
     "record_turns": False,
     "rule": "votes",
     "policy": "fixed",
+    "objective": "resolved",
     "min_confidence": 0.0,
+    "triage": False,
+    "stragglers": "wait",
+    "cascade": False,
+    "selection": "checks",
+    "judges": 1,
+    "score": None,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -54,8 +62,12 @@ class ContextSteps(Config):
     """Most of an issue's budget that reading and ordering take: of tokens, of money, of minutes."""
 
 
-Stage = Literal["environment", "plan", "reader", "trajectory", "selection"]
-"""What a model is used for. A reader is the only one that need not be there."""
+Selection = Literal["checks", "list", "none"]
+"""How level finalists are told apart by a model: by checks that it writes, by one look at all, or not."""
+Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection"]
+"""What a model is used for. Those of reader and triage need not be there."""
+Objective = Literal["resolved", "cost", "latency"]
+"""What is worth most: a right patch, few replies, or to have it soon."""
 
 _WRITING = 1.25
 """Price of a token that Anthropic keeps for five minutes, in those of one that it doesn't."""
@@ -70,7 +82,7 @@ class UserConfig(Config):
     """How the files are found that models are shown."""
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all. Files
-    are read by a model only where one is named for `reader`."""
+    are read by a model only where one is named for `reader`; triage asks the trajectories' where none is."""
     sampling: Mapping[Stage, StageSampling] = {}
     strategies: Mapping[str, StrategyConfig] = {}
     """Named strategies, for `--strategy NAME=COUNT`."""
@@ -81,6 +93,10 @@ class UserConfig(Config):
     prices: Mapping[str, Price] = {}
     """By the model's name as the endpoint knows it."""
     github: GitHubConfig = GitHubConfig()
+    triage: bool = False
+    """Whether it is asked, before anything else is spent on an issue, if it says enough to be worth it."""
+    score: ScoreConfig | None = None
+    """A verifier that gives candidates scores. None: there is none."""
 
     @field_validator("network")
     @classmethod
@@ -123,9 +139,24 @@ class RunConfig(Config):
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"
     """How the budget is spent, likewise."""
+    objective: Objective = "resolved"
+    """What the policy `adaptive` aims at first."""
+    stragglers: Literal["wait", "settled", "slow"] = "wait"
+    """What becomes of the last trajectories: all are waited for; those aren't that can't change the answer;
+    nor those that take far longer than the others."""
+    cascade: bool = False
+    """Whether a further model is asked only where those before it leave enough to gain."""
     min_confidence: float = Field(default=0.0, ge=0, le=1)
     """Probability of being right below which nothing is proposed."""
+    triage: bool = False
+    """Whether it is asked first if the issue says enough to be worth it."""
+    selection: Selection = "checks"
     selection_turns: int = Field(default=8, ge=0)
+    """Replies of each verdict; 0: none is asked for."""
+    judges: int = Field(default=1, ge=1, le=100)
+    """Verdicts on level finalists, of each model that is asked, at most."""
+    score: ScoreConfig | None = None
+    """A verifier that gives candidates scores. None: there is none."""
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)
     """Proposals of a model for an environment whose set-up fails."""
@@ -139,6 +170,8 @@ class RunConfig(Config):
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}
     budget: Budget = Budget()
+    deadline: AwareDatetime | None = None
+    """When every issue has come to its end, or isn't begun any more. None: no such moment."""
 
     def identity(self) -> str:
         """Return what results depend on, as JSON: all but how fast they are found and what they cost.
@@ -146,7 +179,7 @@ class RunConfig(Config):
         Settings that came later are left out where they are as it was before, so that such runs are found.
         """
         unset = {name for name, before in _UNSAID.items() if getattr(self, name) == before}
-        return self.model_dump_json(exclude={"cells", "prices"} | unset)
+        return self.model_dump_json(exclude={"cells", "prices", "deadline"} | unset)
 
     def turns_of(self, strategy: str) -> int:
         """Return how many replies a trajectory may have; of a command-line agent, requests."""
@@ -155,7 +188,7 @@ class RunConfig(Config):
                 return requests
             case Prompted(turns=int(turns)):
                 return turns
-            case Prompted(kind="revise"):
+            case Prompted(kind="revise" | "check"):
                 return self.turns
             case _:
                 return self.agent_turns or self.turns
@@ -176,6 +209,12 @@ class RunConfig(Config):
             else price
             for name, price in value.items()
         }
+
+    @property
+    def verdicts(self) -> int:
+        """Verdicts on level finalists at most, of all models that are asked."""
+        alone = self.selection == "none" or self.selection_turns == 0
+        return 0 if alone else self.judges * len(self.models.get("selection", ()))
 
     @property
     def asked(self) -> dict[str, tuple[ModelConfig, ...]]:

@@ -14,7 +14,7 @@ Start = Literal["scratch", "plan", "notes", "best"]
 class Prompted(Config):
     """A strategy of ours: a model that is asked turn by turn."""
 
-    kind: Literal["revise", "agent"]
+    kind: Literal["revise", "agent", "check"]
     model: str | None = Field(default=None, min_length=1)
     """Name of an endpoint of the configuration. None: those of the stage."""
     variant: str | None = Field(default=None, min_length=1)
@@ -61,6 +61,7 @@ OWN_STRATEGIES: Mapping[str, Prompted] = {
     "plan": Prompted(kind="revise", start="plan"),
     "refine": Prompted(kind="revise", start="notes"),
     "fork": Prompted(kind="agent", start="best"),
+    "check": Prompted(kind="check"),
 }
 """Those that are there without any configuration."""
 

@@ -1,47 +1,102 @@
-"""Goes on as long as another wave is likely enough to put a right patch in the place of a wrong one."""
+"""Gives the next reply to whatever most likely puts a right patch in the place of a wrong one."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from swe_scale.policy.fixed import late
+from swe_scale.policy.gains import Gains
 from swe_scale.policy.progress import Move, Progress
-from swe_scale.policy.waves import Waves
-from swe_scale.ranking import Evidence, believed
 from swe_scale.ranking.latent import Prior
 
-_NOTHING = Evidence((), {}, (), ())
+_ALL = 10**6
+_COST = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Adaptive:
-    """Start in waves, check after each, stop when the next one isn't worth what it costs.
+    """Start a few trajectories of few replies; then start more, or let some go on, or stop.
 
-    What a wave can bring is that the leader is wrong and one of the new trajectories is right. Both are
-    probable by what the checks say and by how many are right so far: little is to be gained where the leader
-    is surely right, and where most likely nobody will ever be. Issues in between get more (after the
-    compute-optimal allocation of arXiv 2408.03314).
+    What either can bring is that the leader is wrong and the new one right, or a wrong one mended. Both are
+    probable by what checks say, by how many are right so far, and by what is known before: little is to be
+    gained where the leader is surely right, and where most likely nobody will ever be, so issues in between
+    get more (after the compute-optimal allocation of arXiv 2408.03314), in breadth or in depth, whichever
+    brings more per reply. Those that don't go on have been rejected early. The leader isn't taken for sure
+    while most checks are red on it, however many agree (after the guard of SEAT against collapse).
     """
 
     pilot: int = 3
-    """Trajectories of the first wave."""
-    wave: int = 2
-    """Of each later one."""
-    worth: float = 0.025
-    """Probability of a gain, per trajectory, below which no more are started."""
+    """Trajectories that are started before anything is looked at."""
+    width: int = 3
+    """Under way at a time, later: one that takes long holds nobody up."""
+    first: int = 3
+    """Replies of a new one: a check, an edit, a look at what came of it. Then it is set aside."""
+    worth: float = 0.005
+    """Probability of a gain, per reply, below which no more are spent."""
+    prior: Prior = field(default_factory=Prior)
+
+    @classmethod
+    def aiming_at(cls, objective: str) -> "Adaptive":
+        """Return the policy with what an objective asks for.
+
+        For `latency` all start at once, whole: only who can't matter any more is cut off.
+        """
+        match objective:
+            case "cost":
+                return cls(width=2, worth=_COST)
+            case "latency":
+                return cls(pilot=_ALL, width=_ALL, first=_ALL, worth=_COST)
+            case _:
+                return cls()
 
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
-        return Waves(self.pilot, self.wave).next(progress, self._enough)
+        if progress.started < min(self.pilot, progress.planned):
+            return self._start(progress, "to see how hard the issue is")
+        under_way = progress.started - progress.finished
+        if progress.checked < progress.finished:
+            return Move("check", f"{progress.finished} of {progress.started} trajectories have stopped")
+        if under_way >= self.width or (not progress.checked and progress.started):
+            return None
+        return self._further(progress, Gains.of(progress, self.first, self.prior))
 
-    def _enough(self, progress: Progress) -> str:
-        """Return why no more is needed; nothing if it is."""
-        more = min(self.wave, progress.planned - progress.started)
-        if more <= 0:
-            return ""
-        belief = believed(progress.evidence or _NOTHING)
-        gain = belief.worth_of(more, progress.checked, Prior())
-        if gain >= self.worth * more:
-            return ""
-        best = float(belief.right.max(initial=0.0))
-        return (
-            f"the leader is right with probability {best:.2f}, no candidate with {belief.none:.2f}: {more} "
-            f"more trajectories would put a right patch in its place with {gain:.3f}, less than is worth them"
-        )
+    def _further(self, progress: Progress, gains: Gains) -> Move | None:
+        """Return what is best done now, given what is known."""
+        under_way = progress.started - progress.finished
+        worth, move = max(self._choices(progress, gains), key=lambda choice: choice[0], default=(0.0, None))
+        if move is not None and worth >= self.worth:
+            return move
+        if under_way and gains.coming >= self.worth:
+            return None
+        if move is None and not under_way:
+            return Move("stop", "every candidate has been crossed with the checks")
+        return Move("stop", _enough(gains, worth))
+
+    def _choices(self, progress: Progress, gains: Gains) -> Iterator[tuple[float, Move]]:
+        """Yield each thing that can be done, with what it brings per reply."""
+        waiting = progress.late[max(0, progress.started - progress.planned) :]
+        if progress.started < progress.planned:
+            worth = gains.of_start() / self._replies(progress)
+            yield worth, self._start(progress, f"{worth:.3f} a reply")
+        elif waiting:
+            yield gains.of_start() / max(1, progress.turns), late(waiting[0], progress)
+        for index, had in sorted(progress.aside.items()):
+            turns = min(2 * had, progress.turns)
+            worth = gains.of_replies(index, turns - had) / (turns - had)
+            reason = f"trajectory {index} goes on from {had} replies to up to {turns}: {worth:.3f} a reply"
+            yield worth, Move("extend", reason, trajectory=index, turns=turns)
+
+    def _replies(self, progress: Progress) -> int:
+        return min(self.first, progress.turns) or self.first
+
+    def _start(self, progress: Progress, why: str) -> Move:
+        turns = self.first if self.first < progress.turns else None
+        number = f"trajectory {progress.started + 1} of up to {progress.planned}"
+        return Move("start", f"{number}, {why}", turns=turns)
+
+
+def _enough(gains: Gains, best: float) -> str:
+    leader = float(gains.belief.right.max(initial=0.0))
+    return (
+        f"the leader is right with probability {leader:.2f}, no candidate with {gains.belief.none:.2f}: "
+        f"another reply would bring a right patch in its place with {best:.4f}, less than is worth it"
+    )

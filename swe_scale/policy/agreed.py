@@ -26,9 +26,9 @@ class UntilAgreed:
 
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
-        return Waves(self.pilot, self.wave).next(progress, lambda now: self._agreed(now.evidence))
+        return Waves(self.pilot, self.wave).next(progress, lambda now: self.agreed(now.evidence))
 
-    def _agreed(self, evidence: Evidence | None) -> str:
+    def agreed(self, evidence: Evidence | None) -> str:
         """Return why no more is needed; nothing if it is."""
         if evidence is None or not evidence.candidates:
             return ""

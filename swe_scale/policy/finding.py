@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
-from swe_scale.errors import ExtensionError
+from swe_scale.config import Objective
+from swe_scale.errors import ExtensionError, UsageError
 from swe_scale.extensions import described, loaded
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed
@@ -19,13 +21,24 @@ OWN_POLICIES: Mapping[str, Callable[[], Policy]] = {
 }
 
 
-def find_policy(name: str) -> Policy:
+def find_policy(name: str, objective: str = "resolved") -> Policy:
     """Return a policy of ours, or one that another package offers under `swe_scale.policies`.
 
+    Args:
+        name: of the policy.
+        objective: what it aims at first, of those that can aim at more than one thing.
+
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or it can't aim at that.
         ExtensionError: it can't be loaded or made.
     """
+    if objective not in get_args(Objective):
+        known = ", ".join(get_args(Objective))
+        raise UsageError(f"--objective {objective!r:.80} isn't known: take one of {known}.")
+    if objective != "resolved":
+        if name != "adaptive":
+            raise UsageError(f"the policy {name!r} has one aim: leave --objective out, or take adaptive.")
+        return Adaptive.aiming_at(objective)
     if name in OWN_POLICIES:
         return OWN_POLICIES[name]()
     make = loaded("policy", name, OWN_POLICIES)

@@ -9,7 +9,7 @@ from swe_scale.ranking import Evidence
 from swe_scale.records import Usage
 
 _NOTHING = Usage()
-Action = Literal["start", "extend", "refine", "fork", "check", "select", "stop"]
+Action = Literal["triage", "start", "extend", "refine", "fork", "check", "select", "stop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,14 @@ class Progress:
     """Replies that a trajectory may have."""
     aside: Mapping[int, int] = field(default_factory=dict)
     """Replies of the judged trajectories that were set aside before their end, and can go on, by index."""
+    had: Mapping[int, int] = field(default_factory=dict)
+    """Replies of all judged trajectories, by index."""
+    begun: tuple[int, ...] = ()
+    """Indices of those that were started; none in a replay."""
+    seconds: tuple[float, ...] = ()
+    """That the finished ones took; none in a replay."""
+    waited: tuple[float, ...] = ()
+    """That those under way have taken so far, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Move:
     action: Action
     reason: str
     trajectory: int | None = None
-    """Of `extend`: index of the one that goes on."""
+    """Of `extend`: index of the one that goes on. Of `start`: of the one that begins; None: the next."""
     turns: int | None = None
     """Of `start` and `extend`: replies after which it is set aside. None: as many as it may have."""
 

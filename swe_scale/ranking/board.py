@@ -17,8 +17,9 @@ Counts = NDArray[np.int64]
 
 PASSED, FAILED, SILENT, OPEN = range(4)
 """What a cell says: silent where the sandbox failed; open where it has not been run."""
-_SHORTEST = 0.05
-"""Seconds that a cell takes at least."""
+_SHORT = 4.0
+"""Seconds up to which a cell is short; longer ones are told apart by powers of two. The same issue, run anew
+on a busier machine, mostly has its cells in the same order then."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class Board:
     """Of the candidates, as the evidence has them."""
     checks: tuple[str, ...]
     seconds: NDArray[np.float64]
-    """That each check took on the untouched code."""
+    """That each check takes, roughly: as it took on the untouched code."""
     said: Said
     agreeing: Flags
     """Where a pass says more than that an author agrees with himself."""
     backing: Flags
-    """Where a pass is the voice of another trajectory."""
+    """Where a pass is the voice of another trajectory, or of a check by none."""
     silent: Flags
     """Where whatever is said has no voice on the candidate: its only author's own check."""
 
@@ -59,7 +60,7 @@ class Board:
                     said[row, column] = {"pass": PASSED, "infra": SILENT}.get(outcome, FAILED)
                 agreeing[row, column] = agrees(by, cluster)
                 silent[row, column] = alone(one, by, cluster)
-                backing[row, column] = bool(by - own)
+                backing[row, column] = bool(by - own) or not by
         names = tuple(one.id for one in evidence.candidates)
         seconds = _seconds(evidence, authors)
         return cls(names, tuple(authors), seconds, said, agreeing, backing & ~silent, silent)
@@ -143,4 +144,5 @@ def _seconds(evidence: Evidence, checks: Iterable[str]) -> NDArray[np.float64]:
     for one in evidence.verdicts:
         if one.candidate == BASE:
             took.setdefault(one.check, []).append(one.execution.seconds)
-    return np.array([max(_SHORTEST, sum(took[check]) / len(took[check])) for check in checks])
+    means = np.array([sum(took[check]) / len(took[check]) for check in checks])
+    return np.asarray(_SHORT * 2.0 ** np.ceil(np.log2(np.maximum(means, _SHORT) / _SHORT)))

@@ -14,6 +14,7 @@ from swe_scale.ranking.others import (
     medoid,
     random,
     raw,
+    scored,
     smallest,
 )
 from swe_scale.ranking.outcomes import Evidence
@@ -35,6 +36,7 @@ OWN_RULES: Mapping[str, Rule] = {
     "medoid": medoid,
     "smallest": smallest,
     "codet": codet,
+    "scored": scored,
     "random": random,
 }
 

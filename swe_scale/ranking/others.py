@@ -1,6 +1,7 @@
 """The rules beside the default one: each is a score, for comparison and as a beginning for one's own."""
 
 from collections.abc import Callable, Mapping
+from math import inf
 
 from swe_scale.patch import changed_tokens
 from swe_scale.ranking.ordering import ordered
@@ -125,6 +126,16 @@ def passed_by(evidence: Evidence) -> Mapping[str, frozenset[str]]:
         one.id: frozenset(check for check in written if outcomes.of(one.id, check) == "pass")
         for one in evidence.candidates
     }
+
+
+def scored(evidence: Evidence) -> Ranking:
+    """Rank by an external verifier's score alone, for comparison; what has none comes last."""
+
+    def why(one: Candidate, _: Ranked) -> str:
+        known = evidence.scores.get(one.id)
+        return "no score" if known is None else f"scored {known:.4g}"
+
+    return ordered(evidence, lambda one, _: evidence.scores.get(one.id, -inf), why)
 
 
 def random(evidence: Evidence) -> Ranking:

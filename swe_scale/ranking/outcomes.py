@@ -2,22 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from swe_scale.flags import BLIND, CHEATS
-from swe_scale.records import BASE, Candidate, Check, Outcome, Verdict
+from swe_scale.records import BASE, Candidate, Check, Opinion, Outcome, Verdict
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a ranking may look at: patches, checks, verdicts."""
+    """Everything that a ranking may look at: patches, checks, verdicts, and what judges said of these."""
 
     candidates: tuple[Candidate, ...]
     forms: Mapping[str, str]
     """Normal form of each candidate, by its id."""
     checks: tuple[Check, ...]
     verdicts: tuple[Verdict, ...]
+    opinions: tuple[Opinion, ...] = ()
+    """Of judges who compared finalists."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Of an external verifier, by candidate: finite, the higher the better. It may lack some, or all."""
 
     @cached_property
     def outcomes(self) -> "Outcomes":

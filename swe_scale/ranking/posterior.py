@@ -1,9 +1,9 @@
-"""The rule that weighs every check by how far the matrix itself says that it can be trusted."""
+"""The rule that weighs all that is said by how far it can be trusted: checks, scores, judges."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import log
 
-from swe_scale.ranking.latent import Belief, believe, matrix_of
+from swe_scale.ranking.latent import Belief, believe, matrix_of, scored, weighed
 from swe_scale.ranking.outcomes import Evidence
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.records import Ranked
@@ -20,37 +20,62 @@ def latent(evidence: Evidence) -> Ranking:
     """Rank by the probability of being right, given all checks, how good they seem, and tests kept.
 
     Nobody knows which checks are good; that is estimated together with which candidates are right, from who
-    passes what (`believe`). Where checks say nothing, the change that most trajectories made comes first.
+    passes what (`believe`). What a verifier and judges say is weighed with it (`scored`, `weighed`), so none
+    of them has the last word. Where checks say nothing, the change that most trajectories made comes first.
     Equal probabilities are in the order of the default rule. What was caught forging comes last, and what
     may be proposed is as the default rule has it. Level finalists are those who may well be right where the
     leader is not.
     """
     usual = rank(evidence)
+    return _ranked(usual, _checked(evidence, usual), evidence)
+
+
+def ranked_by(belief: Belief, evidence: Evidence) -> Ranking:
+    """Rank as `latent` does, by what checks make probable and by the scores and opinions of the evidence.
+
+    Args:
+        belief: by `checked`, of this evidence or of one with other scores and opinions.
+        evidence: all of it.
+    """
+    return _ranked(rank(evidence), belief, evidence)
+
+
+def _ranked(usual: Ranking, belief: Belief, evidence: Evidence) -> Ranking:
     if not usual.ranked:
         return usual
-    belief, caught = _belief(evidence, usual), evidence.outcomes.caught
+    belief, caught = _heard(belief, evidence), evidence.outcomes.caught
     right = {one.candidate: round(belief.of(one.candidate), 4) for one in usual.ranked}
     order = sorted(usual.ranked, key=lambda one: (one.candidate in caught, -right[one.candidate]))
     ranked = tuple(
         one.model_copy(
             update={
                 "posterior": 0.0 if one.candidate in caught else right[one.candidate],
-                "reasons": (_why(right[one.candidate], belief), *one.reasons),
+                "reasons": (*_why(one.candidate, right[one.candidate], belief, evidence), *one.reasons),
             }
         )
         for one in order
     )
-    return Ranking(ranked, _finalists(ranked, belief, usual.supported), usual.supported)
+    return Ranking(ranked, _finalists(ranked, belief, usual.supported), usual.supported, weighed=True)
 
 
 def believed(evidence: Evidence) -> Belief:
-    """Return what the evidence makes probable, the repository's own tests included."""
-    return _belief(evidence, rank(evidence))
+    """Return what the evidence makes probable: the repository's own tests, scores and judges included."""
+    return _heard(checked(evidence), evidence)
 
 
-def _belief(evidence: Evidence, usual: Ranking) -> Belief:
+def checked(evidence: Evidence) -> Belief:
+    """Return what checks and the repository's own tests make probable, whatever else was said."""
+    return _checked(evidence, rank(evidence))
+
+
+def _checked(evidence: Evidence, usual: Ranking) -> Belief:
     matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
     return believe(matrix, [_leaning(group.candidates, known, evidence) for group in matrix.groups])
+
+
+def _heard(belief: Belief, evidence: Evidence) -> Belief:
+    counted = {one.id for one in evidence.checks}
+    return weighed(scored(belief, evidence.scores), evidence.opinions, counted)
 
 
 def _leaning(group: Sequence[str], known: Mapping[str, Ranked], evidence: Evidence) -> float:
@@ -64,13 +89,22 @@ def _leaning(group: Sequence[str], known: Mapping[str, Ranked], evidence: Eviden
     return log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
 
 
-def _why(right: float, belief: Belief) -> str:
-    if not belief.checks:
-        return f"right with probability {right:.2f}: no check was run on it, agreement alone speaks"
-    return (
-        f"right with probability {right:.2f}, if {belief.valid:.0%} of {belief.checks} checks state what is "
-        f"right and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
-    )
+def _why(candidate: str, right: float, belief: Belief, evidence: Evidence) -> Iterator[str]:
+    """Yield what the probability rests on."""
+    if belief.checks:
+        yield (
+            f"right with probability {right:.2f}, if {belief.valid:.0%} of {belief.checks} checks state what "
+            f"is right and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
+        )
+    else:
+        yield f"right with probability {right:.2f}: no check was run on it, agreement alone speaks"
+    if candidate in evidence.scores:
+        above = sum(value > evidence.scores[candidate] for value in evidence.scores.values())
+        yield f"scored {above + 1} of {len(evidence.scores)} by the verifier"
+    heard = [one for one in evidence.opinions if candidate in one.finalists]
+    if heard:
+        chosen = sum(one.chosen == candidate for one in heard)
+        yield f"chosen in {chosen} of {len(heard)} verdicts of judges"
 
 
 def _finalists(ranked: Sequence[Ranked], belief: Belief, supported: frozenset[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The default rule: votes, tests kept, majority, agreement."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import fsum
@@ -30,6 +30,8 @@ class Ranking:
     """The finalists' ids, best first; one if the leader is alone."""
     supported: frozenset[str]
     """Candidates for which something speaks that is not their own author's."""
+    weighed: bool = False
+    """Whether what judges said counts in it. Otherwise whoever asked them goes by their majority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
     votes = f"{voices.votes} of {voices.of} reproduction votes"
     reasons = [votes if voices.of else "no check tells the candidates apart"]
     if voices.backers:
-        reasons.append(f"{_counted(len(voices.backers))} for it, {len(voices.opponents)} against")
+        reasons.append(f"{_spoken(voices.backers)} for it, {len(voices.opponents)} against")
     if voices.similar:
         reasons.append(f"the same change in {_counted(voices.similar)}")
     if standing.broken:
@@ -196,6 +198,14 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
     )
 
 
+def _spoken(backers: Collection[int | str]) -> str:
+    """Return how many trajectories, and checks by none of them, speak."""
+    checks = sum(isinstance(one, str) for one in backers)
+    others = len(backers) - checks
+    given = f"{checks} given {'check' if checks == 1 else 'checks'}"
+    return " and ".join([*([_counted(others)] if others else []), *([given] if checks else [])])
+
+
 def _counted(others: int) -> str:
     return f"{others} other {'trajectory' if others == 1 else 'trajectories'}"
 
@@ -204,8 +214,8 @@ def confidence(backers: int, opponents: int, broken: int) -> float:
     """Return a simple estimate that a candidate is right; it is not calibrated.
 
     By the rule of succession: one more than the other trajectories that speak for it (by a check that
-    fails on the untouched code and passes here, or by an equal patch), over two more than those that
-    speak for or against it. Halved if it breaks tests of the repository.
+    fails on the untouched code and passes here, or by an equal patch) and the checks by none of them that
+    do, over two more than those that speak for or against it. Halved if it breaks tests of the repository.
     """
     share = (backers + 1) / (backers + opponents + 2)
     return round(share / 2 if broken else share, 4)

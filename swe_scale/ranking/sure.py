@@ -17,31 +17,56 @@ from swe_scale.ranking.board import FAILED, PASSED, Board, Counts, Flags
 from swe_scale.ranking.outcomes import Evidence
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.ranking.voiding import voiding_cells
-from swe_scale.ranking.worth import Cell, Needs, base_first, finalists_tested
+from swe_scale.ranking.worth import Cell, Needs, base_first, not_yet, voting_cells
 from swe_scale.records import Ranked
 
+ROUNDS = 2
+"""Of the slots, that are under way at a time."""
+_PART = 25
+"""Or one part in so many of the matrix, if that is more: so planning takes little time for large ones."""
+_MOST = 200
+"""Candidates up to which it is looked for what can be spared: they are compared with each other."""
 _AGAINST = 0.05
 """Of a cell on which the leader failed: to fail there, too, puts nobody behind it."""
 _AGREE = 0.85
 """How probably a check says the same of two patches that behave alike: for guesses alone."""
 
 
-def needed_by_votes(evidence: Evidence, under_way: Collection[Cell], slots: int) -> Sequence[Cell] | None:
-    """Return the cells to start now, as many as there is room for; None: the answer is sure.
+def needed_by_votes(evidence: Evidence, under_way: Collection[Cell], slots: int) -> Sequence[Cell]:
+    """Return the cells to start now; none, and none under way: the answer is sure.
 
     First the leader's, since against it all others are measured; then one of each candidate that may still
     come to lead or to be level, where it is most likely to fail for the seconds that it takes; and so on.
     """
-    wanted = list(dict.fromkeys(_Case(evidence, Board.of(evidence), rank(evidence)).wanted()))
-    if not wanted:
-        return None
-    return [cell for cell in wanted if cell not in under_way][: max(0, slots - len(under_way))]
+    if len(evidence.candidates) > _MOST:
+        return voting_cells(evidence, under_way, slots)
+    board = Board.of(evidence)
+    room = max(ROUNDS * slots, -(-board.said.size // _PART)) - len(under_way)
+    if room <= 0 or not board.open.any():
+        return ()
+    return not_yet(_Case(evidence, board, rank(evidence)).wanted(), under_way)[:room]
+
+
+def tested_by_votes(evidence: Evidence, done: Collection[str], slots: int) -> Sequence[str]:
+    """Return on whom the repository's tests run next: on finalists, and on all others only if that matters.
+
+    Where no finalist breaks any, what the others break can only put these further behind. Where one does, it
+    counts how many trajectories do so, and who doesn't; where one is supported by nothing, whether it alone
+    keeps some test. As many more candidates are taken as fill the slots.
+    """
+    ranking = rank(evidence)
+    first = ranking.contested
+    order = [*first, *(one.candidate for one in ranking.ranked if one.candidate not in first)]
+    left = [name for name in order if name not in done]
+    missing = sum(name not in done for name in first)
+    if missing:
+        return left[: -(-missing // slots) * slots]
+    breaks = any(one.broken for one in ranking.ranked)
+    return left if breaks or not ranking.supported.issuperset(first) else ()
 
 
 VOTES = Needs(
-    base_first(needed_by_votes),
-    finalists_tested(rank),
-    "whatever the others said, the answer would be the same",
+    base_first(needed_by_votes), tested_by_votes, "whatever the others said, the answer would be the same"
 )
 
 

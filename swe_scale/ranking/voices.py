@@ -14,9 +14,9 @@ class Voices:
 
     votes: int
     of: int
-    backers: frozenset[int]
-    """Other trajectories whose check or whose equal patch speaks for it."""
-    opponents: frozenset[int]
+    backers: frozenset[int | str]
+    """Other trajectories whose check or equal patch speaks for it, and checks of no trajectory, by id."""
+    opponents: frozenset[int | str]
     similar: int
 
 
@@ -46,12 +46,12 @@ def _voices_of_one(
 ) -> Voices:
     own = frozenset(one.authors[:1])
     votes = of = 0
-    backers, opponents = set(cluster - own), set[int]()
+    backers, opponents = set[int | str](cluster - own), set[int | str]()
     for check, authors in heard.items():
         said = outcomes.of(one.id, check)
         if alone(one, authors, cluster) or said is None or said == "infra":
             continue
-        (backers if said == "pass" else opponents).update(authors - own)
+        (backers if said == "pass" else opponents).update(authors - own if authors else {check})
         if check in telling:
             votes += said == "pass"
             of += 1

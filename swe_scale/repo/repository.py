@@ -134,6 +134,15 @@ class Repository:
         answer = await self.source.git.run("describe", "--tags", "--abbrev=0", object_id(commit))
         return answer.output.decode("utf-8", "replace").strip() or None if answer.code == 0 else None
 
+    async def descends(self, commit: str, ancestor: str) -> bool:
+        """Return whether a resolved commit is another one or builds on it.
+
+        Raises:
+            RepositoryError: git can't be started.
+        """
+        command = ("merge-base", "--is-ancestor", object_id(ancestor), object_id(commit))
+        return (await self.source.git.run(*command)).code == 0
+
     async def past(self, commit: str, most: int) -> tuple[Past, ...]:
         """Return a commit and those before it, newest first, merges left out, with what each changed.
 

@@ -30,7 +30,7 @@ class _Fault(Exception):
 
 
 def read_predictions(path: Path, unusable: Callable[[str], None]) -> Iterator[Prediction]:
-    """Yield the predictions of a file: JSON Lines, or JSON with a list or an object by instance id.
+    """Yield the predictions of a file: JSON Lines, or JSON with one, a list, or an object by instance id.
 
     Args:
         path: the file.
@@ -85,6 +85,8 @@ def _entries(path: Path) -> Iterator[tuple[str, Any]]:
         ) from fault
     if isinstance(whole, list):
         yield from ((f"entry {number}", value) for number, value in enumerate(whole, start=1))
+    elif isinstance(whole, dict) and isinstance(whole.get("instance_id"), str):
+        yield "the prediction", whole
     elif isinstance(whole, dict):
         for name, value in whole.items():
             several = value if isinstance(value, list) else [value]

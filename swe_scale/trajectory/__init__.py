@@ -9,7 +9,7 @@ from typing import Protocol
 from swe_scale import extensions
 from swe_scale.config import OWN_STRATEGIES, Prompted
 from swe_scale.records import Check, Execution
-from swe_scale.trajectory.setting import LATE, SET_ASIDE, Assignment, Setting, taken_by
+from swe_scale.trajectory.setting import LATE, SET_ASIDE, Assignment, Leash, Setting, taken_by
 from swe_scale.trajectory.tools import Offered
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SET_ASIDE",
     "Act",
     "Assignment",
+    "Leash",
     "Setting",
     "Strategy",
     "find_strategy",
@@ -78,6 +79,10 @@ def find_strategy(assignment: Assignment) -> Opener:
             from swe_scale.trajectory.agent import open_agent
 
             return open_agent
+        case Prompted(kind="check"):
+            from swe_scale.trajectory.draft import open_draft
+
+            return open_draft
     found: Opener = offered(assignment.strategy).load()
     return found
 

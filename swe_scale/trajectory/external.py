@@ -84,7 +84,7 @@ class _Agent:
         end = End("budget", "the time is over")
         left = None
         try:
-            with anyio.CancelScope(deadline=self._setting.deadline + _READING):
+            with self._setting.leash.held(self._setting.deadline + _READING):
                 # It waits for its model most of the time, so it takes no slot from those that compute.
                 async with self._setting.cells.boxes, open_server(gateway) as socket:
                     seconds = min(self._settings.seconds, self._setting.deadline - anyio.current_time())
@@ -96,6 +96,8 @@ class _Agent:
             if not await self._setting.cells.alive():
                 raise
             end = End("failed", f"its sandbox failed: {error}")
+        if left is None and (cut := self._setting.leash.cut):
+            end = End("cancelled", cut)
         return left, end
 
     async def _ran(self, socket: Path, seconds: float) -> _Left:

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, replace
 
-import anyio
-
 from swe_scale.errors import BudgetExceeded, ContextExceeded, EndpointRefused, ModelError, SandboxError
 from swe_scale.prompts import render
 from swe_scale.records import Completion, Message, Trajectory, TrajectoryOutcome, Turn
@@ -36,9 +34,11 @@ async def run(setting: Setting, assignment: Assignment) -> Trajectory:
         tools = tuple(offered.tool for offered in strategy.tools)
         conversation = Conversation(path, setting.model, setting.ledger, assignment.sampling, tools)
         turns: list[Turn] = []
-        end = _End("budget", "the time is over")
-        with anyio.CancelScope(deadline=setting.deadline):
+        end = over = _End("budget", "the time is over")
+        with setting.leash.held(setting.deadline):
             end = await _converse(setting, strategy, conversation, turns, assignment)
+        if end is over and setting.leash.cut:
+            end = _End("cancelled", setting.leash.cut)
         patch = await setting.trees.patch(strategy.tree)
         setting.events.emit("trajectory", end.outcome + (f": {end.error}" if end.error else ""), path)
         return Trajectory(

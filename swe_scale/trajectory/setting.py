@@ -1,9 +1,12 @@
 """What all trajectories of an issue share, and what one of them is given."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+import anyio
 
 from swe_scale.checks import Cells
 from swe_scale.config import Prompted, Start, StrategyConfig, own_model, standing_for
@@ -32,6 +35,40 @@ def shared_part(issue: Issue, context: Context, issue_tokens: int | None) -> str
     return render("shared", files=context.files, others=others, issue=said)
 
 
+def opening_of(
+    issue: Issue, context: Context, issue_tokens: int | None, instructions: str
+) -> tuple[Message, ...]:
+    """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
+    shared = shared_part(issue, context, issue_tokens)
+    return (
+        Message(role="system", content=render("system")),
+        Message(role="user", content=f"{shared}\n\n{instructions}", shared=len(shared)),
+    )
+
+
+@dataclass(slots=True)
+class Leash:
+    """Ends a trajectory from outside, which then keeps what it has."""
+
+    cut: str = ""
+    """Why it was ended; empty while it wasn't."""
+    _scope: anyio.CancelScope | None = None
+
+    def end(self, why: str) -> None:
+        """End it, now or as soon as it is to begin."""
+        self.cut = why
+        if self._scope is not None:
+            self._scope.cancel()
+
+    @contextmanager
+    def held(self, deadline: float) -> Iterator[None]:
+        """Let it go on until a time on the event loop's clock, or until it is ended."""
+        with anyio.CancelScope(deadline=deadline) as self._scope:
+            if self.cut:
+                self._scope.cancel()
+            yield
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """The issue, what is known of it, and the means to work on it."""
@@ -51,14 +88,12 @@ class Setting:
     """Estimated tokens of the issue's text beyond which it is cut. None: it never is."""
     backtrack: bool = True
     """Whether an agent is put back to its best state after its check's result got worse twice."""
+    leash: Leash = field(default_factory=Leash)
+    """By which one trajectory is ended before its time."""
 
     def opening(self, instructions: str) -> tuple[Message, ...]:
-        """Return the first messages: what siblings share comes first, to the byte, for the prefix cache."""
-        shared = shared_part(self.issue, self.context, self.issue_tokens)
-        return (
-            Message(role="system", content=render("system")),
-            Message(role="user", content=f"{shared}\n\n{instructions}", shared=len(shared)),
-        )
+        """Return the first messages of a conversation on the issue; see `opening_of`."""
+        return opening_of(self.issue, self.context, self.issue_tokens, instructions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,6 +300,22 @@ def test_a_real_run_is_replayed_with_nothing_lacking(real: Desk) -> None:
     assert tokens == sorted(tokens) and len({*tokens}) == 4
 
 
+def test_a_real_run_says_what_turns_and_samples_brought(real: Desk) -> None:
+    [part] = document(real.run("advise", "real", "--json"))["parts"]
+    figures = part["figures"]
+    assert part["issues"] == 2 and [one["coverage"]["value"] for one in figures["by_turns"]] == [0, 1, 1, 1]
+    assert [one["resolved"]["value"] for one in figures["by_turns"]] == [0, 1, 1, 1]
+    assert figures["by_turns"][2]["single"]["value"] == pytest.approx(2 / 3)
+    assert figures["by_samples"][0]["resolved"]["value"] == 0.0, "nobody else speaks for a lone trajectory"
+    assert figures["by_samples"][2]["resolved"]["value"] == 1.0
+    costs = [one["cost"]["tokens"] for one in figures["by_turns"]]
+    assert costs == sorted(costs) and costs[-1] == pytest.approx(
+        figures["by_samples"][2]["cost"]["tokens"], abs=2
+    )
+    assert figures["unfit"].startswith("2 graded issues") and not figures["levers"]
+    assert not any("--record-turns" in one for one in part["notes"])
+
+
 def test_a_rule_and_a_policy_live(tmp_path: Path) -> None:
     made = Desk(tmp_path)
     written = replies((RIGHT,) * 6)

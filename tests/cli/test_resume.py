@@ -3,33 +3,17 @@
 import json
 import random
 import signal
-import sqlite3
 import subprocess
 import time
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from main_job import ALSO_RIGHT, RIGHT, WRONG, Desk, endpoint, replies
+from resume_kit import counted, finished, judging
 from scripted_server import ScriptedServer
 
 BODIES = (RIGHT, ALSO_RIGHT, WRONG)
-
-
-def finished(folder: Path) -> set[str]:
-    """Return the addresses of the steps that are recorded."""
-    if not (folder / "run.sqlite").is_file():
-        return set()
-    with closing(sqlite3.connect(folder / "run.sqlite")) as record:
-        try:
-            return {path for (path,) in record.execute("SELECT path FROM steps")}
-        except sqlite3.OperationalError:
-            return set()
-
-
-def counted(log: Path) -> Counter[str]:
-    return Counter(log.read_text().splitlines()) if log.is_file() else Counter()
 
 
 def essence(stdout: str) -> object:
@@ -48,11 +32,6 @@ def solve(desk: Desk, base_url: str) -> list[str]:
         "run", str(desk.issue), "--repo", str(desk.repository), "--sandbox", "local", "--json",
         "--strategy", "revise=3", "--name", "killed", *endpoint(base_url),
     )  # fmt: skip
-
-
-def judging(step: str) -> bool:
-    """Return whether a step is a run of a check: in a cell, or in a control experiment."""
-    return "/cell/" in step or "/control/" in step
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -230,7 +230,7 @@ def test_a_strategy_has_its_own_model_and_variant(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("strategies", "text", "faults"),
     [
-        (("magic=1",), CONFIG, ["there is no strategy 'magic'", "revise, agent, plan, refine, fork", "mine"]),
+        (("magic=1",), CONFIG, ["there is no strategy 'magic'", "plan, refine, fork, check", "mine"]),
         (("mine",), CONFIG, ["write NAME=COUNT"]),
         (("mine=0",), CONFIG, ["write NAME=COUNT"]),
         (("mine=1",), LOST, ["strategy 'mine' wants the model 'gone'", "known are default, other"]),

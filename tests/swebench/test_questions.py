@@ -12,7 +12,7 @@ from swe_scale.config import Bubblewrap, OpenAIEndpoint, RunConfig
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
 from swe_scale.jobs import Job, Task
-from swe_scale.pipeline import Means
+from swe_scale.means import Means
 from swe_scale.swebench.choosing import Choice, parse_filter, parse_ids, parse_slice
 from swe_scale.swebench.instance import Gold, Instance, Question
 from swe_scale.swebench.questions import COLUMNS, read_questions
@@ -182,7 +182,7 @@ def test_faults_are_told_apart_and_bounded(tmp_path: Path) -> None:
 
 def test_what_solvers_are_given_has_no_place_for_an_answer() -> None:
     hidden = ("patch", "pass_to_pass", "fail_to_pass", "eval_script", "hints", "test_command", "log_parser")
-    allowed = {"pipeline.Means.models", "records.Environment.test_command"}
+    allowed = {"means.Means.models", "records.Environment.test_command"}
     seen = reachable(Question, Task, Job, Means)
     assert {"Issue", "Options", "RunConfig", "Table"} <= {one.__name__ for one in seen}
     found = {

@@ -123,5 +123,6 @@ def _read_parquet(file: Path, table: Table) -> Iterator[Row]:
         for batch in opened.iter_batches(batch_size=_ROWS):
             for row in batch.to_pylist():
                 for name in structured:
-                    row[name] = None if row[name] is None else json.loads(row[name])
+                    if row.get(name) is not None:
+                        row[name] = json.loads(row[name])
                 yield decoded(row)

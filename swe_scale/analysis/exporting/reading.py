@@ -87,7 +87,8 @@ def _solution(row: Row, parts: dict[str, list[Row]]) -> Solution:
     for one in parts["turns"]:
         turns.setdefault(one["trajectory"], []).append(_turn(one))
     return Solution.model_validate(
-        {name: row[name] for name in ("issue", *SOLUTION)}
+        # An older export may lack columns that came later.
+        {name: row[name] for name in ("issue", *SOLUTION) if name in row}
         | {
             "candidates": [_renamed("candidates", one, candidate="id") for one in parts["candidates"]],
             "checks": [_renamed("checks", one, check="id") for one in parts["checks"]],

@@ -48,20 +48,6 @@ class Belief:
         places = [number for number, group in enumerate(self.groups) if candidate in group]
         return float(self.right[places[0]]) if places else 0.0
 
-    def worth_of(self, more: int, finished: int, prior: Prior) -> float:
-        """Return the probability that the leader is wrong and one of some more trajectories would be right.
-
-        Args:
-            more: trajectories that are started.
-            finished: those of which this is the evidence, with those that brought no candidate.
-            prior: what is known before.
-        """
-        right = self.cases.astype(np.int64) @ np.array(self.sizes, dtype=np.int64)
-        lost = right >= 0 if not self.groups else ~self.cases[:, int(self.right.argmax())]
-        wrong = np.maximum(finished, sum(self.sizes)) - right
-        all_wrong = np.exp(prior.of_counts(right, wrong + more) - prior.of_counts(right, wrong))
-        return float((lost * (1 - all_wrong)).mean())
-
     def contest(self, leader: int, most: int, least: float) -> list[int]:
         """Return the groups that are to be told apart: the leader, and who is likely right where it is not.
 

@@ -24,6 +24,8 @@ class Prior:
     hopeless: float = 0.3
     successes: float = 0.9
     failures: float = 0.6
+    mended: float = 0.06
+    """Probability that a further reply makes a wrong patch right where that can be: assumed."""
 
     def of_counts(self, right: Counts, wrong: Counts) -> Numbers:
         """Return the logarithm of the probability of one order of so many right and wrong ones."""
@@ -37,6 +39,25 @@ class Prior:
         if not self.hopeless:
             return np.asarray(able)
         return np.asarray(np.where(right == 0, np.logaddexp(able, log(self.hopeless)), able))
+
+    def able(self, right: Counts, wrong: Counts, in_vain: int = 0) -> Numbers:
+        """Return the probability that an issue isn't hopeless.
+
+        Args:
+            right: trajectories that are right.
+            wrong: those that aren't.
+            in_vain: further replies that those have had without being mended.
+        """
+        if not self.hopeless:
+            return np.ones(np.shape(right))
+        told = np.exp(self.of_counts(right, wrong)) - self.hopeless
+        told = told * (1 - self.mended) ** in_vain
+        return np.asarray(np.where(right == 0, told / (told + self.hopeless), 1.0))
+
+    def some_right(self, right: Counts, wrong: Counts, more: int) -> Numbers:
+        """Return the probability that any of so many more is right, on an issue that isn't hopeless."""
+        able = Prior(0.0, self.successes, self.failures)
+        return np.asarray(1 - np.exp(able.of_counts(right, wrong + more) - able.of_counts(right, wrong)))
 
 
 def log_rising(start: Numbers, steps: int) -> Numbers:

@@ -1,0 +1,56 @@
+"""What the adaptive policy resolves in a coin world, and at what cost, beside as much for every issue."""
+
+import sys
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from coin_policies import Plan, Spent, Trial, beside, spend
+from coin_world import Dials
+from harness import Figure, Goal
+from resolving import resolved
+
+from swe_scale.policy.adaptive import Adaptive
+from swe_scale.ranking import find_rule
+
+USUAL = Plan(10, 8)
+MOST = Plan(40, 8)
+"""What an issue may get."""
+POLICIES = {"adaptive": Adaptive(first=1), "adaptive, first 3": Adaptive()}
+"""A trajectory of the coin world has its patch and its check after one turn; real ones need some more."""
+FAMILIES: Mapping[str, list[Plan]] = {
+    "N × 8": [Plan(count, 8) for count in (1, 2, 3, 5, 7)] + [USUAL],
+    "N × 1": [Plan(count, 1) for count in (5, 8, 12, 16, 20, 30, 40)],
+}
+"""Fixed plans, by their cost: of as many turns each, and of one."""
+
+
+def spending(worlds: Mapping[str, Dials], seed: int, issues: int) -> Iterator[Figure]:
+    """Yield, for each world, what comes of the policy beside fixed plans."""
+    plans = [plan for family in FAMILIES.values() for plan in family]
+    for number, (world, dials) in enumerate(worlds.items()):
+        for name, policy in POLICIES.items():
+            print(f"{world}, {name} …", file=sys.stderr, flush=True)
+            trial = Trial(policy, find_rule("latent"), MOST, plans)
+            yield from _figures(f"{world}: {name}", world, spend(dials, seed + number, issues, trial))
+
+
+def _figures(name: str, world: str, spent: Spent) -> Iterator[Figure]:
+    start = 0
+    for family, plans in FAMILIES.items():
+        part = Spent(spent.resolved, spent.turns, spent.fixed[:, start : start + len(plans)])
+        start += len(plans)
+        yield resolved(
+            f"{name} beside fixed {family} at equal cost", spent.resolved, beside(part, plans), -0.01
+        )
+    usual = spent.fixed[:, FAMILIES["N × 8"].index(USUAL)]
+    label = f"{USUAL.trajectories} × {USUAL.turns}"
+    yield resolved(
+        f"{name} beside fixed {label}", spent.resolved, usual, -0.01 if world == "middle" else None
+    )
+    cost, goal = float(spent.turns.mean()), Goal(most=0.5) if world == "middle" else None
+    yield Figure(
+        f"{name}, turns beside fixed {label}", cost, float(USUAL.cost),
+        "turns an issue; spread: quartiles of ours", cost / USUAL.cost,
+        (float(np.quantile(spent.turns, 0.25)), float(np.quantile(spent.turns, 0.75))), len(usual),
+        str(goal) if goal else None, goal.met(cost, cost / USUAL.cost) if goal else None,
+    )  # fmt: skip
