@@ -2,17 +2,30 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 
-from swe_scale.checks import Cells
 from swe_scale.ranking import Evidence
 from swe_scale.ranking.worth import Cell, Needs
-from swe_scale.records import Verdict
+from swe_scale.records import Check, Verdict
+
+
+class Runs(Protocol):
+    """Where cells run; see `checks.Cells`."""
+
+    @property
+    def slots(self) -> anyio.CapacityLimiter:
+        """How many run at a time."""
+        ...
+
+    async def verdict(self, check: Check, candidate: str, repeat: int = 0) -> Verdict:
+        """Return the verdict of one cell."""
+        ...
 
 
 async def fill(
-    cells: Cells, evidence: Callable[[], Evidence], needs: Needs, keep: Callable[[Verdict], None]
+    cells: Runs, evidence: Callable[[], Evidence], needs: Needs, keep: Callable[[Verdict], None]
 ) -> None:
     """Run cells until no other one is needed.
 

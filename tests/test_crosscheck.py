@@ -126,7 +126,7 @@ async def test_whatever_ends_first_the_same_cells_are_run_and_a_resumed_one_runs
 
     for _ in range(5):
         again = replace(table, found=[])
-        await fill(Shuffled(), again.evidence, VOTES, again.found.append)  # type: ignore[arg-type]
+        await fill(Shuffled(), again.evidence, VOTES, again.found.append)
         assert again.found == table.found and rank(again.evidence()) == rank(table.evidence())
     assert desk.steps.made == made
 
@@ -143,7 +143,7 @@ async def test_a_sandbox_that_fails_says_nothing_and_is_not_waited_for(desk: Des
             told = await verdict_of(check, candidate, repeat)
             return told.model_copy(update={"outcome": "infra"}) if candidate == lost else told
 
-    await fill(Losing(), table.evidence, VOTES, table.found.append)  # type: ignore[arg-type]
+    await fill(Losing(), table.evidence, VOTES, table.found.append)
     assert rank(table.evidence()).ranked[0].candidate == table.candidates[-2].id
 
 

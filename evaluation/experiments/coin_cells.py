@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from coin_world import Dials, World, evidence_of
-from numpy.typing import NDArray
 
 from swe_scale.ranking import Evidence, rank
 from swe_scale.ranking.sure import VOTES
@@ -27,22 +27,35 @@ SPREAD = 1.0
 """Standard deviation of their logarithm."""
 
 
+def seconds_of(whole: Evidence, chance: np.random.Generator, usual: float) -> Mapping[str, float]:
+    """Return what each check takes, drawn log-normally around a median."""
+    seconds = chance.lognormal(np.log(usual), SPREAD, len(whole.checks))
+    return {check.id: float(one) for check, one in zip(whole.checks, seconds, strict=True)}
+
+
+class Beside(NamedTuple):
+    """A figure of ours beside that of the full matrix."""
+
+    ours: float
+    full: float
+
+
 @dataclass(frozen=True, slots=True)
 class Crossing:
     """What came of one issue."""
 
-    share: float
-    """Of the cells of checks that vote, those that were started."""
-    cost: float
-    """The same, weighed by seconds."""
-    wall: float
-    """Seconds until the answer, beside those of the full matrix on as many slots."""
+    cells: Beside
+    """Of checks that vote, that were started."""
+    seconds: Beside
+    """Of these."""
+    wall: Beside
+    """Seconds until the answer, on so many slots, the untouched code's aside."""
     leader: bool
     """Whether another candidate leads than by the full matrix."""
     finalists: bool
     """Whether others are level."""
-    shift: float
-    """By how much the stated confidence differs."""
+    shift: bool
+    """Whether the stated confidence differs."""
 
 
 def crossings(dials: Dials, seed: int, issues: int, samples: int, slots: int = 2) -> list[Crossing]:
@@ -55,20 +68,19 @@ def crossings(dials: Dials, seed: int, issues: int, samples: int, slots: int = 2
 def _crossed(dials: Dials, samples: int, slots: int, seed: tuple[int, int]) -> Crossing | None:
     drawn = World(dials, seed).issue(samples)
     whole = evidence_of(drawn)
-    seconds = np.random.default_rng((*seed, 1)).lognormal(np.log(USUAL), SPREAD, samples)
-    took = {check.id: float(one) for check, one in zip(whole.checks, seconds, strict=True)}
+    took = seconds_of(whole, np.random.default_rng((*seed, 1)), USUAL)
     full, all_of = run(whole, took, VOTING, slots)
     if not all_of.started:
         return None
     known, some = run(whole, took, VOTES, slots)
     ours, theirs = rank(known), rank(full)
     return Crossing(
-        len(some.started) / len(all_of.started),
-        sum(took[cell.check] for cell in some.started) / sum(took[cell.check] for cell in all_of.started),
-        some.seconds / all_of.seconds,
+        Beside(len(some.started), len(all_of.started)),
+        Beside(*(sum(took[cell.check] for cell in one.started) for one in (some, all_of))),
+        Beside(some.seconds, all_of.seconds),
         ours.ranked[0].candidate != theirs.ranked[0].candidate,
         {*ours.contested} != {*theirs.contested},
-        abs(ours.ranked[0].posterior - theirs.ranked[0].posterior),
+        ours.ranked[0].posterior != theirs.ranked[0].posterior,
     )
 
 
@@ -134,8 +146,3 @@ class _Clock:
         while self.waiting and len(self._running) < self._slots:
             cell = self.waiting.popleft()
             heapq.heappush(self._running, (self.now + self._took[cell.check], cell))
-
-
-def column(crossed: Sequence[Crossing], name: str) -> NDArray[np.float64]:
-    """Return one figure, by issue."""
-    return np.array([float(getattr(one, name)) for one in crossed])

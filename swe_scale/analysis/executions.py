@@ -70,7 +70,7 @@ def executions(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Executi
     Low: no reply holds a check. High: each with a change and a check of
     its own, another one in every reply; each check fails on the untouched code and passes on every candidate,
     and all of the selection's replies are full of checks. What the infrastructure makes run again is not
-    counted.
+    counted, nor what is spared because it can't change the answer: that depends on what checks say.
     """
     return Executions(
         checks=_checks(config, assumed),
