@@ -66,13 +66,19 @@ class Judging:
             await self._cross()
 
     async def _cross(self) -> None:
-        """Run the cells that are needed, then the repository's own tests; these may make others needed."""
+        """Run the cells that are needed, then the repository's own tests; these may make others needed.
+
+        Where a sandbox failed before, it is tried again.
+        """
         self._over = False
+        self._cells = {cell: told for cell, told in self._cells.items() if told.outcome != "infra"}
         await self._fill()
         ready = await self.neighbours.ready(self.candidates)
         self._suite, self._tests = () if ready is None else ready.checks, {}
         by_id = {one.id: one for one in self.candidates}
         slots = int(self.cells.slots.total_tokens)
+        if ready is None:
+            await self._fill()
         while ready is not None and (trees := self.needs.tested(self.evidence, self._tests, slots)):
             await self.neighbours.run(ready, [by_id[tree] for tree in trees], self._tests.__setitem__)
             await self._fill()
