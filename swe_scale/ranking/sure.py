@@ -81,9 +81,6 @@ class _Case:
     def wanted(self) -> Iterator[Cell]:
         """Yield the open cells that are needed, the most urgent first."""
         yield from voiding_cells(self.evidence)
-        board = self.board
-        if not board.open.any():
-            return
         leader, *level = (self.rows[name] for name in self.ranking.contested)
         leading = self._row(leader)
         doubtful = self._doubtful(leader, level) if not leading else ~self._none
