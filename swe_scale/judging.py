@@ -9,7 +9,7 @@ import anyio
 from swe_scale.checks import Cells
 from swe_scale.crosscheck import fill
 from swe_scale.patch import normal_form, only_tests, touched
-from swe_scale.ranking import Evidence
+from swe_scale.ranking import Evidence, Prior
 from swe_scale.ranking.worth import VOTING, Needs
 from swe_scale.records import Candidate, Check, Crossed, Trajectory, Verdict
 from swe_scale.regression.neighbours import Neighbours
@@ -40,6 +40,8 @@ class Judging:
     """Those that ended elsewhere: their candidates are judged beside the others."""
     checks: tuple[Check, ...] = ()
     """Those that no trajectory wrote."""
+    prior: Prior | None = None
+    """What is known of such issues before."""
     candidates: tuple[Candidate, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
     all_forms: Mapping[str, str] = field(default_factory=dict)
@@ -92,7 +94,8 @@ class Judging:
         """What a ranking may look at."""
         told = tuple(self._cells[cell] for cell in sorted(self._cells))
         tests = tuple(one for tree in sorted(self._tests) for one in self._tests[tree])
-        return Evidence(self.candidates, self.forms, self._written + self._suite, told + tests)
+        written = self._written + self._suite
+        return Evidence(self.candidates, self.forms, written, told + tests, prior=self.prior)
 
     @property
     def crossed(self) -> Crossed:

@@ -24,7 +24,7 @@ from swe_scale.models import Model
 from swe_scale.panel import Judge, Panel
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, composed, method_of
-from swe_scale.ranking import find_rule, needs_of
+from swe_scale.ranking import Prior, find_rule, needs_of
 from swe_scale.readers import shares_of
 from swe_scale.records import Issue, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
@@ -126,7 +126,8 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock, the
     cells, trees, assigned = setting.cells, setting.trees, plan(config)
     neighbours = Neighbours(cells, trees, config.regression_seconds)
     style = Style(cells, trees) if config.format else None
-    judging = Judging(cells, trees, neighbours, needs_of(config), style, there.sources, there.checks)
+    prior, needs = Prior.of(config.prior), needs_of(config)
+    judging = Judging(cells, trees, neighbours, needs, style, there.sources, there.checks, prior)
     planning = replace(setting, model=means.asked("plan")[0])
     planned = [one for one in assigned if one.start == "plan"]
     return Search(

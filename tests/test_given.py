@@ -18,7 +18,9 @@ def test_no_record_of_it_has_a_field_for_a_name_a_label_or_the_answer() -> None:
     assert set(Verdict.model_fields) == {
         "candidate", "check", "repeat", "outcome", "flags", "broken", "execution"
     }  # fmt: skip
-    assert set(Evidence.__dataclass_fields__) == {"candidates", "forms", "checks", "verdicts"}
+    assert set(Evidence.__dataclass_fields__) == {
+        "candidates", "forms", "checks", "verdicts", "opinions", "scores", "prior"
+    }  # fmt: skip
 
 
 def test_each_source_is_a_trajectory_that_ended_and_no_name_is_in_it() -> None:

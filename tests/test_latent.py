@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from solving_kit import candidate, check_by, verdict
 
+from swe_scale.config import PriorConfig
 from swe_scale.flags import BLIND, CHEATS
 from swe_scale.ranking import Evidence, Ranking, believed, find_rule
 from swe_scale.ranking.latent import Prior, believe, matrix_of
@@ -212,3 +213,17 @@ def test_many_repeats_of_a_cell_do_not_overflow() -> None:
     )
     ranking = latent(replace(told, verdicts=repeats))
     assert all(0 <= one.posterior <= 1 for one in ranking.ranked)
+
+
+def test_what_is_known_before_counts() -> None:
+    alone = Evidence((candidate("a", [1]),), {"a": "a"}, (), ())
+    told = [
+        latent(replace(alone, prior=prior)).ranked[0].posterior
+        for prior in (
+            None,
+            Prior.of(PriorConfig(hopeless=0.3, successes=0.9, failures=0.6)),
+            Prior(hopeless=0.9),
+        )
+    ]
+    assert told[0] == told[1] > told[2] > 0
+    assert Prior.of(None) is None

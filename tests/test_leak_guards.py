@@ -86,13 +86,13 @@ GOLD = bytes.fromhex(sys.argv.pop(1)).decode()
 import swe_scale.batch as batch
 inner = batch.solve
 
-async def solve(issue, means, config):
+async def solve(issue, means, config, given=None):
     seen["solves"] += 1
     look("before")
     told = means.events
     told.listeners.append(lambda event: look(event.kind) if event.kind == "stage" else None)
     try:
-        return await inner(issue, means, config)
+        return await inner(issue, means, config, given)
     finally:
         look("after")
 

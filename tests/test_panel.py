@@ -218,7 +218,7 @@ async def test_nobody_may_be_asked(tmp_path: Path, way: Selection, count: int) -
     async with opened(tmp_path) as (desk, panel):
         moves = await judged(desk, panel, count, way)
         assert desk.model.requests == [] and panel.choice is None
-    assert moves == ["stop: there are no level finalists to tell apart"]
+    assert moves == ["stop: 2 finalists are level, and no model is to tell them apart"]
 
 
 async def test_an_endpoint_that_fails_leaves_what_is_known(tmp_path: Path) -> None:

@@ -120,16 +120,18 @@ def test_adaptive(progress: Progress, move: tuple[str, int | None] | None) -> No
 def test_it_goes_deeper_where_breadth_brings_little() -> None:
     had = dict.fromkeys(range(1, 7), 3)
     rarely = Prior(successes=0.2, failures=4.0, mended=0.2)
+    so_far = judged(6, 1, 1, 1, 1, 1, 1, aside=had, had=had)
     moves = [
-        Adaptive(worth=0.001, prior=prior).next(judged(6, 1, 1, 1, 1, 1, 1, aside=had, had=had))
-        for prior in (Prior(), rarely)
+        Adaptive(worth=0.001).next(replace(so_far, evidence=replace(told, prior=prior)))
+        for told in [evidence(1, 1, 1, 1, 1, 1)]
+        for prior in (None, rarely)
     ]
     assert [move and (move.action, move.turns) for move in moves] == [("start", 3), ("extend", 6)]
 
 
 def test_what_went_on_in_vain_speaks_for_a_hopeless_issue() -> None:
     def gain(replies: int) -> float:
-        return Gains.of(judged(6, had=dict.fromkeys(range(1, 7), replies)), 3, Prior()).of_start()
+        return Gains.of(judged(6, had=dict.fromkeys(range(1, 7), replies)), 3).of_start()
 
     assert gain(2) == gain(3) > gain(5) > gain(8) > 0
 
@@ -149,7 +151,7 @@ def test_one_that_takes_long_is_not_waited_for_once_it_can_not_matter() -> None:
 
 def test_what_is_gained_falls_with_agreement_and_with_failure() -> None:
     def gain(count: int, *clusters: int) -> float:
-        return Gains.of(judged(count, *clusters), 3, Prior()).of_start()
+        return Gains.of(judged(count, *clusters), 3).of_start()
 
     assert gain(3, 1, 1, 1) > gain(3, 3) > gain(8, 8) > 0
     assert gain(3) > gain(10) > gain(40) > 0, "nobody has brought anything: most likely nobody will"
@@ -157,13 +159,13 @@ def test_what_is_gained_falls_with_agreement_and_with_failure() -> None:
 
 
 def test_what_is_under_way_is_gained_already() -> None:
-    alone = Gains.of(judged(3, 1, 1, 1), 3, Prior())
-    beside = Gains.of(replace(judged(3, 1, 1, 1), started=6), 3, Prior())
+    alone = Gains.of(judged(3, 1, 1, 1), 3)
+    beside = Gains.of(replace(judged(3, 1, 1, 1), started=6), 3)
     assert alone.coming == 0 < beside.coming and alone.of_start() > beside.of_start() > 0
 
 
 def test_a_right_one_can_not_be_mended() -> None:
-    gains = Gains.of(judged(6, 5, 1), 3, Prior())
+    gains = Gains.of(judged(6, 5, 1), 3)
     assert 0 < gains.of_replies(6, 3) < gains.of_replies(1, 3), (
         "where the leader is wrong, another may be right"
     )

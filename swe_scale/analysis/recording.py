@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from swe_scale.judging import candidates_of, checks_of, without_echoes
 from swe_scale.patch import token_form
-from swe_scale.ranking import Evidence
+from swe_scale.ranking import Evidence, Prior
 from swe_scale.records import BASE, Check, Solution, Trajectory, Usage, Verdict
 
 
@@ -29,8 +29,8 @@ class Lacks:
 class Recording:
     """What is recorded of one issue."""
 
-    def __init__(self, solution: Solution) -> None:
-        self.issue = solution.issue
+    def __init__(self, solution: Solution, prior: Prior | None = None) -> None:
+        self.issue, self._prior = solution.issue, prior
         self.lacks = Lacks()
         self._styled = solution.styled
         self._patches = {one.id: one.patch for one in solution.candidates}
@@ -83,7 +83,7 @@ class Recording:
         verdicts = [one for check in names for place in places for one in self._cells.get((check, place), ())]
         scores = {one.id: self._scores[one.id] for one in candidates if one.id in self._scores}
         own = {one.id: forms[one.id] for one in candidates}
-        evidence = Evidence(candidates, own, checks, tuple(verdicts), scores=scores)
+        evidence = Evidence(candidates, own, checks, tuple(verdicts), scores=scores, prior=self._prior)
         self._count(evidence)
         return evidence
 

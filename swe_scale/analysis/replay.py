@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from swe_scale.analysis.recording import Lacks, Recording
 from swe_scale.analysis.simulation import Drawn, Simulated, simulate
 from swe_scale.policy import Policy
-from swe_scale.ranking import Evidence, Ranking, Rule
+from swe_scale.ranking import Evidence, Prior, Ranking, Rule
 from swe_scale.records import Solution, Trajectory, Usage
 
 
@@ -98,6 +98,8 @@ class Plan:
     points: tuple[Point, ...]
     repetitions: int
     seed: int
+    prior: Prior | None = None
+    """What rules and policies know of such issues before."""
 
 
 def replay_issue(solution: Solution, labels: Labels, plan: Plan) -> IssueScores:
@@ -106,7 +108,7 @@ def replay_issue(solution: Solution, labels: Labels, plan: Plan) -> IssueScores:
     Raises:
         ExtensionError: a rule or policy of another package failed.
     """
-    recording = Recording(solution)
+    recording = Recording(solution, plan.prior)
     found: dict[tuple[Point, int], list[Score]] = {}
     unknown = 0
     for point in plan.points:

@@ -12,7 +12,7 @@ from swe_scale.cli.replay_notes import notes
 from swe_scale.cli.screen import Screen
 from swe_scale.errors import UsageError
 from swe_scale.policy import find_policy
-from swe_scale.ranking import find_rule
+from swe_scale.ranking import Prior, find_rule
 
 _RUNS = Path("runs")
 
@@ -70,7 +70,7 @@ def _plan(wish: Wish, run: Run) -> Plan:
     longest = max((config.turns_of(name) for name in config.strategies), default=1)
     turns = _numbers("--turns", wish.turns, longest, "turns")
     points = tuple(Point(one, cut) for one in samples for cut in turns)
-    return Plan(tuple(methods), points, wish.repetitions, wish.seed)
+    return Plan(tuple(methods), points, wish.repetitions, wish.seed, Prior.of(config.prior))
 
 
 def _method(rule: str, policy: str) -> Method:

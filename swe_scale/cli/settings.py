@@ -137,6 +137,7 @@ def run_config(
         record_turns=options.record_turns,
         **method_of(options, user),
         triage=triages(options, user),
+        prior=user.prior,
         cells=options.cells or os.cpu_count() or 2,
         limits=_limits(user.limits, shown),
         repair_rounds=options.repair_rounds,

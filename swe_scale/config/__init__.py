@@ -13,6 +13,7 @@ from swe_scale.config.models import (
     Serve,
     StageSampling,
 )
+from swe_scale.config.prior import PriorConfig
 from swe_scale.config.run import (
     Budget,
     ContextSteps,
@@ -56,6 +57,7 @@ __all__ = [
     "OpenAIEndpoint",
     "Pool",
     "Price",
+    "PriorConfig",
     "Prompted",
     "RunConfig",
     "SandboxConfig",

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from swe_scale.config.base import Config
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
+from swe_scale.config.prior import PriorConfig
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
 from swe_scale.config.scoring import ScoreConfig
 from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_model, standing_for
@@ -23,6 +24,7 @@ _UNSAID: Mapping[str, object] = {
     "selection": "checks",
     "judges": 1,
     "score": None,
+    "prior": None,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -97,6 +99,8 @@ class UserConfig(Config):
     """Whether it is asked, before anything else is spent on an issue, if it says enough to be worth it."""
     score: ScoreConfig | None = None
     """A verifier that gives candidates scores. None: there is none."""
+    prior: PriorConfig | None = None
+    """What is known of issues like these before. None: what is assumed otherwise."""
 
     @field_validator("network")
     @classmethod
@@ -157,6 +161,8 @@ class RunConfig(Config):
     """Verdicts on level finalists, of each model that is asked, at most."""
     score: ScoreConfig | None = None
     """A verifier that gives candidates scores. None: there is none."""
+    prior: PriorConfig | None = None
+    """What is known of issues like these before. None: what is assumed otherwise."""
     limits: Limits = Limits()
     repair_rounds: int = Field(default=3, ge=0)
     """Proposals of a model for an environment whose set-up fails."""

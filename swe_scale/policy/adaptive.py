@@ -1,15 +1,14 @@
 """Gives the next reply to whatever most likely puts a right patch in the place of a wrong one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from swe_scale.policy.fixed import late
 from swe_scale.policy.gains import Gains
 from swe_scale.policy.progress import Move, Progress
-from swe_scale.ranking.latent import Prior
 
 _ALL = 10**6
-_COST = 0.01
+_COST = 0.015
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +29,8 @@ class Adaptive:
     """Under way at a time, later: one that takes long holds nobody up."""
     first: int = 3
     """Replies of a new one: a check, an edit, a look at what came of it. Then it is set aside."""
-    worth: float = 0.005
+    worth: float = 0.0075
     """Probability of a gain, per reply, below which no more are spent."""
-    prior: Prior = field(default_factory=Prior)
 
     @classmethod
     def aiming_at(cls, objective: str) -> "Adaptive":
@@ -57,7 +55,7 @@ class Adaptive:
             return Move("check", f"{progress.finished} of {progress.started} trajectories have stopped")
         if under_way >= self.width or (not progress.checked and progress.started):
             return None
-        return self._further(progress, Gains.of(progress, self.first, self.prior))
+        return self._further(progress, Gains.of(progress, self.first))
 
     def _further(self, progress: Progress, gains: Gains) -> Move | None:
         """Return what is best done now, given what is known."""

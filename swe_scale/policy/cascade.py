@@ -9,7 +9,6 @@ import numpy as np
 from swe_scale.policy.agreed import UntilAgreed
 from swe_scale.policy.gains import Gains
 from swe_scale.policy.progress import Move, Policy, Progress
-from swe_scale.ranking.latent import Prior
 
 _CONSISTENT = UntilAgreed(ahead=0.85)
 """Two of two agree, or four of five."""
@@ -62,8 +61,7 @@ class Cascade:
 
     def _gain(self, progress: Progress, more: int) -> tuple[float, float]:
         """Return the probability that the next model's patch replaces a wrong leader, and the leader's."""
-        prior = Prior()
-        gains = Gains.of(progress, progress.turns, prior)
+        gains = Gains.of(progress, progress.turns)
         best = float(gains.belief.right.max(initial=0.0))
-        apart = (1 - best) * (1 - exp(float(prior.of_counts(np.array([0]), np.array([more]))[0])))
+        apart = (1 - best) * (1 - exp(float(gains.prior.of_counts(np.array([0]), np.array([more]))[0])))
         return (gains.of_start(more) + apart) / 2, best

@@ -50,6 +50,8 @@ def method_of(config: RunConfig) -> str:
     parts = [config.policy, config.rule]
     if config.objective != "resolved":
         parts.append(config.objective)
+    if config.prior is not None:
+        parts.append(str(config.prior))
     if config.cascade:
         parts.append("cascade")
     if config.stragglers != "wait":

@@ -36,15 +36,15 @@ class Gains:
     """By trajectory, the number of the group that its candidate belongs to."""
 
     @classmethod
-    def of(cls, progress: Progress, first: int, prior: Prior) -> "Gains":
+    def of(cls, progress: Progress, first: int) -> "Gains":
         """Return what can be gained; what those bring that are under way is gained already.
 
         Args:
             progress: what there is.
             first: replies of a new trajectory. Those that went on in vain speak for a hopeless issue.
-            prior: what is known before.
         """
         seen, under_way = progress.evidence or _NOTHING, progress.started - progress.finished
+        prior = seen.prior or Prior()
         belief = believed(seen)
         right = belief.cases.astype(np.int64) @ np.array(belief.sizes, dtype=np.int64)
         wrong = np.maximum(progress.checked, sum(belief.sizes)) - right

@@ -5,6 +5,7 @@ from swe_scale.ranking.needed import needs_of
 from swe_scale.ranking.ordering import Score, ordered
 from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
 from swe_scale.ranking.posterior import believed
+from swe_scale.ranking.prior import Prior
 from swe_scale.ranking.rule import FINALISTS, Ranking, confidence, rank
 from swe_scale.ranking.voices import clusters_of
 
@@ -13,6 +14,7 @@ __all__ = [
     "OWN_RULES",
     "Evidence",
     "Outcomes",
+    "Prior",
     "Ranking",
     "Rule",
     "Score",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from swe_scale.flags import BLIND, CHEATS
+from swe_scale.ranking.prior import Prior
 from swe_scale.records import BASE, Candidate, Check, Opinion, Outcome, Verdict
 
 
@@ -22,6 +23,8 @@ class Evidence:
     """Of judges who compared finalists."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """Of an external verifier, by candidate: finite, the higher the better. It may lack some, or all."""
+    prior: Prior | None = None
+    """What is known of such issues before; None: what is assumed otherwise."""
 
     @cached_property
     def outcomes(self) -> "Outcomes":

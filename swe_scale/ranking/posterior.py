@@ -70,7 +70,8 @@ def checked(evidence: Evidence) -> Belief:
 
 def _checked(evidence: Evidence, usual: Ranking) -> Belief:
     matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
-    return believe(matrix, [_leaning(group.candidates, known, evidence) for group in matrix.groups])
+    leanings = [_leaning(group.candidates, known, evidence) for group in matrix.groups]
+    return believe(matrix, leanings, evidence.prior)
 
 
 def _heard(belief: Belief, evidence: Evidence) -> Belief:

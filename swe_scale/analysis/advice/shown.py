@@ -61,6 +61,7 @@ def _figures(found: Figures, wrong_costs: float | None) -> Iterator[RenderableTy
     else:
         yield _ahead(found.ahead, wrong_costs)
         yield _said(found.trust)
+        yield _said(f"To rank and spend by it, put at the top of the configuration: {_prior(found)}")
     yield from _checks(found)
     if found.levers:
         yield _levers(found)
@@ -121,6 +122,13 @@ def _ahead(several: Sequence[Ahead], wrong_costs: float | None) -> Table:
             _range(resolved, 100), *([_range(utility, 1)] if worth else []), _cost(one.cost),
         )  # fmt: skip
     return table
+
+
+def _prior(found: Figures) -> str:
+    """Return what the zero-inflated law says of issues like these, as a line of the configuration."""
+    told = found.laws[0].parameters
+    values = (f"{name} = {told[name].value:.3g}" for name in ("hopeless", "successes", "failures"))
+    return f"prior = {{{', '.join(values)}}}"
 
 
 def _range(several: Sequence[Measured], times: float) -> str:

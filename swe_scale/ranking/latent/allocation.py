@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from swe_scale.ranking.latent.likelihood import Likelihood, Places
 from swe_scale.ranking.latent.matrix import Matrix
-from swe_scale.ranking.latent.prior import Prior, log_rising
 from swe_scale.ranking.latent.worlds import Worlds
+from swe_scale.ranking.prior import Prior, log_rising
 
 Numbers = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from swe_scale.ranking.latent.allocation import WAYS, allocate
 from swe_scale.ranking.latent.matrix import Matrix
-from swe_scale.ranking.latent.prior import Prior
 from swe_scale.ranking.latent.worlds import worlds
+from swe_scale.ranking.prior import Prior
 
 __all__ = ["Belief", "Prior", "believe"]
 

@@ -7,6 +7,8 @@ from math import lgamma, log
 import numpy as np
 from numpy.typing import NDArray
 
+from swe_scale.config import PriorConfig
+
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
@@ -26,6 +28,11 @@ class Prior:
     failures: float = 0.6
     mended: float = 0.06
     """Probability that a further reply makes a wrong patch right where that can be: assumed."""
+
+    @classmethod
+    def of(cls, config: PriorConfig | None) -> "Prior | None":
+        """Return what a configuration says is known; None: it says nothing."""
+        return None if config is None else cls(**config.model_dump())
 
     def of_counts(self, right: Counts, wrong: Counts) -> Numbers:
         """Return the logarithm of the probability of one order of so many right and wrong ones."""
