@@ -1,57 +1,67 @@
-"""Crosses candidates with checks: runs the cells that the rule needs, or all of them."""
+"""Crosses candidates with checks: runs the cells that are still needed, many at a time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
 
 import anyio
 
-from swe_scale.checks import Cells
-from swe_scale.ranking import Outcomes
-from swe_scale.records import BASE, Candidate, Check, Verdict
+from swe_scale.ranking import Evidence
+from swe_scale.ranking.worth import Cell, Needs
+from swe_scale.records import Check, Verdict
 
-REPEATS_ON_BASE = 2
-"""A check votes only if it fails on the untouched code each time."""
+
+class Runs(Protocol):
+    """Where cells run; see `checks.Cells`."""
+
+    @property
+    def slots(self) -> anyio.CapacityLimiter:
+        """How many run at a time."""
+        ...
+
+    async def verdict(self, check: Check, candidate: str, repeat: int = 0) -> Verdict:
+        """Return the verdict of one cell."""
+        ...
 
 
 async def fill(
-    cells: Cells,
-    candidates: Sequence[Candidate],
-    checks: Sequence[Check],
-    keep: Callable[[Verdict], None],
-    record_all: bool = False,
+    cells: Runs, evidence: Callable[[], Evidence], needs: Needs, keep: Callable[[Verdict], None]
 ) -> None:
-    """Run each check on the untouched code, then on every candidate that it may judge.
+    """Run cells until no other one is needed.
 
-    A check that doesn't fail on the untouched code has no vote, so its cells are left out unless all are
-    asked for.
+    Verdicts are read in the order in which their cells were started, whatever ends first. When half of those
+    under way have been read, it is asked what is needed: the other half keeps the slots busy meanwhile. So a
+    resumed run comes to the same cells.
 
     Args:
         cells: where they run.
-        candidates: the patched trees.
-        checks: equal ones are run once.
-        keep: takes each verdict when it is there, so that what is there counts if the time ends.
-        record_all: whether to run every cell.
+        evidence: returns what is known by now, with the verdicts that were kept.
+        needs: which cells those are.
+        keep: takes each verdict that is read; if the time ends, also those that are there and weren't read.
 
     Raises:
         SandboxError: the backend no longer works at all.
     """
-    distinct = list({check.id: check for check in checks}.values())
-    base = [(check, BASE, repeat) for check in distinct for repeat in range(REPEATS_ON_BASE)]
-    outcomes = Outcomes(await _run(cells, base, keep))
-    voting = [check for check in distinct if record_all or outcomes.reproduces(check.id)]
-    await _run(cells, [(check, one.id, 0) for check in voting for one in candidates], keep)
+    checks = {check.id: check for check in evidence().checks}
+    started: deque[Cell] = deque()
+    told: dict[Cell, Verdict] = {}
+    another = anyio.Event()
 
+    async def run(cell: Cell) -> None:
+        told[cell] = await cells.verdict(checks[cell.check], cell.candidate, cell.repeat)
+        another.set()
 
-async def _run(
-    cells: Cells, wanted: Iterable[tuple[Check, str, int]], keep: Callable[[Verdict], None]
-) -> list[Verdict]:
-    found: list[Verdict] = []
-
-    async def run(check: Check, candidate: str, repeat: int) -> None:
-        verdict = await cells.verdict(check, candidate, repeat)
-        found.append(verdict)
-        keep(verdict)
-
-    async with anyio.create_task_group() as group:
-        for check, candidate, repeat in wanted:
-            group.start_soon(run, check, candidate, repeat)
-    return found
+    try:
+        async with anyio.create_task_group() as group:
+            while (wanted := needs.next(evidence(), started, int(cells.slots.total_tokens))) or started:
+                for cell in wanted:
+                    started.append(cell)
+                    group.start_soon(run, cell)
+                for _ in range(-(-len(started) // 2)):
+                    while started[0] not in told:
+                        another = anyio.Event()
+                        await another.wait()
+                    keep(told.pop(started.popleft()))
+    finally:
+        for verdict in told.values():
+            keep(verdict)

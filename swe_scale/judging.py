@@ -10,7 +10,8 @@ from swe_scale.checks import Cells
 from swe_scale.crosscheck import fill
 from swe_scale.patch import normal_form, only_tests, touched
 from swe_scale.ranking import Evidence, Prior
-from swe_scale.records import Candidate, Check, Trajectory, Verdict
+from swe_scale.ranking.worth import VOTING, Needs
+from swe_scale.records import Candidate, Check, Crossed, Trajectory, Verdict
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.trees import Trees
 
@@ -31,7 +32,8 @@ class Judging:
     trees: Trees
     neighbours: Neighbours
     """The repository's own tests near a change."""
-    record_all: bool = False
+    needs: Needs = VOTING
+    """Which cells are run."""
     style: Style | None = None
     """Run over every candidate before it is judged. None: candidates are taken as they are."""
     sources: tuple[Trajectory, ...] = ()
@@ -48,7 +50,11 @@ class Judging:
     """Trees of trajectories that the formatter changed, with the tree that is judged in place of each."""
     _written: tuple[Check, ...] = ()
     _cells: dict[tuple[str, str, int], Verdict] = field(default_factory=dict)
-    _tests: tuple[tuple[Check, ...], tuple[Verdict, ...]] = ((), ())
+    _tests: dict[str, tuple[Verdict, ...]] = field(default_factory=dict)
+    """What the repository's own tests say, by candidate."""
+    _suite: tuple[Check, ...] = ()
+    _over: bool = True
+    """Whether all was run that was needed."""
 
     async def judge(self, trajectories: Sequence[Trajectory], deadline: float) -> None:
         """Take in these trajectories; when the time is over, what is there by then counts.
@@ -59,16 +65,48 @@ class Judging:
         """
         await self._gather((*trajectories, *self.sources), deadline)
         with anyio.CancelScope(deadline=deadline):
-            await fill(self.cells, self.candidates, self._written, self._keep, self.record_all)
-            self._tests = await self.neighbours.verdicts(self.candidates)
+            await self._cross()
+
+    async def _cross(self) -> None:
+        """Run the cells that are needed, then the repository's own tests; these may make others needed.
+
+        Where a sandbox failed before, it is tried again.
+        """
+        self._over = False
+        self._cells = {cell: told for cell, told in self._cells.items() if told.outcome != "infra"}
+        await self._fill()
+        ready = await self.neighbours.ready(self.candidates)
+        self._suite, self._tests = () if ready is None else ready.checks, {}
+        by_id = {one.id: one for one in self.candidates}
+        slots = int(self.cells.slots.total_tokens)
+        if ready is None:
+            await self._fill()
+        while ready is not None and (trees := self.needs.tested(self.evidence, self._tests, slots)):
+            await self.neighbours.run(ready, [by_id[tree] for tree in trees], self._tests.__setitem__)
+            await self._fill()
+        self._over = True
+
+    async def _fill(self) -> None:
+        await fill(self.cells, lambda: self.evidence, self.needs, self._keep)
 
     @property
     def evidence(self) -> Evidence:
         """What a ranking may look at."""
-        checks, verdicts = self._tests
         told = tuple(self._cells[cell] for cell in sorted(self._cells))
-        written = self._written + checks
-        return Evidence(self.candidates, self.forms, written, told + verdicts, prior=self.prior)
+        tests = tuple(one for tree in sorted(self._tests) for one in self._tests[tree])
+        written = self._written + self._suite
+        return Evidence(self.candidates, self.forms, written, told + tests, prior=self.prior)
+
+    @property
+    def crossed(self) -> Crossed:
+        """How much of the matrix was run, and why the rest was not."""
+        outcomes = self.evidence.outcomes
+        ran = {(check, tree) for check, tree, _ in self._cells if tree in self.forms}
+        asked = {one.id for one in self._written if outcomes.reproduces(one.id)} | {check for check, _ in ran}
+        run, of = len(ran), len(asked) * len(self.candidates)
+        tested, left = len(self._tests), self._suite and len(self._tests) < len(self.candidates)
+        why = self.needs.why if self._over else "the time was over"
+        return Crossed(run=run, of=of, tested=tested, why=why if run < of or left else "")
 
     def _keep(self, verdict: Verdict) -> None:
         self._cells[verdict.check, verdict.candidate, verdict.repeat] = verdict

@@ -24,7 +24,7 @@ from swe_scale.models import Model
 from swe_scale.panel import Judge, Panel
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, composed, method_of
-from swe_scale.ranking import Prior, find_rule
+from swe_scale.ranking import Prior, find_rule, needs_of
 from swe_scale.readers import shares_of
 from swe_scale.records import Issue, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
@@ -116,7 +116,8 @@ async def _solve(
     every = (*search.trajectory_list(), *search.judging.sources)
     made = Made(every, panel.evidence, tuple(search.decisions))
     solution = conclude(issue, made, panel.ranking, panel.choice, config.min_confidence)
-    said = {"opinions": panel.evidence.opinions, "scores": panel.scores}
+    crossed = search.judging.crossed
+    said = {"opinions": panel.evidence.opinions, "scores": panel.scores, "crossed": crossed}
     solution = solution.model_copy(update=ground.spent | turns.record | said)
     return solution, not (_hindered(solution) or panel.hindered or _cut_short(solution, clock))
 
@@ -125,8 +126,8 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock, the
     cells, trees, assigned = setting.cells, setting.trees, plan(config)
     neighbours = Neighbours(cells, trees, config.regression_seconds)
     style = Style(cells, trees) if config.format else None
-    prior = Prior.of(config.prior)
-    judging = Judging(cells, trees, neighbours, config.record_all, style, there.sources, there.checks, prior)
+    prior, needs = Prior.of(config.prior), needs_of(config)
+    judging = Judging(cells, trees, neighbours, needs, style, there.sources, there.checks, prior)
     planning = replace(setting, model=means.asked("plan")[0])
     planned = [one for one in assigned if one.start == "plan"]
     return Search(

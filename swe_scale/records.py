@@ -409,6 +409,18 @@ class Verdict(Record):
     execution: Execution
 
 
+class Crossed(Record):
+    """How much of candidates × checks was run."""
+
+    run: int = 0
+    of: int = 0
+    """Cells of the checks that vote, the repository's own tests aside."""
+    tested: int = 0
+    """Candidates on which the repository's own tests ran."""
+    why: str = ""
+    """Why the rest was left out; empty where nothing was."""
+
+
 class Opinion(Record):
     """What a judge said of finalists: which one is right, or that none is."""
 
@@ -537,6 +549,7 @@ class Solution(Record):
     diversity: Diversity = Diversity()
     styled: Mapping[str, str] = {}
     """Trees of trajectories that the project's formatter changed, with the tree that was judged instead."""
+    crossed: Crossed = Crossed()
     forms: Mapping[str, str] = {}
     """Normal form by tree: of what was judged, and of the trees of turns where these are recorded."""
     turn_verdicts: tuple[Verdict, ...] = ()

@@ -36,8 +36,8 @@ def document(solution: Solution) -> dict[str, Any]:
     whole = solution.model_dump(mode="json")
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
-        "issue", "candidate", "ranking", "stages", "seconds", "diversity", "opinions",
-        "scores",
+        "issue", "candidate", "ranking", "stages", "seconds", "diversity", "crossed",
+        "opinions", "scores",
     )  # fmt: skip
     return {name: whole[name] for name in names} | {
         "trajectories": [_short(one) for one in solution.trajectories]
@@ -64,6 +64,7 @@ def _parts(solution: Solution) -> Iterator[RenderableType]:
     if solution.candidates:
         yield _matrix(solution)
         yield Text(_LEGEND, style="dim")
+        yield from _crossed(solution)
         yield _ranking(solution)
         yield _diversity(solution)
         yield from _said(solution)
@@ -113,6 +114,16 @@ def _matrix(solution: Solution) -> Table:
         cells = [_sign(outcomes.of(candidate, check.id)) for check in own]
         table.add_row(candidate[:8], *cells, _tests(solution, candidate))
     return table
+
+
+def _crossed(solution: Solution) -> Iterator[Text]:
+    """Yield what was left out of the matrix, and why; nothing where all of it was run."""
+    found = solution.crossed
+    if not found.why:
+        return
+    tests = f", the repository's tests on {found.tested} of {len(solution.candidates)} candidates"
+    ran = f"{found.run} of {_counted(found.of, 'cell')} run{tests if found.tested else ''}"
+    yield Text(f"{ran}: {printable(found.why)}", style="dim")
 
 
 def _distinct(solution: Solution) -> list[Check]:

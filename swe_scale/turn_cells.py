@@ -9,6 +9,7 @@ import anyio
 from swe_scale.crosscheck import fill
 from swe_scale.judging import Judging
 from swe_scale.patch import normal_form, only_tests, touched
+from swe_scale.ranking import Evidence
 from swe_scale.records import BASE, Candidate, Check, Trajectory, Verdict
 
 
@@ -48,10 +49,13 @@ class TurnCells:
             for one in others:
                 self.forms[one.id] = normal_form(await judging.trees.changes(one.id))
             everything = (*judging.candidates, *others)
-            await fill(judging.cells, everything, checks, self._keep, judging.record_all)
+            await fill(judging.cells, lambda: self._evidence(everything, checks), judging.needs, self._keep)
             _, tests = await judging.neighbours.verdicts(others, near=judging.candidates)
             for verdict in tests:
                 self._keep(verdict)
+
+    def _evidence(self, trees: tuple[Candidate, ...], checks: tuple[Check, ...]) -> Evidence:
+        return Evidence(trees, {}, checks, tuple(self._told.values()))
 
     def _keep(self, verdict: Verdict) -> None:
         self._told[verdict.check, verdict.candidate, verdict.repeat] = verdict

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "experiment
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "benchmarks"))
 
 from coin_advice import AHEAD, missed, true_coverage
+from coin_cells import crossings
 from coin_methods import measure
 from coin_policies import Plan, Spent, Trial, beside, spend
 from coin_world import NULL, REGIMES, World
@@ -108,3 +109,11 @@ def test_the_area_under_risk_and_coverage() -> None:
     right = np.array([1.0, 0.0, 1.0, 0.0])
     assert risk_area(right, np.array([0.9, 0.2, 0.8, 0.1])) == pytest.approx((0 + 0 + 1 / 3 + 1 / 2) / 4)
     assert risk_area(right, -np.array([0.9, 0.2, 0.8, 0.1])) == pytest.approx((1 + 1 + 2 / 3 + 1 / 2) / 4)
+
+
+def test_cells_are_spared_and_nothing_changes() -> None:
+    found = crossings(REGIMES["middle"], 6, 12, 8)
+    assert not any(one.leader or one.finalists or one.shift for one in found)
+    assert all(0 < one.cells.ours <= one.cells.full for one in found)
+    assert sum(one.cells.ours for one in found) < 0.95 * sum(one.cells.full for one in found)
+    assert sum(one.wall.ours for one in found) < sum(one.wall.full for one in found)

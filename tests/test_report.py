@@ -11,7 +11,18 @@ from swe_scale.conclusion import Made, conclude
 from swe_scale.diversity import diversity
 from swe_scale.events import printable
 from swe_scale.ranking import Evidence, rank
-from swe_scale.records import BASE, Check, Decision, Execution, Opinion, Scores, Solution, Usage, Verdict
+from swe_scale.records import (
+    BASE,
+    Check,
+    Crossed,
+    Decision,
+    Execution,
+    Opinion,
+    Scores,
+    Solution,
+    Usage,
+    Verdict,
+)
 from swe_scale.report import document, show
 from swe_scale.selection import Choice
 
@@ -68,6 +79,13 @@ def test_how_much_the_candidates_differ() -> None:
     assert "s1 1 of 1, 1 form of its own; s2 1 of 1" in " ".join(printed(mixed).split())
 
 
+def test_what_was_left_out_and_why() -> None:
+    some = Crossed(run=3, of=4, tested=1, why="the time was over")
+    shown = printed(solved().model_copy(update={"crossed": some}))
+    assert "3 of 4 cells run, the repository's tests on 1 of " in shown and "the time was over" in shown
+    assert "cells run" not in printed(solved())
+
+
 def test_an_abstention_with_its_reason() -> None:
     text = printed(solved(proposed=False))
     assert "No patch is proposed: the best candidate is supported by nobody but its own author" in text
@@ -118,7 +136,7 @@ def test_the_document_is_the_contract() -> None:
     assert json.loads(json.dumps(found)) == found
     assert set(found) == {
         "issue", "outcome", "patch", "candidate", "confidence", "reason", "candidates", "checks", "verdicts",
-        "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity",
+        "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity", "crossed",
         "opinions", "scores",
     }  # fmt: skip
     first = found["trajectories"][0]

@@ -14,9 +14,9 @@ from swe_scale.analysis.conversations import (
 from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.config import Exec, RunConfig
-from swe_scale.crosscheck import REPEATS_ON_BASE
 from swe_scale.formatting import STYLE_SECONDS
 from swe_scale.ranking.rule import FINALISTS
+from swe_scale.ranking.worth import REPEATS_ON_BASE
 from swe_scale.records import Record
 from swe_scale.regression import FILES
 from swe_scale.regression.survey import POOL, TRIALS_SHARE
@@ -70,7 +70,7 @@ def executions(sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Executi
     Low: no reply holds a check. High: each with a change and a check of
     its own, another one in every reply; each check fails on the untouched code and passes on every candidate,
     and all of the selection's replies are full of checks. What the infrastructure makes run again is not
-    counted.
+    counted, nor what is spared because it can't change the answer: that depends on what checks say.
     """
     return Executions(
         checks=_checks(config, assumed),

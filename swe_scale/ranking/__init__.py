@@ -1,6 +1,7 @@
 """Ranks candidates by their evidence. Pure: nothing here runs, reads or asks."""
 
 from swe_scale.ranking.finding import OWN_RULES, Rule, find_rule
+from swe_scale.ranking.needed import needs_of
 from swe_scale.ranking.ordering import Score, ordered
 from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
 from swe_scale.ranking.posterior import believed
@@ -22,6 +23,7 @@ __all__ = [
     "clusters_of",
     "confidence",
     "find_rule",
+    "needs_of",
     "ordered",
     "rank",
 ]

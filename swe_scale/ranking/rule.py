@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import fsum
 
 from swe_scale.patch import changed_tokens, overlap
@@ -16,6 +17,8 @@ SIMILAR = 0.8
 """Token overlap of changed lines from which two patches count as alike."""
 _COMPARED = 100
 """Patches with which each other one is compared at most: those of the changes that most trajectories made."""
+_ISSUES = 8
+"""Of which the likeness of patches is kept: it is asked for again and again while cells are being run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def rank(evidence: Evidence) -> Ranking:
     broken = _broken(evidence.verdicts)
     excused = _excused(evidence, broken)
     compared, keepers = _compared(evidence), _keepers(evidence.candidates, broken)
-    agreement = _agreement(evidence.candidates, compared)
+    agreement, alike = _agreement(evidence.candidates, compared), _alike(evidence.candidates, compared)
     voices = voices_of(evidence)
     ranked = [
         _ranked(
@@ -76,8 +79,7 @@ def rank(evidence: Evidence) -> Ranking:
     supported = frozenset(
         one.id
         for one in evidence.candidates
-        if one.id not in outcomes.caught
-        and (voices[one.id].backers or _resembles_another(one, compared) or one.id in keepers)
+        if one.id not in outcomes.caught and (voices[one.id].backers or one.id in alike or one.id in keepers)
     )
     ranked.sort(
         key=lambda one: (
@@ -87,6 +89,12 @@ def rank(evidence: Evidence) -> Ranking:
     )  # fmt: skip
     finalists = _finalists(ranked, evidence.forms, len(_trajectories(evidence)), supported)
     return Ranking(tuple(ranked), finalists, supported)
+
+
+@lru_cache(maxsize=_ISSUES)
+def _alike(candidates: tuple[Candidate, ...], compared: tuple[Candidate, ...]) -> frozenset[str]:
+    """Return the candidates that another is like."""
+    return frozenset(one.id for one in candidates if _resembles_another(one, compared))
 
 
 def _resembles_another(one: Candidate, candidates: Sequence[Candidate]) -> bool:
@@ -131,16 +139,17 @@ def _keepers(candidates: Sequence[Candidate], broken: Mapping[str, frozenset[str
     return frozenset(one.id for one in candidates if alone - broken.get(one.id, frozenset()))
 
 
-def _compared(evidence: Evidence) -> Sequence[Candidate]:
+def _compared(evidence: Evidence) -> tuple[Candidate, ...]:
     """Return the patches with which the others are compared: all, or the commonest if there are many."""
     if len(evidence.candidates) <= _COMPARED:
         return evidence.candidates
     sizes = {form: len(authors) for form, authors in clusters_of(evidence).items()}
     commonest = sorted(evidence.candidates, key=lambda one: (-sizes[evidence.forms[one.id]], one.id))
-    return commonest[:_COMPARED]
+    return tuple(commonest[:_COMPARED])
 
 
-def _agreement(candidates: Sequence[Candidate], compared: Sequence[Candidate]) -> Mapping[str, float]:
+@lru_cache(maxsize=_ISSUES)
+def _agreement(candidates: tuple[Candidate, ...], compared: tuple[Candidate, ...]) -> Mapping[str, float]:
     tokens = {one.id: changed_tokens(one.patch) for one in (*candidates, *compared)}
     weights = {one.id: max(1, len(one.authors)) for one in compared}
     total = sum(weights.values())

@@ -48,15 +48,24 @@ def _voices_of_one(
     votes = of = 0
     backers, opponents = set[int | str](cluster - own), set[int | str]()
     for check, authors in heard.items():
-        alone = bool(authors) and authors <= own and len(cluster) == 1
         said = outcomes.of(one.id, check)
-        if alone or said is None or said == "infra":
+        if alone(one, authors, cluster) or said is None or said == "infra":
             continue
         (backers if said == "pass" else opponents).update(authors - own if authors else {check})
         if check in telling:
             votes += said == "pass"
             of += 1
     return Voices(votes, of, frozenset(backers), frozenset(opponents - backers), len(cluster) - 1)
+
+
+def alone(one: Candidate, authors: frozenset[int], cluster: frozenset[int]) -> bool:
+    """Return whether a check has no voice on a candidate: nobody else wrote it, or made the same change."""
+    return bool(authors) and authors <= frozenset(one.authors[:1]) and len(cluster) == 1
+
+
+def agrees(authors: frozenset[int], cluster: frozenset[int]) -> bool:
+    """Return whether more than one trajectory speaks where a check passes on a change, or nobody known."""
+    return not authors or len(authors | cluster) > 1
 
 
 def clusters_of(evidence: Evidence) -> Mapping[str, frozenset[int]]:
@@ -81,5 +90,5 @@ def _tells_apart(
     said = [(one, outcomes.of(one.id, check)) for one in evidence.candidates]
     judged = [(one, what) for one, what in said if what not in (None, "infra")]
     passed = [one for one, what in judged if what == "pass"]
-    agreed = any(not authors or len(authors | clusters[evidence.forms[one.id]]) > 1 for one in passed)
+    agreed = any(agrees(authors, clusters[evidence.forms[one.id]]) for one in passed)
     return agreed and len(passed) < len(judged)

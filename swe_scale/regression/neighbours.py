@@ -1,6 +1,6 @@
 """The tests near the candidates' changes as durable steps: each candidate's run is paid once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,12 +30,17 @@ class _Lost(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Base:
+class Ready:
     """The tests that are run, what they said on the untouched code, and what both depend on."""
 
     suite: Suite
     before: Report
     inputs: str
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """A check per test file."""
+        return self.suite.checks(self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +68,43 @@ class Neighbours:
         Raises:
             SandboxError: the backend no longer works at all.
         """
-        base = await self._base(candidates if near is None else near)
-        if base is None:
+        ready = await self.ready(candidates if near is None else near)
+        if ready is None:
             return (), ()
         found: dict[str, tuple[Verdict, ...]] = {}
+        await self.run(ready, candidates, found.__setitem__)
+        return ready.checks, tuple(verdict for one in candidates for verdict in found[one.id])
+
+    async def run(
+        self, ready: Ready, candidates: Sequence[Candidate], keep: Callable[[str, tuple[Verdict, ...]], None]
+    ) -> None:
+        """Run them on candidates.
+
+        Args:
+            ready: the tests.
+            candidates: on which they run.
+            keep: takes what they say of each tree when it is there.
+
+        Raises:
+            SandboxError: the backend no longer works at all.
+        """
 
         async def judge(candidate: str) -> None:
-            found[candidate] = await self._after(base, candidate)
+            keep(candidate, await self._after(ready, candidate))
 
         async with anyio.create_task_group() as group:
             for one in candidates:
                 group.start_soon(judge, one.id)
-        return base.suite.checks(base.before), tuple(
-            verdict for one in candidates for verdict in found[one.id]
-        )
 
-    async def _base(self, candidates: Sequence[Candidate]) -> _Base | None:
+    async def ready(self, candidates: Sequence[Candidate]) -> Ready | None:
+        """Choose the tests near these changes, and run them on the untouched code.
+
+        Returns:
+            None where they can't be run on it though sandboxes work otherwise.
+
+        Raises:
+            SandboxError: the backend no longer works at all.
+        """
         command = self.cells.environment.test_command
         if not command or not self.seconds or not any(touched(one.patch) for one in candidates):
             return None
@@ -93,7 +119,7 @@ class Neighbours:
             )
             return None
 
-    async def _before(self, command: str, chosen: Chosen, first: Report) -> _Base:
+    async def _before(self, command: str, chosen: Chosen, first: Report) -> Ready:
         limits = self.cells.limits.model_copy(update={"seconds": self.seconds})
         suite = Suite(
             self.cells.template, command, await self.trees.paths(), chosen.tests, limits, chosen.seconds,
@@ -119,7 +145,7 @@ class Neighbours:
 
         before = await self.cells.steps.once(Key(f"{self.cells.issue}/regression/base", inputs), Report, make)
         self._tell(before)
-        return _Base(suite, before, inputs)
+        return Ready(suite, before, inputs)
 
     def _tell(self, before: Report) -> None:
         if before.watch != "kept":
@@ -141,7 +167,7 @@ class Neighbours:
         async with self.cells.slots:
             return await suite.before(first)
 
-    async def _after(self, base: _Base, candidate: str) -> tuple[Verdict, ...]:
+    async def _after(self, base: Ready, candidate: str) -> tuple[Verdict, ...]:
         async def make() -> tuple[Verdict, ...]:
             changes = await self.trees.changes(candidate)
             async with self.cells.slots:

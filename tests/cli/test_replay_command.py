@@ -103,7 +103,7 @@ def test_the_documented_rule_is_found_and_used(desk: Desk) -> None:
         known,
         2,
         "no rule 'nobody'; known are: votes, latent, raw, foreign, gated, cautious, majority, medoid, "
-        "smallest, codet, random, frugal",
+        "smallest, codet, scored, random, frugal",
     )
 
 

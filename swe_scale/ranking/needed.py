@@ -1,0 +1,20 @@
+"""Finds what a run needs of the matrix: by its rule, and by the policy beside it."""
+
+from swe_scale.config import RunConfig
+from swe_scale.ranking.sure import VOTES
+from swe_scale.ranking.worth import EVERYTHING, VOTING, Needs
+
+_COUNTING = {"fixed", "until-agreed"}
+"""Policies that look at no more than the default rule's answer."""
+
+
+def needs_of(config: RunConfig) -> Needs:
+    """Return what is needed: less than every cell of checks that vote where it is known what can be spared.
+
+    That is so of the default rule's answer alone. Another rule reads more than that, and so do policies that
+    ask what is probable, or what further trajectories may change; turns are crossed for other answers yet.
+    """
+    if config.record_all:
+        return EVERYTHING
+    counting = config.policy in _COUNTING and config.stragglers == "wait" and not config.cascade
+    return VOTES if config.rule == "votes" and counting and not config.record_turns else VOTING

@@ -1,0 +1,100 @@
+"""Which cells are worth running: those that can still change the answer, in an order that finds it soon."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from swe_scale.ranking.outcomes import Evidence
+from swe_scale.records import BASE, Check
+
+REPEATS_ON_BASE = 2
+"""A check votes only if it fails on the untouched code each time."""
+
+
+class Cell(NamedTuple):
+    """One run of a check on a tree."""
+
+    check: str
+    candidate: str
+    repeat: int = 0
+
+
+Next = Callable[[Evidence, Collection[Cell], int], Sequence[Cell]]
+"""Says which cells to start, given the evidence, the cells under way, and how many can run at a time.
+
+In the order in which they are started; none to wait for those under way, or where no other cell is needed.
+"""
+
+
+Tested = Callable[[Evidence, Collection[str], int], Sequence[str]]
+"""Says on which candidates the repository's own tests are to run next, given those on which they did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a rule needs of the matrix."""
+
+    next: Next
+    tested: Tested
+    why: str
+    """Why the others are left out, as it is told; empty where none is."""
+
+
+def written(evidence: Evidence) -> list[Check]:
+    """Return the checks of trajectories, each script once: not the repository's own tests."""
+    return list({one.id: one for one in evidence.checks if one.kind != "regression"}.values())
+
+
+def base_first(choose: Next) -> Next:
+    """Return what first has every check run on the untouched code: that says which of them vote."""
+
+    def chosen(evidence: Evidence, under_way: Collection[Cell], slots: int) -> Sequence[Cell]:
+        ran = {(one.check, one.repeat) for one in evidence.verdicts if one.candidate == BASE}
+        missing = [
+            Cell(check.id, BASE, repeat)
+            for check in written(evidence)
+            for repeat in range(REPEATS_ON_BASE)
+            if (check.id, repeat) not in ran
+        ]
+        return not_yet(missing, under_way) if missing else choose(evidence, under_way, slots)
+
+    return chosen
+
+
+def not_yet(cells: Iterable[Cell], under_way: Collection[Cell]) -> list[Cell]:
+    """Return the cells that are not under way, each once, in their order."""
+    busy = {*under_way}
+    return [cell for cell in dict.fromkeys(cells) if cell not in busy]
+
+
+def open_cells(evidence: Evidence, checks: Iterable[str]) -> list[Cell]:
+    """Return the cells of these checks that have not been run."""
+    outcomes = evidence.outcomes
+    return [
+        Cell(check, one.id)
+        for check in checks
+        for one in evidence.candidates
+        if outcomes.of(one.id, check) is None
+    ]
+
+
+def all_tested(evidence: Evidence, done: Collection[str], _: int) -> Sequence[str]:
+    """Return all candidates on which the repository's tests have not run."""
+    return [one.id for one in evidence.candidates if one.id not in done]
+
+
+def _all_cells(evidence: Evidence, under_way: Collection[Cell], _: int) -> Sequence[Cell]:
+    return not_yet(open_cells(evidence, (check.id for check in written(evidence))), under_way)
+
+
+def voting_cells(evidence: Evidence, under_way: Collection[Cell], _: int) -> Sequence[Cell]:
+    """Return the open cells of all checks that fail on the untouched code."""
+    outcomes = evidence.outcomes
+    voting = (check.id for check in written(evidence) if outcomes.reproduces(check.id))
+    return not_yet(open_cells(evidence, voting), under_way)
+
+
+EVERYTHING = Needs(base_first(_all_cells), all_tested, "")
+"""Every check on every candidate."""
+VOTING = Needs(base_first(voting_cells), all_tested, "")
+"""Every check that fails on the untouched code, on every candidate."""
