@@ -249,7 +249,7 @@ class Keen(Adaptive):
     """Goes on while anything is left: at `width` one, decisions depend on no order."""
 
     def __init__(self) -> None:
-        super().__init__(pilot=2, width=1, first=1, worth=0.0)
+        super().__init__(pilot=1, width=1, first=1, worth=0.0)
 
 
 async def test_killed_again_and_again_it_starts_and_extends_the_same(tmp_path: Path) -> None:
