@@ -1,7 +1,7 @@
 """Small modules with true suites, and the scripts that are made of a suite's assertions.
 
-A line of a suite is `expression => what it gives`, the latter as `repr` writes it, or `raises` and the name of
-an exception. A script has the exit codes of a check: 0 and 42.
+A line of a suite is `expression => what it gives`, the latter as `repr` writes it, or `raises` and the
+name of an exception. A script has the exit codes of a check: 0 and 42.
 """
 
 import ast
@@ -34,9 +34,9 @@ if int.from_bytes(lot[:4], "big") < {flips!r} * 2**32:
     right = not right
 """
 _SURVEY = """import json
-import resource
+import signal
 
-resource.setrlimit(resource.RLIMIT_CPU, (2, 2))
+signal.setitimer(signal.ITIMER_VIRTUAL, 0.2)
 import {module} as tested
 
 found = []

@@ -22,6 +22,8 @@ from swe_scale.records import BASE, Candidate, Check, Verdict
 
 _AT_A_TIME = 4
 """Issues that are worked on at once."""
+_LOOKED_AT = 2
+"""Mutants for each issue that is wanted: some have no effect, some never end."""
 _ELSEWHERE = 4
 """Assertions of other modules that an issue's authors choose among where checks know nothing."""
 _BASE_RUNS = 2
@@ -73,8 +75,12 @@ class Crossed:
     """By regime and check: whether it passes on the true fix, and fails on the bug or on some candidate."""
 
 
-def crossed(module: str, count: int, seed: int, sandbox: SandboxConfig) -> list[Crossed]:
-    """Return issues of one module, crossed in a temporary folder; alone in a process, since it sets variables.
+def crossed(
+    module: str, count: int, seed: int, sandbox: SandboxConfig, regimes: Mapping[str, Regime] = CROSSED
+) -> list[Crossed]:
+    """Return issues of one module, crossed in a temporary folder.
+
+    It belongs in a process of its own, whose cache folder it sets.
 
     Raises:
         SandboxError: the sandbox doesn't work.
@@ -84,24 +90,27 @@ def crossed(module: str, count: int, seed: int, sandbox: SandboxConfig) -> list[
 
         async def run() -> list[Crossed]:
             async with open_lab(Path(folder), sandbox) as lab:
-                return await _module(lab, module, count, seed)
+                return await _crossed(lab, await _plans(lab, module, count, seed), regimes)
 
         return anyio.run(run)
 
 
-async def _module(lab: Lab, name: str, count: int, seed: int) -> list[Crossed]:
+async def _plans(lab: Lab, name: str, count: int, seed: int) -> list[Drawn]:
     known = modules()
     number = [one.name for one in known].index(name)
     elsewhere = [Claim(one.name, asked) for one in known if one.name != name for asked in one.suite]
     async with lab.cells(name, await lab.commit("main", _files())) as cells:
-        plans = await _planned(cells, known[number], elsewhere, count, (seed, number))
+        return await _planned(cells, known[number], elsewhere, count, (seed, number))
+
+
+async def _crossed(lab: Lab, plans: Sequence[Drawn], regimes: Mapping[str, Regime]) -> list[Crossed]:
     results: dict[int, Crossed] = {}
     at_a_time = anyio.CapacityLimiter(_AT_A_TIME)
 
     async def one_of(place: int, plan: Drawn) -> None:
-        regimes = {name: regime for name, regime in CROSSED.items() if place % regime.every == 0}
+        wanted = {name: regime for name, regime in regimes.items() if place % regime.every == 0}
         async with at_a_time:
-            results[place] = await _issue(lab, f"{name}-{place}", plan, regimes)
+            results[place] = await _issue(lab, f"{plan.bug.module.name}-{place}", plan, wanted)
 
     async with anyio.create_task_group() as group:
         for place, plan in enumerate(plans):
@@ -118,19 +127,20 @@ async def _planned(
 ) -> list[Drawn]:
     """Return issues of a module: its mutants that the suite detects, drawn, with what may mend them."""
     chance = np.random.default_rng(seed)
-    values = await survey(cells, module, [one.text for one in mutants(module.source)])
-    found = bugs(module, values)
+    known = mutants(module.source)
+    some = [known[place].text for place in chance.permutation(len(known))[: _LOOKED_AT * count]]
+    found = bugs(module, await survey(cells, module, some))
     plans: list[Drawn] = []
     for place in chance.permutation(len(found))[:count]:
-        texts = texts_for(found[place], values, chance)
+        texts = texts_for(found[place], chance)
         done = await survey(cells, module, [one.source for one in texts])
         patches = [
             Patch(one, done[one.source], not violated(module, done[one.source]))
             for one in texts
             if done[one.source]
         ]
-        some = [elsewhere[number] for number in chance.permutation(len(elsewhere))[:_ELSEWHERE]]
-        plans.append(drawn(found[place], patches, some, (*seed, len(plans))))
+        claims = [elsewhere[number] for number in chance.permutation(len(elsewhere))[:_ELSEWHERE]]
+        plans.append(drawn(found[place], patches, claims, (*seed, len(plans))))
     return plans
 
 

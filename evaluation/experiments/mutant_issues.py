@@ -1,8 +1,8 @@
 """Issues made of mutants: a bug, patches that mend it or don't, and what their authors would check.
 
-How often authors are right, and what kind of check they mean to write, is drawn by the dials of the coin world.
-What patches do, which of them a check detects and what a mistaken author asks for is not: real runs tell. An
-author has run his check on his own patch: where an assertion holds on it, he takes that one.
+How often authors are right, and what kind of check they mean to write, is drawn by the dials of the coin
+world. What patches do, which of them a check detects and what a mistaken author asks for is not: real runs
+tell. An author has run his check on his own patch: where an assertion holds on it, he takes that one.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,29 +86,28 @@ def violated(module: Module, values: Values) -> tuple[int, ...]:
 
 
 def bugs(module: Module, values: Mapping[str, Values]) -> list[Bug]:
-    """Return the mutants that end, and that violate some of the suite but not most of it."""
-    found = [Bug(module, one, values[one.text]) for one in mutants(module.source) if values[one.text]]
+    """Return the mutants that end, and that violate some of the suite but not most of it.
+
+    Args:
+        module: the module.
+        values: what some of its mutants do, by their texts.
+    """
+    known = [one for one in mutants(module.source) if values.get(one.text)]
+    found = [Bug(module, one, values[one.text]) for one in known]
     return [one for one in found if 0 < len(one.violated) <= _MOST_BROKEN * len(module.suite)]
 
 
-def texts_for(bug: Bug, known: Mapping[str, Values], chance: np.random.Generator) -> list[Text]:
-    """Return what authors may put in place of a bug: the inverse first.
-
-    Args:
-        bug: the bug.
-        known: what the mutants of its module do.
-        chance: draws among what there is too much of.
-    """
+def texts_for(bug: Bug, chance: np.random.Generator) -> list[Text]:
+    """Return what authors may put in place of a bug, the inverse first; drawn where there is too much."""
     source, function = bug.module.source, bug.variant.function
-    others = [one for one in mutants(source) if known[one.text] and one.text != bug.variant.text]
-    same = [one.text for one in rewrites(bug.variant.text) if one.function == function]
+    others, broken = mutants(source), bug.variant.text
     among: Mapping[Way, list[str]] = {
         "other bug": [one.text for one in others if one.function == function],
-        "no change": same,
-        "second bug": [one.text for one in mutants(bug.variant.text) if one.function == function],
+        "no change": [one.text for one in rewrites(broken, function)],
+        "second bug": [one.text for one in mutants(broken, function)],
         "over-broad": [one.text for one in others if one.function != function],
     }
-    reworded = [one.text for one in rewrites(source) if one.function == function]
+    reworded = [one.text for one in rewrites(source, function)]
     found = [Text("inverse", source), *_some("reworded", reworded, _REWORDED, chance)]
     for way, most in _WRONG.items():
         found += _some(way, among[way], most, chance)

@@ -1,6 +1,5 @@
 """A repository of small modules, and the real sandboxes in which their code runs."""
 
-import subprocess
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ class Lab:
 async def open_lab(folder: Path, sandbox: SandboxConfig) -> AsyncIterator[Lab]:
     """Open a lab in an empty folder."""
     source = folder / "source"
-    subprocess.run(["git", "init", "-q", "--bare", "--initial-branch=main", str(source)], check=True)
+    await anyio.run_process(["git", "init", "-q", "--bare", "--initial-branch=main", str(source)])
     repository, events = await Repository.open(str(source), folder / "store"), Events()
     async with (
         open_store(folder / "run") as store,

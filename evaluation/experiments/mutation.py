@@ -8,6 +8,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 
 Place = tuple[tuple[str, int | None], ...]
 """Steps from the root of a syntax tree: a field, and the number in it where it is a list."""
@@ -44,31 +45,38 @@ class Variant:
     line: int
 
 
-def formatted(text: str) -> str:
+def formatted(code: str | ast.Module) -> str:
     """Return Python as its syntax tree is written, so that texts differ only where something was changed."""
-    return ast.unparse(ast.parse(text)) + "\n"
+    return ast.unparse(ast.parse(code) if isinstance(code, str) else code) + "\n"
 
 
-def mutants(text: str) -> list[Variant]:
-    """Return all texts with one bug, those that differ, in the order of the places."""
-    return _variants(text, OPERATORS)
+@lru_cache(maxsize=16)
+def mutants(text: str, function: str = "") -> tuple[Variant, ...]:
+    """Return all texts with one bug, those that differ, in the order of the places.
+
+    Args:
+        text: valid Python, as `formatted` writes it.
+        function: the only one that is changed, with its class; empty: everything is.
+    """
+    return tuple(_variants(text, OPERATORS, function))
 
 
-def rewrites(text: str) -> list[Variant]:
-    """Return all texts that say the same in other words, in the order of the places."""
-    return _variants(text, REWRITES)
+def rewrites(text: str, function: str = "") -> list[Variant]:
+    """Return all texts that say the same in other words, in the order of the places; see `mutants`."""
+    return _variants(text, REWRITES, function)
 
 
-def _variants(text: str, changes: Mapping[str, Change]) -> list[Variant]:
+def _variants(text: str, changes: Mapping[str, Change], wanted: str) -> list[Variant]:
     tree = ast.parse(text)
     found: dict[str, Variant] = {}
-    for place, node, function in _places(tree):
+    for place, node, function in list(_places(tree)):
+        if wanted not in ("", function):
+            continue
         for kind, change in changes.items():
             for new in change(node):
                 made = _replaced(tree, place, new)
-                line = getattr(node, "lineno", 0)
-                found.setdefault(made, Variant(kind, made, function, line))
-    found.pop(formatted(text), None)
+                found.setdefault(made, Variant(kind, made, function, getattr(node, "lineno", 0)))
+    found.pop(text, None)
     return list(found.values())
 
 
@@ -98,16 +106,17 @@ def _is_docstring(parent: ast.AST, number: int, node: ast.AST) -> bool:
 
 
 def _replaced(tree: ast.Module, place: Place, new: ast.AST) -> str:
-    made: ast.AST = deepcopy(tree)
-    at = made
+    """Return the text with another node in a place; the tree is as it was afterwards."""
+    at: ast.AST = tree
     for name, number in place[:-1]:
         at = getattr(at, name) if number is None else getattr(at, name)[number]
     name, number = place[-1]
-    if number is None:
-        setattr(at, name, new)
-    else:
-        getattr(at, name)[number] = new
-    return ast.unparse(ast.fix_missing_locations(made)) + "\n"
+    old = getattr(at, name)
+    setattr(at, name, new if number is None else [*old[:number], new, *old[number + 1 :]])
+    try:
+        return formatted(tree)
+    finally:
+        setattr(at, name, old)
 
 
 def _compared(by: Mapping[type[ast.cmpop], type[ast.cmpop]]) -> Change:
