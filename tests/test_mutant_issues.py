@@ -20,6 +20,7 @@ from mutant_quality import pairs_of, quality, rank_correlation
 from mutation import formatted, mutants
 
 from swe_scale.config import Local
+from swe_scale.ranking import Evidence
 from swe_scale.records import BASE
 
 SOURCE = formatted(
@@ -116,9 +117,10 @@ def test_claims_are_chosen_as_the_dials_say() -> None:
 
 @pytest.fixture(scope="module")
 def two() -> list[Crossed]:
-    regimes = {name: CROSSED[name] for name in ("good", "flaky")}
+    regimes = {name: CROSSED[name] for name in ("good", "noise")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", "/nonexistent")
+        regimes["noise"] = replace(regimes["noise"], every=1)
         found = run_apart(lambda: crossed("recent", 2, 7, Local(), regimes))
     assert [one.name for one in found] == ["recent-0", "recent-1"]
     return found
@@ -142,10 +144,17 @@ def test_cells_of_a_real_sandbox_are_what_the_surveys_say(two: list[Crossed]) ->
     assert any(one.evidence["good"].outcomes.reproduces(check) for one in two for check in one.valid["good"])
 
 
-def test_flaky_checks_are_the_middle_ones_with_a_coin(two: list[Crossed]) -> None:
-    repeats = [verdict.repeat for one in two for verdict in one.evidence["flaky"].verdicts]
-    on_base = [v for one in two for v in one.evidence["flaky"].verdicts if v.candidate == BASE]
-    assert repeats.count(1) == 2 * 8 and len(on_base) == 2 * repeats.count(1)
+def test_checks_that_know_nothing_say_anything_of_each_candidate(two: list[Crossed]) -> None:
+    for one in two:
+        evidence = one.evidence["noise"]
+        assert not any(one.valid["noise"].values())
+        on_base = [verdict for verdict in evidence.verdicts if verdict.candidate == BASE]
+        assert len(on_base) == 2 * len(evidence.checks)
+        said = {
+            tuple(evidence.outcomes.of(name, check.id) for check in evidence.checks)
+            for name in (BASE, *one.right)
+        }
+        assert len(said) == 1 + len(one.right), "by the text of the module that is judged"
 
 
 def test_figures_of_two_issues(two: list[Crossed]) -> None:
@@ -168,8 +177,6 @@ def test_figures_of_two_issues(two: list[Crossed]) -> None:
 
 
 def test_what_tells_two_apart() -> None:
-    from swe_scale.ranking import Evidence
-
     issue = Crossed(
         "x", {"middle": Evidence((), {}, (), ())}, {"r": True, "w": False, "same": False},
         {"r": RIGHT.values, "w": PARTIAL.values, "same": PARTIAL.values}, MODULE.suite, {},

@@ -13,6 +13,7 @@ from mutant_checks import (
     NOBODY,
     Assertion,
     Claim,
+    Coin,
     Module,
     modules,
     read_suite,
@@ -147,18 +148,18 @@ def test_checks_say_what_they_ask_for(asked: tuple[str, str, bool], code: int, t
     (tmp_path / "some.py").write_text("")
     claim = Claim("some", Assertion(expression, expected), weak)
     assert run(tmp_path, script_of(claim)).returncode == code
-    assert run(tmp_path, script_of(claim, flips=1.0, seed="s")).returncode == 42 - code
+    assert run(tmp_path, script_of(claim, Coin("some", 1.0, "s"))).returncode == 42 - code
 
 
 def test_a_coin_is_thrown_anew_for_each_text_and_seed_and_falls_alike_again(tmp_path: Path) -> None:
     claim = Claim("some", Assertion("1", "1"))
+    (tmp_path / "some.py").write_text("")
     said = []
     for number in range(12):
-        (tmp_path / "some.py").write_text(f"# {number % 6}\n")
-        said.append(run(tmp_path, script_of(claim, flips=0.5, seed="a")).returncode)
+        (tmp_path / "judged.py").write_text(f"# {number % 6}\n")
+        said.append(run(tmp_path, script_of(claim, Coin("judged", 0.5, "a"))).returncode)
     assert said[:6] == said[6:] and set(said) == {0, 42}
-    (tmp_path / "some.py").write_text("")
-    by_seed = {run(tmp_path, script_of(claim, flips=0.5, seed=str(n))).returncode for n in range(12)}
+    by_seed = {run(tmp_path, script_of(claim, Coin("judged", 0.5, str(n)))).returncode for n in range(12)}
     assert by_seed == {0, 42}
 
 

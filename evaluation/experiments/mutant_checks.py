@@ -123,23 +123,27 @@ def surveyed(output: str) -> tuple[str, ...]:
     return tuple(json.loads(lines[-1].removeprefix(_MARK))) if lines else ()
 
 
-def script_of(claim: Claim, flips: float = 0.0, seed: str = "") -> str:
-    """Return a check that asks for a claim.
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """By which a run says the opposite; it falls alike for the same seed and the same text of a module."""
 
-    Args:
-        claim: what it asks for.
-        flips: probability that a run says the opposite.
-        seed: of the coin that decides that, with the content of the module that is judged.
-    """
+    judged: str
+    """The module whose text counts."""
+    flips: float
+    """Probability of the opposite."""
+    seed: str
+
+    def lines(self) -> str:
+        """Return what throws it in a script."""
+        return _COIN.format(module=self.judged, flips=self.flips, seed=self.seed)
+
+
+def script_of(claim: Claim, coin: Coin | None = None) -> str:
+    """Return a check that asks for a claim, and may say the opposite by a coin."""
     asked = claim.assertion
     weak = "given is not None and not isinstance(given, Exception)"
     if asked.expected.startswith("raises "):
         weak = "given is not None"
     right = weak if claim.weak else f"found == {asked.expected!r}"
     script = _OBSERVED.format(module=claim.module, expression=asked.expression) + f"right = {right}\n"
-    return script + coin(claim.module, flips, seed) + "raise SystemExit(0 if right else 42)\n"
-
-
-def coin(module: str, flips: float, seed: str) -> str:
-    """Return the lines by which a script says the opposite, by lot; none where it never does."""
-    return _COIN.format(module=module, flips=flips, seed=seed) if flips else ""
+    return script + (coin.lines() if coin else "") + "raise SystemExit(0 if right else 42)\n"

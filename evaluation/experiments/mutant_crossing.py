@@ -9,7 +9,7 @@ from pathlib import Path
 import anyio
 import numpy as np
 from coin_world import NULL, REGIMES, Dials
-from mutant_checks import Assertion, Claim, Module, modules, script_of
+from mutant_checks import Assertion, Claim, Coin, Module, modules, script_of
 from mutant_issues import Drawn, Patch, Values, bugs, chosen_claim, drawn, texts_for, violated
 from mutant_lab import Lab, open_lab, survey, tree_of
 from mutation import mutants
@@ -215,7 +215,8 @@ class _Crossing:
         found: list[Verdict] = []
         for name, repeat in (*runs, *((one.id, 0) for one in self.candidates)):
             seed = f"{self.cells.issue} {check.author} {repeat}"
-            told = await self._said(script_of(claim, flips, seed), name)
+            coin = Coin(self.plan.bug.module.name, flips, seed) if flips else None
+            told = await self._said(script_of(claim, coin), name)
             found.append(told.model_copy(update={"check": check.id, "repeat": repeat}))
         return found
 
