@@ -141,7 +141,7 @@ def reached(kind: Any, seen: set[Any]) -> set[Any]:
 def test_a_rule_is_blind_to_labels() -> None:
     told = {one.__name__: one.__module__ for one in reached(Evidence, set()) if isinstance(one, type)}
     ours = {name for name, module in told.items() if module.startswith("swe_scale")}
-    assert ours == {"Evidence", "Candidate", "Check", "Verdict", "Execution", "Opinion"}
+    assert ours == {"Evidence", "Candidate", "Check", "Verdict", "Execution", "Opinion", "Prior"}
 
 
 def test_an_unknown_rule() -> None:
