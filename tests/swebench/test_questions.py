@@ -182,7 +182,9 @@ def test_faults_are_told_apart_and_bounded(tmp_path: Path) -> None:
 
 def test_what_solvers_are_given_has_no_place_for_an_answer() -> None:
     hidden = ("patch", "pass_to_pass", "fail_to_pass", "eval_script", "hints", "test_command", "log_parser")
-    allowed = {"means.Means.models", "records.Environment.test_command"}
+    # What is given are the candidates of a selection, which no row has.
+    given = {"given.Given.patches", "given.GivenPatch.patch"}
+    allowed = {"means.Means.models", "records.Environment.test_command", *given}
     seen = reachable(Question, Task, Job, Means)
     assert {"Issue", "Options", "RunConfig", "Table"} <= {one.__name__ for one in seen}
     found = {
