@@ -1,12 +1,15 @@
 """A small repository with an issue, and replies that solve it, for tests of the whole command."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pytest
 from ready_kit import run_ready
 
 ISSUE = "# mean() of an empty list crashes\n\n`mean([])` raises ZeroDivisionError; it should return 0.0.\n"
@@ -148,3 +151,11 @@ class Desk:
 def endpoint(base_url: str) -> tuple[str, ...]:
     """Return the options that name a scripted server."""
     return ("--base-url", base_url, "--model", "scripted")
+
+
+def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    """Return the one document that a command printed, beside which it said nothing."""
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stderr == ""
+    found: dict[str, Any] = json.loads(ran.stdout, parse_constant=lambda name: pytest.fail(name))
+    return found

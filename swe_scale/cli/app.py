@@ -8,6 +8,7 @@ import typer
 
 from swe_scale.cli.advise_app import advise
 from swe_scale.cli.compare_app import compare
+from swe_scale.cli.delivering import Apply, Force, Name, Out, Repo
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
 from swe_scale.cli.eval_app import evaluate
@@ -31,14 +32,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Name = Annotated[
-    str | None, typer.Option(help="Run folder below runs/. The same name goes on where it stopped.")
-]
-
-Repo = Annotated[
-    str | None,
-    typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
-]
 Base = Annotated[str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")]
 
 
@@ -67,11 +60,9 @@ def run(
     repo: Repo = None,
     base: Base = None,
     name: Name = None,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Apply the patch to the work tree of --repo.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Apply to a dirty work tree, too.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the patch to this file.")] = None,
+    apply: Apply = False,
+    force: Force = False,
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Solve one issue: one patch with the evidence for it, or the reasons why there is none."""

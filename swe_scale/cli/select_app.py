@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from swe_scale.cli.delivering import Apply, Force, Name, Out, Repo
 from swe_scale.cli.end import Json, finish
 from swe_scale.cli.help import Command
 from swe_scale.cli.options import SolveOptions, shares_options_but
@@ -95,21 +95,14 @@ def select(
             rich_help_panel=_WHAT,
         ),
     ] = None,
-    repo: Annotated[
-        str | None,
-        typer.Option(metavar="PATH_OR_URL", help="The repository. [default: the issue's, otherwise .]"),
-    ] = None,
+    repo: Repo = None,
     base: Annotated[
         str | None, typer.Option(metavar="COMMIT", help="Commit that the patches are for. [default: HEAD]")
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Run folder below runs/. The same name goes on where it stopped.")
-    ] = None,
-    apply: Annotated[
-        bool, typer.Option("--apply", help="Apply the patch to the work tree of --repo.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Apply to a dirty work tree, too.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the patch to this file.")] = None,
+    name: Name = None,
+    apply: Apply = False,
+    force: Force = False,
+    out: Out = None,
     json: Json = False,
 ) -> None:
     """Choose among patches that others made for one issue: the likeliest, with the evidence for it."""

@@ -8,7 +8,9 @@ from swe_scale.policy.gains import Gains
 from swe_scale.policy.progress import Move, Progress
 
 _ALL = 10**6
+"""More than anybody plans."""
 _COST = 0.01
+"""Probability of a gain, per reply, that is asked where cost or time count first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class UntilAgreed:
         own = len(clusters[leader.form])
         next_one = max((len(authors) for form, authors in clusters.items() if form != leader.form), default=0)
         chance = probability_ahead(own, next_one)
-        passed, failed = _said(evidence, leader.candidate)
+        passed, failed = said(evidence, leader.candidate)
         sure = own > 1 and chance > self.ahead and failed <= passed
         if not sure or leader.candidate not in ranking.supported:
             return ""
@@ -56,10 +56,10 @@ def probability_ahead(ours: int, others: int) -> float:
     return float(sum(comb(trials, count) for count in range(ours + 1)) / 2**trials)
 
 
-def _said(evidence: Evidence, leader: str) -> tuple[int, int]:
+def said(evidence: Evidence, leader: str) -> tuple[int, int]:
     """Return how many checks that fail on the untouched code pass on a candidate, and how many don't."""
     outcomes = evidence.outcomes
     written = {one.id for one in evidence.checks if one.kind != "regression" and outcomes.reproduces(one.id)}
-    said = [outcomes.of(leader, check) for check in written]
-    passed = said.count("pass")
-    return passed, sum(what not in (None, "infra") for what in said) - passed
+    found = [outcomes.of(leader, check) for check in written]
+    passed = found.count("pass")
+    return passed, sum(what not in (None, "infra") for what in found) - passed

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from swe_scale.policy.agreed import said
 from swe_scale.policy.progress import Progress
 from swe_scale.ranking import Evidence, believed
 from swe_scale.ranking.latent import Belief, Prior
@@ -52,7 +53,8 @@ class Gains:
         if belief.groups:
             leader = int(belief.right.argmax())
             lost = (~belief.cases[:, leader]).astype(np.float64)
-            if _is_red(seen, belief.groups[leader][0]):
+            passed, failed = said(seen, belief.groups[leader][0])
+            if failed > passed:
                 lost = np.maximum(lost, _RED)
         in_vain = sum(max(0, had - first) for had in progress.had.values())
         able = prior.able(right, wrong, in_vain)
@@ -75,11 +77,3 @@ class Gains:
         wrong = ~self.belief.cases[:, self.groups[trajectory]]
         mended = 1 - (1 - self.prior.mended) ** more
         return float((self.lost * self.able * wrong).mean() * mended)
-
-
-def _is_red(evidence: Evidence, leader: str) -> bool:
-    """Return whether most checks that fail on the untouched code fail on a candidate, too."""
-    outcomes = evidence.outcomes
-    written = {one.id for one in evidence.checks if one.kind != "regression" and outcomes.reproduces(one.id)}
-    said = [outcome for check in written if (outcome := outcomes.of(leader, check)) not in (None, "infra")]
-    return 2 * said.count("pass") < len(said)

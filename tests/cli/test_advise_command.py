@@ -1,14 +1,11 @@
 """`swe-scale advise` as a user meets it: a report, one document, runs side by side, bad input."""
 
-import json
 import re
 import sqlite3
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-from main_job import Desk, assert_clean
+from main_job import Desk, assert_clean, document
 from runs_kit import recorded_run
 
 from swe_scale.grades import FILE
@@ -24,13 +21,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     recorded_run(made.folder / "runs" / "more", issues=5, trajectories=2, turns=3, seed=9)
     recorded_run(made.folder / "runs" / "other", issues=3, trajectories=1, turns=2, graded=False)
     return made
-
-
-def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
-    found: dict[str, Any] = json.loads(ran.stdout, parse_constant=lambda name: pytest.fail(name))
-    return found
 
 
 def test_a_report_that_can_be_read(desk: Desk) -> None:

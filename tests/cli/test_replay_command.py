@@ -3,13 +3,24 @@
 import json
 import re
 import sqlite3
-import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
-from main_job import ALSO_RIGHT, ISSUE, RIGHT, WRONG, Desk, assert_clean, check, edit, endpoint, git, replies
+from main_job import (
+    ALSO_RIGHT,
+    ISSUE,
+    RIGHT,
+    WRONG,
+    Desk,
+    assert_clean,
+    check,
+    document,
+    edit,
+    endpoint,
+    git,
+    replies,
+)
 from runs_kit import recorded_run
 from scripted_server import ScriptedServer
 
@@ -26,13 +37,6 @@ def desk(tmp_path: Path) -> Desk:
     made = Desk(tmp_path)
     recorded_run(tmp_path / "runs" / "r", issues=9, trajectories=5, turns=4)
     return made
-
-
-def document(ran: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stderr == ""
-    found: dict[str, Any] = json.loads(ran.stdout, parse_constant=lambda name: pytest.fail(name))
-    return found
 
 
 def test_a_table_with_intervals_and_what_they_rest_on(desk: Desk) -> None:

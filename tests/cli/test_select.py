@@ -41,11 +41,12 @@ def without_times(text: str) -> str:
 
 
 def test_without_a_model_given_checks_and_the_repositorys_tests_decide(desk: Desk) -> None:
-    ran = chosen(desk, EVERY, "--checks", "check.py", "foreign.py", "tests.patch", "--out", "fix.diff")
+    ran = chosen(
+        desk, EVERY, "--checks", "check.py", "foreign.py", "tests.patch", "--out", "fix.diff", "--record-all"
+    )
     answer = answer_of(ran)
     assert answer["outcome"] == "proposed" and (desk.folder / "fix.diff").read_text() == answer["patch"]
-    first, second, *others = (one["votes"] for one in answer["ranking"])
-    assert first == second > 0 and others == [0, 0]
+    assert [one["votes"] for one in answer["ranking"]] == [3, 3, 0, 0]
     assert {one["author"] for one in answer["checks"]} == {None}
     assert answer["usage"]["calls"] == 0 and "no model is asked" in ran.stderr
     assert "3 given checks for it" in answer["reason"]
