@@ -23,10 +23,12 @@ T = TypeVar("T")
 OWNER = "swe-scale.owner"
 RUN = "swe-scale.run"
 _LOCAL = ("http+docker://", "http+unix://")
-_CONFLICT = 409
+_CONFLICT, _FAILURE = 409, 500
 _PAUSE = 0.05
 _REMOVAL = 30.0
 """Seconds that the service may take to remove a container."""
+_TRIES = 3
+"""How often the service may fail at removing a container."""
 _MAKE_ROOM = "Make room where it keeps its data, for instance with `swe-scale images prune --keep-free 20GB`"
 _PATIENCE = 3600
 """Seconds for an answer that takes as long as there is to copy."""
@@ -160,15 +162,17 @@ class Engine:
         await self.call(self._remove, name)
 
     def _remove(self, name: str) -> None:
-        until = monotonic() + _REMOVAL
+        until, failures = monotonic() + _REMOVAL, 0
         while monotonic() < until:
             try:
                 self._client.api.remove_container(name, force=True, v=True)
             except NotFound:
                 return
             except APIError as error:
-                # It is being removed already; it is gone when it isn't found.
-                if error.status_code != _CONFLICT:
+                # One that ends between the service's look and its kill makes the service fail, once.
+                failures += error.status_code == _FAILURE
+                # In a conflict it is being removed already; it is gone when it isn't found.
+                if error.status_code != _CONFLICT and (error.status_code != _FAILURE or failures >= _TRIES):
                     raise
                 sleep(_PAUSE)
 

@@ -1,9 +1,11 @@
 """A container service that restarts, stays away, drags on or is refused while work goes on."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import anyio
+import docker
 import pytest
 from service_kit import Relay, http, remove_images, service_relay
 from solving_kit import Desk, Spoken, open_desk
@@ -85,4 +87,47 @@ async def test_a_call_that_hangs_is_given_up(config: Docker, relay: Relay) -> No
         with pytest.raises(SandboxError, match="didn't answer in time; `timeout` under \\[sandbox\\]"):
             await engine.image("swe-scale-test/absent")
     finally:
+        await engine.close()
+
+
+async def test_a_removal_at_which_the_service_fails_is_tried_again(config: Docker, relay: Relay) -> None:
+    engine = Engine(config, "tests")
+    refusals: list[bytes] = []
+
+    def fail_twice(request: bytes) -> bytes | None:
+        if not request.startswith(b"DELETE") or len(refusals) == 2:
+            return None
+        refusals.append(request)
+        return http("500 Internal Server Error", '{"message": "could not kill: it is not running"}')
+
+    try:
+        await engine.connect()
+        relay.rule = fail_twice
+        async with engine.container(config.base_image) as container:
+            name = container.id
+        with closing(docker.from_env()) as service:
+            assert name not in [one.id for one in service.containers.list(all=True)]
+        assert len(refusals) == 2
+    finally:
+        relay.rule = None
+        await engine.close()
+
+
+async def test_a_removal_at_which_the_service_always_fails_says_so(config: Docker, relay: Relay) -> None:
+    engine = Engine(config, "tests")
+
+    def fail(request: bytes) -> bytes | None:
+        if request.startswith(b"DELETE"):
+            return http("500 Internal Server Error", '{"message": "the disk is broken"}')
+        return None
+
+    try:
+        await engine.connect()
+        relay.rule = fail
+        with pytest.raises(SandboxError, match="the disk is broken"):
+            async with engine.container(config.base_image) as container:
+                name = container.id
+    finally:
+        relay.rule = None
+        await engine.remove(name)
         await engine.close()
