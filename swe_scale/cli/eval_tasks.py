@@ -11,11 +11,10 @@ from swe_scale.config import SandboxConfig, explain
 from swe_scale.environment import Options, Table
 from swe_scale.errors import UsageError
 from swe_scale.jobs import Task
-from swe_scale.swebench.images import search_path_of
+from swe_scale.swebench.images import TESTBED, search_path_of
 from swe_scale.swebench.instance import Question
 
 Environments = Literal["image", "requirements", "repository"]
-_TESTBED = "/testbed"
 _AT_ONCE = 100
 """Packages of one command, so that no line is longer than a command may be."""
 _TREE_ON_PATH = (
@@ -103,7 +102,7 @@ def _options(row: Question, given: Options, how: Environments) -> Options:
     if how == "image":
         if not row.image:
             raise UsageError("the row names no image; choose another way by --environments.")
-        parts: dict[str, object] = {"image": row.image, "workdir": row.workdir or _TESTBED}
+        parts: dict[str, object] = {"image": row.image, "workdir": row.workdir or TESTBED}
         parts["path"] = search_path_of(row.image)
     else:
         if not row.requirements:

@@ -29,6 +29,7 @@ from swe_scale.config import (
 )
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.swebench.images import search_path_of, tree_in
 
 _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
@@ -227,12 +228,15 @@ def options_of(options: SolveOptions, sandbox: SandboxConfig, agents: Sequence[s
         raise UsageError("--here uses this host's programs: it needs --sandbox bubblewrap, and no --image.")
     if options.image and not isinstance(sandbox, Docker):
         raise UsageError(f"--image needs the docker sandbox, not {sandbox.kind}.")
+    image = options.image or ""
     basis = sandbox.base_image if isinstance(sandbox, Docker) else sandbox.python or ""
     file = options.environment.absolute() if options.environment else None
     try:
         return Options(
             environment_file=file,
             image=options.image,
+            workdir=tree_in(image),
+            path=search_path_of(image),
             basis=basis,
             subdir=options.subdir or "",
             here=options.here,

@@ -2,6 +2,8 @@
 
 from swe_scale.swebench.rows import Found, text_of
 
+TESTBED = "/testbed"
+"""Where the tree lies in images of SWE-bench and eval scripts expect it, unless a row says otherwise."""
 CONDA = "/opt/miniconda3/envs/testbed/bin"
 """Where images of SWE-bench and those like it keep the programs that the tests need."""
 
@@ -9,6 +11,11 @@ CONDA = "/opt/miniconda3/envs/testbed/bin"
 def search_path_of(image: str) -> tuple[str, ...]:
     """Return the folders of an image that come first on its search path, where its own lacks them."""
     return (CONDA,) if "sweb.eval." in image else ()
+
+
+def tree_in(image: str) -> str | None:
+    """Return where the tree lies in an image, where its name tells."""
+    return TESTBED if "sweb.eval." in image else None
 
 
 def image_of(found: Found) -> tuple[str, str]:

@@ -12,11 +12,10 @@ from swe_scale.records import Environment, digest
 from swe_scale.repo import Repository
 from swe_scale.repo.source import kept_at
 from swe_scale.sandbox import Backend, Recipe
+from swe_scale.swebench.images import TESTBED
 from swe_scale.swebench.instance import Question
 from swe_scale.swebench.questions import source_of
 
-WORKDIR = "/testbed"
-"""Where eval scripts expect the tree."""
 _LARGEST = 4 << 20
 """Bytes of a patch by which an image's tree differs from the base commit."""
 _SOON = Limits(seconds=120.0, output=_LARGEST)
@@ -76,7 +75,7 @@ async def prepare_place(question: Question, options: Options, backend: Backend, 
     site = await look(repository, commit, Options(image=image or None), backend.name, events)
     known = site.ways[-1].recipe
     if image:
-        workdir = question.workdir or WORKDIR
+        workdir = question.workdir or TESTBED
         found = await _as_in_image(backend, site, Image(image, workdir, commit))
         recipe = known.model_copy(update={"workdir": workdir})
     else:
@@ -103,7 +102,7 @@ def _of_row(known: Recipe, question: Question) -> Recipe:
         )
     listed = shlex.join(question.requirements)
     setup = (f"python -m pip install --no-deps {listed}", *filter(None, (question.prepare,)))
-    update = {"workdir": question.workdir or WORKDIR, "setup": setup, "python": True}
+    update = {"workdir": question.workdir or TESTBED, "setup": setup, "python": True}
     return known.model_copy(update={**update, "python_version": question.python})
 
 
