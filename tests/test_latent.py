@@ -77,7 +77,7 @@ def test_checks_that_say_the_same_of_everybody_change_little() -> None:
     without = latent(evidence([candidate(f"{number:02}", [number], f"word{number}") for number in range(3)]))
     for one in (silent, broken):
         assert one.ranked[0].posterior == pytest.approx(without.ranked[0].posterior, abs=0.2)
-        assert one.ranked[0].posterior - one.ranked[-1].posterior < 0.05
+        assert one.ranked[0].posterior - one.ranked[-1].posterior < 0.1
 
 
 def test_the_change_that_most_trajectories_made_comes_first_where_no_check_speaks() -> None:
@@ -130,6 +130,21 @@ def test_who_was_caught_comes_last() -> None:
     assert "00" not in ranking.contested
     forger = replace(told, candidates=told.candidates[:1], verdicts=forged)
     assert believed(forger).right.max() < 0.01, "nor does a policy take it for right"
+
+
+def test_who_passes_every_check_may_be_wrong_in_a_way_that_checks_hardly_see() -> None:
+    ranking = latent(crossed(["........", *["xxxxxxxx"] * 7]))
+    assert best(ranking) == "00"
+    assert 0.5 < ranking.ranked[0].posterior < 0.9
+
+
+def test_who_fails_checks_that_others_pass_is_no_likelier_right_than_these() -> None:
+    rows = [
+        "..........", ".x.xxx..x.", "x.xxx.....", "..........", "xx.x.x.x..",
+        "..........", "..........", "x...x.....", "x...x.....", ".x.xx.x...",
+    ]  # fmt: skip
+    ranking = latent(crossed(rows, base="xxx.xxxx.x"))
+    assert best(ranking) in {"00", "03", "05", "06"}
 
 
 def test_tests_of_the_repository_count() -> None:

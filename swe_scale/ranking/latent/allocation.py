@@ -1,11 +1,12 @@
 """Puts groups to the right ones, or to a way of being wrong, in many worlds at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swe_scale.ranking.latent.likelihood import Likelihood, Places
+from swe_scale.ranking.latent.kinds import Places
+from swe_scale.ranking.latent.likelihood import Likelihood
 from swe_scale.ranking.latent.matrix import Matrix
 from swe_scale.ranking.latent.worlds import Worlds
 from swe_scale.ranking.prior import Prior, log_rising
@@ -14,6 +15,8 @@ Numbers = NDArray[np.float64]
 
 WAYS = 7
 """Ways of being wrong that are told apart at most."""
+_SUBTLE = 2
+"""How many of these are ways that valid checks hardly ever detect."""
 _KEPT = 1 / 3
 """Share of the worlds, drawn by how well they explain what is seen, with which is gone on."""
 _SWEEPS = 3
@@ -97,9 +100,10 @@ class _State:
     @classmethod
     def begun(cls, matrix: Matrix, worlds: Worlds, prior: Prior, leanings: Numbers) -> "_State":
         groups, count = len(matrix.groups), len(worlds)
-        ways = min(groups, WAYS) + 1
-        seats = _Seats([group.size for group in matrix.groups], np.zeros((count, ways), np.int64), prior)
-        likelihood = Likelihood.begun(matrix, worlds, ways)
+        plain, subtle = min(groups, WAYS - _SUBTLE), min(groups, _SUBTLE)
+        taken = np.zeros((count, 1 + plain + subtle), np.int64)
+        seats = _Seats([group.size for group in matrix.groups], taken, 1 + plain, worlds.subtle, prior)
+        likelihood = Likelihood.begun(matrix, worlds, plain, subtle)
         return cls(likelihood, seats, leanings, np.full((count, groups), -1), np.zeros(count))
 
     def put(self, group: int, lots: Numbers) -> _Put:
@@ -126,7 +130,7 @@ class _State:
 
     def of_worlds(self, chosen: Places) -> "_State":
         """Return the state in some of the worlds."""
-        seats = _Seats(self.seats.sizes, self.seats.taken[chosen], self.seats.prior)
+        seats = replace(self.seats, taken=self.seats.taken[chosen], subtle=self.seats.subtle[chosen])
         likelihood = self.likelihood.of_worlds(chosen)
         return _State(likelihood, seats, self.leanings, self.places[chosen], self.told[chosen])
 
@@ -137,6 +141,10 @@ class _Seats:
 
     sizes: list[int]
     taken: Places
+    border: int
+    """Number of the first place of a subtle way."""
+    subtle: Numbers
+    """By world, the share of ways that are."""
     prior: Prior
 
     def of(self, group: int, fashion: Numbers) -> Numbers:
@@ -144,15 +152,17 @@ class _Seats:
         size = self.sizes[group]
         right, wrong = self.taken[:, 0], self.taken[:, 1:].sum(axis=1)
         now = self.prior.of_counts(right, wrong)
-        start = self.taken[:, 1:].astype(np.float64)
-        free = np.argmax(start == 0, axis=1)
-        opened = np.flatnonzero((start == 0).any(axis=1))
-        seat = log_rising(start, size)
-        seat[opened, free[opened]] = np.log(fashion[opened]) + log_rising(np.ones(1), size - 1)
+        seat = log_rising(self.taken.astype(np.float64), size)
+        ways = ((1, self.border, 1 - self.subtle), (self.border, self.taken.shape[1], self.subtle))
+        for first, end, share in ways:
+            empty = self.taken[:, first:end] == 0
+            opened = np.flatnonzero(empty.any(axis=1))
+            place = first + empty[opened].argmax(axis=1)
+            seat[opened, place] = np.log((share * fashion)[opened]) + log_rising(np.ones(1), size - 1)
         seat -= log_rising(wrong + fashion, size)[:, None]
         wronged = self.prior.of_counts(right, wrong + size) - now
         righted = self.prior.of_counts(right + size, wrong) - now
-        return np.concatenate([righted[:, None], wronged[:, None] + seat], axis=1)
+        return np.concatenate([righted[:, None], wronged[:, None] + seat[:, 1:]], axis=1)
 
     def take(self, group: int, chosen: Places, times: int) -> None:
         """Put a group in its place, by world, or take it away again."""

@@ -1,74 +1,26 @@
 """How probable the outcomes of checks are, given who is right and who is wrong alike.
 
 A check is of one of these kinds. *Valid*: it passes on right patches, and fails on those that are wrong in a
-way that it detects. *Mistaken*: it asks for what its own author did wrong, and fails on right patches.
-*Vacuous*: it says the same of everybody. *Noise*: it says anything. Each run may say the opposite.
+way that it detects; some ways are subtle, so that hardly any check does. *Mistaken*: it asks for what its own
+author did wrong, and fails on right patches. *Vacuous*: it says the same of everybody. *Noise*: it says
+anything. Each run may say the opposite. Who is wrong in a subtle way writes such checks as a right one does.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from swe_scale.ranking.latent.kinds import Kind, Places, Rates
 from swe_scale.ranking.latent.matrix import Matrix
 from swe_scale.ranking.latent.worlds import (
     MISTAKE_PASSES_BASE,
-    MISTAKE_PASSES_OTHER,
     PASSES_BASE,
     VACUOUS,
     Worlds,
 )
 
 Numbers = NDArray[np.float64]
-Places = NDArray[np.int64]
-"""By world, the number of a place, of which 0 is that of right patches; or numbers of worlds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """How checks of a kind behave, by place, world and check: places are first, that of right patches first.
-
-    The likelihood of what is seen in one place is `either` + `fails` × its ratio if the check is to fail
-    there to that if it is to pass.
-    """
-
-    either: Numbers
-    fails: Numbers
-
-    @classmethod
-    def alike(cls, rate: Numbers, right_fail: bool, places: int, checks: int) -> "Kind":
-        """Return a kind that fails in each wrong place at a rate by world, and in the right one or not."""
-        fails = np.empty((places, len(rate), checks))
-        fails[:] = rate[None, :, None]
-        fails[0] = float(right_fail)
-        return cls(1 - fails, fails)
-
-    def likelihoods(self, ratio: Numbers, moved: Numbers, own: Sequence[int], own_rate: Numbers) -> Numbers:
-        """Return the likelihood over all places, by the place that a group is put in.
-
-        Args:
-            ratio: in each place as it is.
-            moved: the same with the group.
-            own: the group's own checks.
-            own_rate: rate at which these fail where the group is put, if it is wrong.
-        """
-        still = self.either + self.fails * ratio
-        there = self.either + self.fails * moved
-        for check in own:
-            there[1:, :, check] = 1 - own_rate + own_rate * moved[1:, :, check]
-        return np.asarray(np.multiply.reduce(still, axis=0) * (there / still))
-
-    def of_worlds(self, chosen: Places) -> "Kind":
-        """Return the kind in some of the worlds."""
-        return Kind(self.either[:, chosen], self.fails[:, chosen])
-
-    def settle(self, chosen: Places, own: Sequence[int], own_rate: Numbers) -> None:
-        """Let a group's own checks behave as they do where their author is, by world."""
-        wrong = np.flatnonzero(chosen)
-        for check in own:
-            self.fails[chosen[wrong], wrong, check] = own_rate[wrong]
-            self.either[chosen[wrong], wrong, check] = 1 - own_rate[wrong]
 
 
 @dataclass(slots=True)
@@ -94,11 +46,22 @@ class Likelihood:
     """By world and check: probability that its author is right, 0, 1, or a half while it isn't known."""
     valid: Kind
     mistaken: Kind
+    rates: Rates
+    border: int
+    """Number of the first place of a subtle way."""
 
     @classmethod
-    def begun(cls, matrix: Matrix, worlds: Worlds, places: int) -> "Likelihood":
-        """Return the likelihood before any group has been put in its place."""
-        checks, count = len(matrix.checks), len(worlds)
+    def begun(cls, matrix: Matrix, worlds: Worlds, plain: int, subtle: int) -> "Likelihood":
+        """Return the likelihood before any group has been put in its place.
+
+        Args:
+            matrix: what checks say.
+            worlds: the combinations of what isn't known.
+            plain: ways to be wrong that valid checks detect.
+            subtle: ways that they hardly ever do; their places are last.
+        """
+        checks, count, places = len(matrix.checks), len(worlds), 1 + plain + subtle
+        rates = Rates.of(worlds, places, subtle)
         base = _odds(worlds)[:, None] ** matrix.base
         said = np.where(matrix.base < 0, np.log1p(-worlds.flips)[:, None], np.log(worlds.flips)[:, None])
         return cls(
@@ -110,16 +73,18 @@ class Likelihood:
             passes=said * np.abs(matrix.base),
             runs=np.abs(matrix.base),
             author_right=np.full((count, checks), 0.5),
-            valid=Kind.alike(worlds.detects, False, places, checks),
-            mistaken=Kind.alike(np.full(count, 1 - MISTAKE_PASSES_OTHER), True, places, checks),
+            valid=Kind.alike(rates.valid, False, checks),
+            mistaken=Kind.alike(rates.mistaken, True, checks),
+            rates=rates,
+            border=1 + plain,
         )
 
     def of(self, group: int) -> Numbers:
         """Return the logarithm of the likelihood with one more group, by world and place where it is put."""
         own, step = self._own(group), self._step(group)
         moved = self.ratio * step
-        valid = self.valid.likelihoods(self.ratio, moved, own, self.worlds.detects_own)
-        mistaken = self.mistaken.likelihoods(self.ratio, moved, own, np.zeros(len(self.worlds)))
+        valid = self.valid.likelihoods(self.ratio, moved, own, self.rates.valid_own)
+        mistaken = self.mistaken.likelihoods(self.ratio, moved, own, self.rates.mistaken_own)
         passes = self._passes_with(group)
         chance = np.exp(np.log(0.5) * (self.runs + self.matrix.runs[group]) - passes)
         everywhere = self.everywhere * step
@@ -129,8 +94,9 @@ class Likelihood:
 
         first, second, rest = mixed(self.author_right, slice(None))
         whole = first * valid + second * mistaken + rest
+        sound = slice(self.border, None)
         for check in own:
-            for places, right in ((slice(0, 1), 1.0), (slice(1, None), 0.0)):
+            for places, right in ((slice(0, 1), 1.0), (slice(1, self.border), 0.0), (sound, 1.0)):
                 first, second, rest = mixed(np.full(len(self.worlds), right), check)
                 whole[places, :, check] = (
                     first * valid[places, :, check] + second * mistaken[places, :, check] + rest
@@ -145,9 +111,9 @@ class Likelihood:
         self.passes = self._passes_with(group)
         self.runs = self.runs + self.matrix.runs[group]
         for check in own:
-            self.author_right[:, check] = chosen == 0
-        self.valid.settle(chosen, own, self.worlds.detects_own)
-        self.mistaken.settle(chosen, own, np.zeros(len(chosen)))
+            self.author_right[:, check] = (chosen == 0) | (chosen >= self.border)
+        self.valid.settle(chosen, own, self.rates.valid_own)
+        self.mistaken.settle(chosen, own, self.rates.mistaken_own)
 
     def drop(self, group: int, chosen: Places) -> None:
         """Take a group from its place again, by world."""
@@ -158,8 +124,8 @@ class Likelihood:
         self.runs = self.runs - self.matrix.runs[group]
         for check in own:
             self.author_right[:, check] = 0.5
-        self.valid.settle(chosen, own, self.worlds.detects)
-        self.mistaken.settle(chosen, own, np.full(len(chosen), 1 - MISTAKE_PASSES_OTHER))
+        self.valid.settle(chosen, own, self.rates.valid)
+        self.mistaken.settle(chosen, own, self.rates.mistaken)
 
     def of_worlds(self, chosen: Places) -> "Likelihood":
         """Return the likelihood in some of the worlds, of which any may be named several times."""
@@ -174,6 +140,8 @@ class Likelihood:
             author_right=self.author_right[chosen],
             valid=self.valid.of_worlds(chosen),
             mistaken=self.mistaken.of_worlds(chosen),
+            rates=self.rates.of_worlds(chosen),
+            border=self.border,
         )
 
     def expected_valid(self) -> Numbers:

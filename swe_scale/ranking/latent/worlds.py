@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
-_DIALS = 8
+_DIALS = 9
 
 PASSES_BASE = 0.10
 """Probability that a valid check passes on the untouched code."""
@@ -20,6 +20,8 @@ MISTAKE_PASSES_BASE = 0.25
 """The same of one that asks for its author's mistake."""
 MISTAKE_PASSES_OTHER = 0.20
 """Probability that such a check passes on patches that are wrong in another way."""
+UNSEEN = 0.1
+"""Of the checks that detect other ways to be wrong, the share that detect a subtle one."""
 VACUOUS = 0.60
 """Of checks that say the same of everybody, the share that always pass; the others always fail."""
 
@@ -42,6 +44,8 @@ class Worlds:
     """Probability that a run says the opposite."""
     noise: Numbers
     """Probability that a check passes and fails by chance, whatever it is run on."""
+    subtle: Numbers
+    """Of the ways to be wrong, the share that valid checks hardly ever detect."""
     fashion: Numbers
     """Concentration of the ways to be wrong: the lower, the more wrong patches are wrong alike."""
 
@@ -71,6 +75,7 @@ def worlds(count: int) -> Worlds:
         mistaken=0.1 + 0.85 * spread[3],
         flips=0.01 * 20.0 ** spread[4],
         noise=np.interp(spread[5], [0, 0.6, 0.6, 0.88, 0.88, 1], [0.02, 0.02, 0.05, 0.3, 0.4, 0.99]),
+        subtle=0.35 * spread[8],
         fashion=0.3 * 15.0 ** spread[6],
     )
 
