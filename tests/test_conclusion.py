@@ -1,5 +1,7 @@
 """What is proposed, what isn't, and that the reason is said."""
 
+from dataclasses import replace
+
 import pytest
 from solving_kit import candidate, check_by, issue, made, verdict
 
@@ -79,7 +81,9 @@ def test_what_is_too_doubtful_is_not_proposed_and_what_would_help_is_said() -> N
     solution = doubted(told, 0.95)
     assert (solution.outcome, solution.patch, solution.confidence) == ("abstained", None, sure)
     assert f"confidence in the best candidate is {sure:.2f}, and 0.95 is asked" in solution.reason
-    assert "more trajectories that come to the same change" in solution.reason
+    assert "any of 2 may be right: a check on which they differ would tell" in solution.reason
+    alone = doubted(replace(told, candidates=(A,)), 0.95)
+    assert "more trajectories that come to the same change" in alone.reason
 
 
 def test_checks_that_would_help_are_named() -> None:

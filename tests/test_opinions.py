@@ -20,7 +20,8 @@ def belief(*groups: str, seed: int = 1) -> Belief:
     cases = np.random.default_rng(seed).random((4000, len(groups))) < 0.4
     right = np.full(len(groups), 0.4)
     none = float((~cases.any(axis=1)).mean())
-    return Belief(tuple((one,) for one in groups), (1,) * len(groups), right, none, 0.5, 0.03, 4, cases)
+    names = tuple((one,) for one in groups)
+    return Belief(names, (1,) * len(groups), right, none, 0.5, 0.03, 4, cases, np.zeros_like(cases))
 
 
 def says(chosen: str | None, *finalists: str, judge: str = "m", checks: tuple[str, ...] = ()) -> Opinion:
@@ -37,7 +38,7 @@ BEFORE = belief(*NAMES)
 def test_nothing_said_changes_nothing() -> None:
     assert weighed(BEFORE, ()) is BEFORE and scored(BEFORE, {}) is BEFORE
     assert weighed(BEFORE, [says("x", "x", "y")]) is BEFORE, "of nobody that is known"
-    nobody = Belief((), (), np.zeros(0), 1.0, 0, 0, 0, np.zeros((1, 0), dtype=np.bool_))
+    nobody = Belief((), (), np.zeros(0), 1.0, 0, 0, 0, *[np.zeros((1, 0), dtype=np.bool_)] * 2)
     assert weighed(nobody, [says("a")]) is nobody and scored(nobody, {"a": 1.0}) is nobody
 
 
@@ -65,7 +66,9 @@ def test_the_more_verdicts_agree_the_more_they_say_but_one_judge_never_says_it_a
 
 def test_one_verdict_on_one_right_and_one_wrong_is_right_with_seventy_percent() -> None:
     cases = np.array([[True, False], [False, True]] * 50)
-    even = Belief((("a",), ("b",)), (1, 1), np.array([0.5, 0.5]), 0.0, 0.5, 0.03, 4, cases)
+    even = Belief(
+        (("a",), ("b",)), (1, 1), np.array([0.5, 0.5]), 0.0, 0.5, 0.03, 4, cases, np.zeros_like(cases)
+    )
     assert rights(weighed(even, [says("a")]))["a"] == pytest.approx(0.70, abs=0.005)
 
 

@@ -124,7 +124,7 @@ def test_it_goes_deeper_where_breadth_brings_little() -> None:
     moves = [
         Adaptive(worth=0.001).next(replace(so_far, evidence=replace(told, prior=prior)))
         for told in [evidence(1, 1, 1, 1, 1, 1)]
-        for prior in (None, rarely)
+        for prior in (Prior(mended=0.02), rarely)
     ]
     assert [move and (move.action, move.turns) for move in moves] == [("start", 3), ("extend", 6)]
 
@@ -189,6 +189,10 @@ def test_objectives() -> None:
         find_policy("fixed", "cost")
 
 
+KNOWN = replace(evidence(5, 5), prior=Prior(hopeless=0.0, successes=3.0))
+"""Of issues on which most are right."""
+
+
 @pytest.mark.parametrize(
     ("progress", "move"),
     [
@@ -199,7 +203,8 @@ def test_objectives() -> None:
         (Progress(2, 2, 2, 2, turns=8, aside={1: 3, 2: 3}), ("extend", 1, 6)),
         (Progress(2, 2, 1, 1, turns=8, aside={2: 6}), ("extend", 2, 8)),
         (Progress(2, 2, 0, 0, turns=8), None),
-        (Progress(10, 10, 10, 10, turns=8, aside={2: 6}, evidence=evidence(5, 5)), ("stop", None, None)),
+        (replace(judged(10, 5, 5), aside={2: 6}), ("extend", 2, 8)),
+        (replace(judged(10, 5, 5), aside={2: 6}, evidence=KNOWN), ("stop", None, None)),
         (Progress(2, 2, 2, 2, turns=8), ("stop", None, None)),
     ],
 )

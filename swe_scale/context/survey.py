@@ -21,7 +21,7 @@ _BATCH = 1 << 20
 """Bytes of files that a process is given at a time."""
 _READ = 16 << 20
 """Bytes of files that are in memory at a time."""
-_SECONDS, _FILE_SECONDS = 60.0, 5.0
+_SECONDS, _FILE_SECONDS = 60.0, 10.0
 """For one batch, and one file; a parser that takes longer has met a file that is made for that."""
 
 
@@ -117,7 +117,7 @@ async def _facts(batch: Sequence[tuple[Content, bytes]], limiter: anyio.Capacity
 async def _fact(file: tuple[str, bytes], limiter: anyio.CapacityLimiter) -> Facts:
     alone = await _apart([file], _FILE_SECONDS, limiter)
     if alone is None:
-        alone = await _apart([("", file[1])], _FILE_SECONDS, limiter)
+        alone = await _apart([("", file[1])], _SECONDS, limiter)
     return Facts("unreadable") if alone is None else alone[0]
 
 

@@ -24,7 +24,8 @@ class Gains:
     belief: Belief
     prior: Prior
     lost: Numbers
-    """By case, how much it counts that the leader is wrong there, and nothing under way is right."""
+    """By case, how much it counts that the leader is wrong there and can be put behind, and nothing under way
+    is right."""
     right: NDArray[np.int64]
     """By case, how many trajectories are right."""
     wrong: NDArray[np.int64]
@@ -52,7 +53,8 @@ class Gains:
         lost = np.ones(len(belief.cases))
         if belief.groups:
             leader = int(belief.right.argmax())
-            lost = (~belief.cases[:, leader]).astype(np.float64)
+            # Who is wrong in a way that checks hardly see stays the leader, whoever else comes.
+            lost = (~belief.cases[:, leader] & ~belief.subtle[:, leader]).astype(np.float64)
             passed, failed = said(seen, belief.groups[leader][0])
             if failed > passed:
                 lost = np.maximum(lost, _RED)
@@ -74,6 +76,7 @@ class Gains:
         """Return what further replies of a trajectory bring: one without a candidate is like new."""
         if trajectory not in self.groups:
             return self.of_start()
-        wrong = ~self.belief.cases[:, self.groups[trajectory]]
+        group = self.groups[trajectory]
+        wrong = ~self.belief.cases[:, group] & ~self.belief.subtle[:, group]
         mended = 1 - (1 - self.prior.mended) ** more
         return float((self.lost * self.able * wrong).mean() * mended)

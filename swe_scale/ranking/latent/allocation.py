@@ -34,6 +34,8 @@ class Allocation:
     """Of each group."""
     cases: NDArray[np.bool_]
     """Who is right in cases that are equally probable: cases × groups."""
+    subtle: NDArray[np.bool_]
+    """Who is wrong there in a subtle way."""
     valid: float
     flips: float
 
@@ -57,17 +59,17 @@ def allocate(matrix: Matrix, worlds: Worlds, prior: Prior, leanings: Numbers) ->
     for group in range(len(matrix.groups)):
         weight += state.put(group, chance.random(len(worlds))).evidence
     state = state.of_worlds(_drawn(weight, max(1, round(len(worlds) * _KEPT)), float(chance.random())))
-    found, cases = np.zeros(len(matrix.groups)), []
+    found, places = np.zeros(len(matrix.groups)), []
     sweeps = _SWEEPS if len(matrix.groups) < _MANY else 1
     for _ in range(sweeps):
         for group in range(len(matrix.groups)):
             state.drop(group)
             found[group] += state.put(group, chance.random(len(state.places))).right.mean()
-        cases.append(state.places == 0)
+        places.append(state.places.copy())
+    where = np.concatenate(places)
     valid = float(state.likelihood.expected_valid().mean())
-    return Allocation(
-        found / sweeps, np.concatenate(cases), valid, float(state.likelihood.worlds.flips.mean())
-    )
+    flips = float(state.likelihood.worlds.flips.mean())
+    return Allocation(found / sweeps, where == 0, where >= state.seats.border, valid, flips)
 
 
 def _drawn(weight: Numbers, count: int, lot: float) -> Places:

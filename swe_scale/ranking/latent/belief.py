@@ -42,6 +42,8 @@ class Belief:
     """How many were looked at."""
     cases: Cases
     """Who is right in cases that are equally probable: cases × groups."""
+    subtle: Cases
+    """Who is wrong there in a way that checks hardly ever see."""
 
     def of(self, candidate: str) -> float:
         """Return the probability that a candidate is right; 0 of those beyond the largest groups."""
@@ -85,7 +87,8 @@ def believe(matrix: Matrix, leanings: Sequence[float] = (), prior: Prior | None 
         prior: what is known before.
     """
     if not matrix.groups:
-        return Belief((), (), np.zeros(0), 1.0, 0.0, 0.0, 0, np.zeros((1, 0), dtype=np.bool_))
+        nobody = np.zeros((1, 0), dtype=np.bool_)
+        return Belief((), (), np.zeros(0), 1.0, 0.0, 0.0, 0, nobody, nobody)
     given = np.asarray(leanings if len(leanings) else np.zeros(len(matrix.groups)), dtype=np.float64)
     found = allocate(matrix, worlds(_worlds_for(matrix)), prior or Prior(), given)
     right = _evened(found.right, _alike(matrix, given))
@@ -98,6 +101,7 @@ def believe(matrix: Matrix, leanings: Sequence[float] = (), prior: Prior | None 
         found.flips,
         len(matrix.checks),
         found.cases,
+        found.subtle,
     )
 
 

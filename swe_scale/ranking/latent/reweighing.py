@@ -37,11 +37,13 @@ def reweighed(belief: Belief, told: Numbers, alike: Sequence[Hashable]) -> Belie
     factor[told_apart] = (right * others)[told_apart] / np.maximum(wrong * count, 1e-300)[told_apart]
     found = belief.right * factor / (belief.right * factor + 1 - belief.right)
     nobody = ~belief.cases.any(axis=1)
+    drawn = _drawn(weight)
     return replace(
         belief,
         right=_evened(found, belief.right, alike),
         none=float(weight[nobody].sum() / weight.sum()),
-        cases=belief.cases[_drawn(weight)],
+        cases=belief.cases[drawn],
+        subtle=belief.subtle[drawn],
     )
 
 
