@@ -10,6 +10,7 @@ from swe_scale.analysis.runs import Run
 from swe_scale.analysis.subsets import chosen_of, draws_of, sizes_of
 from swe_scale.grades import Grade, patch_id
 from swe_scale.jobs import Task
+from swe_scale.ranking import find_rule, rank
 from swe_scale.records import Diversity, Solution, Trajectory
 
 Way = Literal["official", "hardened"]
@@ -78,10 +79,13 @@ def facts_of(run: Run) -> Iterator[Fact]:
 
     Raises:
         StoreError: the record is damaged, or of another version.
+        UsageError: the rule is another package's, which isn't here.
+        ExtensionError: it can't be loaded.
     """
     tasks = run.job.tasks
     samples = sum(run.job.config.strategies.values())
     sizes, draws = sizes_of(samples, len(tasks)), draws_of(len(tasks))
+    rule = find_rule(run.job.config.rule) if run.grades else rank
     difficulties = {issue: one.difficulty for (issue, _), one in run.grades.items() if one.difficulty}
     names = {issue: one.repo for (issue, _), one in run.grades.items() if one.repo}
     for task in tasks:
@@ -92,7 +96,7 @@ def facts_of(run: Run) -> Iterator[Fact]:
             yield _unfinished(run, task, about)
             continue
         findings = sorted(find_leaks(solution, task.issue), key=lambda one: CERTAINTY[one.severity])
-        chosen = chosen_of(solution, sizes, draws) if run.grades else {}
+        chosen = chosen_of(solution, sizes, draws, rule) if run.grades else {}
         yield Fact(
             *about,
             outcome=solution.outcome,

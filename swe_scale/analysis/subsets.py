@@ -3,12 +3,12 @@
 import random
 from collections.abc import Collection, Mapping, Sequence
 
-from swe_scale.ranking import Evidence, rank
+from swe_scale.ranking import Evidence, Ranking, Rule
 from swe_scale.records import BASE, Solution
 
 _EVERY = 100
 """Issues up to which every size is ranked; beyond, sizes double, since ranking takes its time."""
-_RANKINGS = 400
+_RANKINGS = 200
 """Aimed at for each size, over all issues."""
 _DRAWS = 8
 """Subsets of one size per issue at most."""
@@ -27,7 +27,9 @@ def draws_of(issues: int) -> int:
     return max(1, min(_DRAWS, _RANKINGS // max(1, issues)))
 
 
-def chosen_of(solution: Solution, sizes: Sequence[int], draws: int) -> Mapping[int, tuple[str | None, ...]]:
+def chosen_of(
+    solution: Solution, sizes: Sequence[int], draws: int, rule: Rule
+) -> Mapping[int, tuple[str | None, ...]]:
     """Return the candidates that are chosen with so many trajectories, drawn without replacement.
 
     With all of them, the recorded ranking says; its leader counts, not who won a selection.
@@ -36,6 +38,7 @@ def chosen_of(solution: Solution, sizes: Sequence[int], draws: int) -> Mapping[i
         solution: what is recorded; nothing of it is asked or run again.
         sizes: numbers of trajectories; those beyond what there are take all.
         draws: subsets of each size; always the same ones.
+        rule: by which candidates were ranked.
 
     Returns:
         By size, one candidate per subset; None where none would be proposed.
@@ -49,7 +52,7 @@ def chosen_of(solution: Solution, sizes: Sequence[int], draws: int) -> Mapping[i
             continue
         chance = random.Random(f"{solution.issue} {size}")  # noqa: S311 - it draws samples, not secrets
         found[size] = tuple(
-            _best(evidence_of(solution, frozenset(chance.sample(indices, size)))) for _ in range(draws)
+            _best(rule(evidence_of(solution, frozenset(chance.sample(indices, size))))) for _ in range(draws)
         )
     return found
 
@@ -76,7 +79,6 @@ def _leader(solution: Solution) -> str | None:
     return solution.ranking[0].candidate if solution.ranking and solution.patch is not None else None
 
 
-def _best(evidence: Evidence) -> str | None:
-    ranking = rank(evidence)
+def _best(ranking: Ranking) -> str | None:
     best = ranking.ranked[0].candidate if ranking.ranked else None
     return best if best in ranking.supported else None

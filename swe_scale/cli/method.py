@@ -42,9 +42,6 @@ def method_of(options: SolveOptions, user: UserConfig) -> dict[str, Any]:
     least = _least(options)
     if least is not None:
         found["min_confidence"] = least
-    if least is not None or found["score"] is not None:
-        # The votes' own confidence is no probability, and they count no scores.
-        found["rule"] = "latent"
     if options.rule is not None:
         find_rule(options.rule)
         found["rule"] = options.rule

@@ -154,7 +154,7 @@ class SolveOptions:
         str | None,
         typer.Option(
             metavar="CMD",
-            help="A program that scores the patches, JSON in and out; then --rule is latent by default.",
+            help="A program that scores the patches, JSON in and out.",
             rich_help_panel=_COMPUTE,
         ),
     ] = None
@@ -185,7 +185,7 @@ class SolveOptions:
         str | None,
         typer.Option(
             metavar="votes|latent|majority|medoid|codet|…|NAME",
-            help="How candidates are ranked; NAME is another package's. [default: votes]",
+            help="How candidates are ranked; NAME is another package's. [default: latent]",
             rich_help_panel=_COMPUTE,
         ),
     ] = None
@@ -224,7 +224,7 @@ class SolveOptions:
         float | None,
         typer.Option(
             metavar="P", min=0, max=1, rich_help_panel=_COMPUTE,
-            help="Propose nothing that is right with a lower probability; then --rule is latent by default.",
+            help="Propose nothing that is right with a lower probability.",
         ),
     ] = None  # fmt: skip
     wrong_costs: Annotated[

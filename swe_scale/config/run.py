@@ -139,7 +139,7 @@ class RunConfig(Config):
     """Run every cell of candidates × checks, not only those that the rule needs."""
     record_turns: bool = False
     """Run the checks on the patch after every turn as well, once the search is over."""
-    rule: str = "votes"
+    rule: str = "latent"
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"
     """How the budget is spent, likewise."""
