@@ -17,8 +17,9 @@ from harness import Figure, Goal, arguments, report
 sys.path.insert(0, str(Path(__file__).resolve().parent / "choosing"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
+from coin_evidence import evidence_of
 from coin_methods import AREAS, WEIGHED, Numbers, Outcome, measure, name_of
-from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
+from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World
 from resolving import resolved
 from same_agent import recorded
 from spending import spending
