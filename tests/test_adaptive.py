@@ -117,6 +117,14 @@ def test_a_sure_leader_ends_it_whatever_waits() -> None:
     assert moved(judged(SURE, DRAFT, FORK, REFINE))[0] == "stop"
 
 
+def test_why_it_ends_is_told_by_what_is_left_out() -> None:
+    left_out, nothing_left = (Adaptive().next(judged(SURE, *more, patches=0)) for more in ([DRAFT], []))
+    assert left_out is not None and "less than is worth it" in left_out.reason
+    assert (
+        nothing_left is not None and nothing_left.reason == "every candidate has been crossed with the checks"
+    )
+
+
 def test_a_hopeless_issue_ends_it_whatever_waits() -> None:
     progress = judged(NONE, DRAFT, FORK, REFINE, begun=[Planned(index) for index in range(1, 25)], had=8)
     assert moved(progress)[0] == "stop"
@@ -237,6 +245,7 @@ SCRIPT = {
     "trajectory/04/turn/01": asks(ZERO, 4),
     "trajectory/04/turn/02": DONE,
     "trajectory/05/turn/01": edit(RIGHT, NONE_AT_ALL) + DONE,
+    "trajectory/05/turn/02": DONE,
 }
 
 
@@ -278,9 +287,8 @@ async def test_a_fork_is_begun_before_the_plan_s_end_where_a_new_one_is_rarely_r
     fork, first = search.trajectories[5], search.trajectories[1]
     assert fork.began == first.tree and fork.tree != first.tree and "if values else 0.0" in fork.patch
     assert {one.id for one in search.evidence().candidates} >= {first.tree, fork.tree}, "the leader stays"
-    assert search.decisions[2].reason.startswith(
-        "trajectory 2 of 5 goes on from the best of 1 candidate: 0.0"
-    )
+    told_so = search.decisions[2].reason
+    assert told_so.startswith("trajectory 2 of 5 goes on from the best of 1 candidate; 0.1"), told_so
 
 
 @pytest.mark.anyio
@@ -314,7 +322,8 @@ async def test_killed_again_and_again_it_decides_the_same(tmp_path: Path, prior:
         for each in (search, calm)
     ]
     assert ends[0] == ends[1]
-    assert sorted(asked) == sorted(f"{ISSUE}/{step}" for step in SCRIPT), "each reply is paid for once"
+    assert len(asked) == len({*asked}), "each reply is paid for once"
+    assert {*asked} <= {f"{ISSUE}/{step}" for step in SCRIPT}
 
 
 def recorded(index: int, *, strategy: str = "revise", began: str = "") -> Trajectory:

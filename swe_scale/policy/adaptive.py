@@ -64,7 +64,8 @@ class Adaptive:
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
         if (one := self._piloting(progress)) is not None:
-            return self._begin(one, progress, "to see how hard the issue is")
+            alone = "a check alone, " if one.writes == "check" else ""
+            return self._begin(one, progress, f"{alone}to see how hard the issue is")
         under_way = progress.started - progress.finished
         if progress.checked < progress.finished:
             return Move("check", f"{progress.finished} of {progress.started} trajectories have stopped")
@@ -94,9 +95,9 @@ class Adaptive:
         left = (under_way - gains.drafting) * self._replies(progress) + gains.drafting * self._looks(progress)
         if under_way and gains.coming + gains.of_drafts() >= self.worth * left / 2:
             return None
-        if move is None and not under_way:
+        if not under_way and not progress.waiting and not progress.aside:
             return Move("stop", "every candidate has been crossed with the checks")
-        return Move("stop", _enough(gains, worth))
+        return Move("stop", _enough(gains, max(worth, self._told(progress, gains))))
 
     def _choices(self, progress: Progress, gains: Gains) -> Iterator[Choice]:
         """Yield each thing that can be done for another patch, with what it brings per reply."""
@@ -129,22 +130,26 @@ class Adaptive:
         one = _first_check(progress.waiting)
         if one is None or (one.late and not progress.checked):
             return None
-        told, replies = gains.of_check(), self._replies(progress)
-        worth = told / self._looks(progress)
+        worth = self._told(progress, gains)
         if worth < self.worth:
             return None
-        others = (
-            brings + (told / replies if move.action in ("start", "refine") else 0.0)
+        told = worth * self._looks(progress)
+        others = [
+            brings + (told / self._replies(progress) if move.action in ("start", "refine") else 0.0)
             for brings, move in self._choices(progress, gains.where_none_is_right)
-        )
-        other = max(others, default=0.0)
-        if worth <= other:
+        ]
+        if others and worth <= max(others):
             return None
+        beside = f"; another patch brings {max(others):.3f}" if others else ""
         reason = (
             f"a check alone, which makes it more probable by {told:.3f} that the one proposed is right, "
-            f"{worth:.3f} a reply; another patch brings {other:.3f}"
+            f"{worth:.3f} a reply{beside}"
         )
         return self._begin(one, progress, reason)
+
+    def _told(self, progress: Progress, gains: Gains) -> float:
+        """Return what another check brings per reply; nothing where none waits."""
+        return gains.of_check() / self._looks(progress) if _first_check(progress.waiting) else 0.0
 
     def _replies(self, progress: Progress) -> int:
         return min(self.first, progress.turns) or self.first
@@ -158,7 +163,7 @@ class Adaptive:
         named = one.index if progress.plan else None
         if one.late:
             begun = late(one.start, progress)
-            return replace(begun, reason=f"{begun.reason}: {why}", trajectory=named, turns=turns)
+            return replace(begun, reason=f"{begun.reason}; {why}", trajectory=named, turns=turns)
         number = f"trajectory {progress.started + 1} of up to {progress.planned + len(progress.late)}"
         return Move("start", f"{number}, {why}", trajectory=named, turns=turns)
 
