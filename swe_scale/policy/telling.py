@@ -64,11 +64,11 @@ class Told:
         places = belief.contest(int(belief.cases.mean(axis=0).argmax()), _MOST, _LEAST)
         cases, counts = np.unique(belief.cases[:, places], axis=0, return_counts=True)
         right = cases * (counts / counts.sum())[:, None]
-        after = sum(float((told @ right).max(axis=1).sum()) for told in self._outcomes(cases))
+        after = sum(float((told @ right).max()) for told in self._outcomes(cases))
         return max(0.0, after - float(right.sum(axis=0).max()))
 
     def _outcomes(self, cases: NDArray[np.bool_]) -> Iterator[Numbers]:
-        """Yield how probable each outcome is by case, outcome after outcome: 1 × cases."""
+        """Yield how probable each outcome is, by case."""
         rest = 1 - self.valid - self.mistaken
         kinds = [
             (self.valid, np.where(cases, 1.0, 1 - self.detects)),
@@ -81,4 +81,4 @@ class Told:
             for share, passes in kinds:
                 passed = passes * (1 - self.flips) + (1 - passes) * self.flips
                 told += share * np.where(outcome, passed, 1 - passed).prod(axis=1)
-            yield told[None, :]
+            yield told
