@@ -6,6 +6,7 @@ from dataclasses import replace
 import anyio
 
 from swe_scale.adopted import Brought, brought
+from swe_scale.agenda import Agenda
 from swe_scale.assignments import note_tokens, plan, sampling
 from swe_scale.building import Builder
 from swe_scale.checks import Cells
@@ -134,7 +135,7 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock, the
         setting,
         means.models,
         composed(config, assigned, means.models),
-        assigned,
+        Agenda(assigned, config.turns),
         judging,
         clock.end,
         planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),

@@ -36,7 +36,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("ranking",),
     ("crosscheck",),
     ("selection", "policy", "triage", "planning", "notes", "judging", "diversity", "readers", "scoring"),
-    ("decided", "making", "underway", "assignments", "adopted", "gathering"),
+    ("agenda", "decided", "making", "underway", "assignments", "adopted", "gathering"),
     ("search", "turn_cells"),
     ("conclusion", "panel", "means"),
     ("groundwork",),
