@@ -9,6 +9,7 @@ from swe_scale.errors import ScoreError
 from swe_scale.models import Model
 from swe_scale.policy import Move
 from swe_scale.ranking import Evidence, Ranking, Rule
+from swe_scale.reach import Reaching
 from swe_scale.records import BASE, Candidate, Check, Opinion, Sampling, Scores, Verdict, digest
 from swe_scale.scoring import Question, find_scorer
 from swe_scale.selection import Choice, Comparison, look, majority, settle, telling
@@ -37,6 +38,8 @@ class Panel:
     evidence: Evidence
     least: float = 0.0
     """Confidence below which nothing is proposed."""
+    reaching: Reaching | None = None
+    """Finds out whether the judges' checks execute what finalists change. None: that isn't asked."""
     choice: Choice | None = None
     """Of the judges; None: none was asked."""
     scores: Scores | None = None
@@ -125,6 +128,9 @@ class Panel:
         evidence = self.evidence
         if choice.opinion is not None:
             evidence = replace(evidence, opinions=(*evidence.opinions, choice.opinion))
+        if self.reaching is not None:
+            asked = await self.reaching.ask(choice.checks, self._finalists)
+            evidence = replace(evidence, reach={**evidence.reach, **asked})
         if self.ranking.weighed:
             evidence = evidence.also(*await self._told_apart(choice))
         self._rank(evidence)

@@ -1,0 +1,53 @@
+"""Asks of many checks and candidates whether the ones execute what the others change."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from swe_scale.reach.comparing import Change, change_of, reach
+from swe_scale.reach.tracing import Lines
+from swe_scale.records import Candidate, Check, LinesExecuted, Reach
+
+Reaches = Mapping[tuple[str, str], Reach]
+"""By check and candidate."""
+
+
+@dataclass(slots=True)
+class Reaching:
+    """What was found out so far on one issue; nothing is asked twice."""
+
+    lines: Lines
+    _executed: dict[str, LinesExecuted] = field(default_factory=dict)
+    _changes: dict[str, Change] = field(default_factory=dict)
+
+    async def ask(self, checks: Iterable[Check], candidates: Sequence[Candidate]) -> Reaches:
+        """Return what is known of these, with each written check traced that wasn't.
+
+        If this is cancelled, it is as if the checks that weren't traced by then had not been asked for.
+
+        Raises:
+            SandboxError: the backend no longer works at all.
+            RepositoryError: a candidate's tree isn't in the repository.
+        """
+        written = {one.id: one for one in checks if one.kind != "regression"}
+        async with anyio.create_task_group() as group:
+            for check in written.values():
+                if check.id not in self._executed and candidates:
+                    group.start_soon(self._trace, check)
+        for one in candidates:
+            if one.id not in self._changes:
+                self._changes[one.id] = await self._change(one.id)
+        return {
+            (check, one.id): reach(self._executed[check], self._changes[one.id])
+            for check in written
+            for one in candidates
+        }
+
+    async def _trace(self, check: Check) -> None:
+        self._executed[check.id] = await self.lines.of(check)
+
+    async def _change(self, tree: str) -> Change:
+        trees = self.lines.cells.trees
+        changes = await trees.changes(tree)
+        return change_of(changes, await trees.files(trees.base, changes))
