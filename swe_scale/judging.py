@@ -12,7 +12,7 @@ from swe_scale.patch import normal_form, only_tests, touched
 from swe_scale.ranking import Evidence, Prior
 from swe_scale.ranking.worth import VOTING, Needs
 from swe_scale.reach import Reaches, Reaching
-from swe_scale.records import Candidate, Check, Crossed, Trajectory, Verdict
+from swe_scale.records import BASE, Candidate, Check, Crossed, Trajectory, Verdict
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.trees import Trees
 
@@ -82,7 +82,9 @@ class Judging:
         self._cells = {cell: told for cell, told in self._cells.items() if told.outcome != "infra"}
         await self._fill()
         if self.reaching is not None:
-            self._reach = await self.reaching.ask(self._written, self.candidates)
+            outcomes = self.evidence.outcomes
+            hanging = [one.id for one in self._written if outcomes.of(BASE, one.id) == "timeout"]
+            self._reach = await self.reaching.ask(self._written, self.candidates, hanging)
         ready = await self.neighbours.ready(self.candidates)
         self._suite, self._tests = () if ready is None else ready.checks, {}
         by_id = {one.id: one for one in self.candidates}

@@ -116,3 +116,117 @@ async def test_a_check_is_traced_once_wherever_it_runs(tmp_path: Path, kind: str
     async with desk_of(tmp_path, kind) as desk:
         assert await Reaching(Lines(desk.setting.cells)).ask(checks, [mean, spread]) == asked
         assert desk.steps.made == 0
+
+
+@pytest.mark.parametrize(
+    ("one", "changes", "expected"),
+    [
+        pytest.param(MEAN, new("figures/other.py"), "unknown", id="a file is added"),
+        pytest.param(MEAN, IN_MEAN | new("figures/other.py"), "executes", id="a file is added beside"),
+        pytest.param(SPREAD, IN_MEAN | new("tests/test_other.py"), "misses", id="a test is added beside"),
+        pytest.param(SPREAD, IN_MEAN | new("README.md"), "misses", id="documentation is changed beside"),
+        pytest.param(SPREAD, IN_MEAN | new("figures/names.txt"), "unknown", id="data is changed beside"),
+        pytest.param(SPREAD, {"figures/names.py": None}, "misses", id="a file is removed"),
+        pytest.param(NAMES, {"figures/names.py": None}, "executes", id="a file that is used is removed"),
+        pytest.param(
+            check("import inspect\nfrom figures.lists import spread\ninspect.getsource(spread)\n"),
+            IN_MEAN, "unknown", id="reads the file",
+        ),
+        pytest.param(
+            check("open('README.md').read()\nfrom figures import names\n"),
+            edited("figures/names.py", ("'mean'", "'median'")) | new("README.md"),
+            "executes", id="reads documentation",
+        ),
+        pytest.param(
+            check("open('README.md').read()\n"), IN_MEAN | new("README.md"), "unknown",
+            id="reads documentation alone",
+        ),
+        pytest.param(
+            check(f"{HEAD}import subprocess\nsubprocess.run('true', shell=True)\n"), IN_MEAN, "unknown",
+            id="a process that isn't followed",
+        ),
+        pytest.param(check(f"{HEAD}import os\nos._exit(0)\n"), IN_MEAN, "unknown", id="ends at once"),
+        pytest.param(
+            check(f"{HEAD}import os\nmean([1])\nos._exit(0)\n"), IN_MEAN, "executes", id="and executes it"
+        ),
+        pytest.param(check("exit 0\n", language="sh"), IN_MEAN, "unknown", id="another language"),
+        pytest.param(check("syntax error\n"), IN_MEAN, "unknown", id="no script at all"),
+        pytest.param(check("def f(:\n\udc80"), IN_MEAN, "unknown", id="no text at all"),
+        pytest.param(check("print('x' * 9_000_000)\n"), IN_MEAN, "misses", id="says much"),
+    ],
+)  # fmt: skip
+async def test_what_a_check_reaches(tmp_path: Path, one: Check, changes: Changes, expected: str) -> None:
+    async with desk_of(tmp_path) as desk:
+        assert await reached(desk, one, changes) == expected
+
+
+async def test_a_traced_run_ends_with_the_time_of_any_cell(tmp_path: Path) -> None:
+    async with desk_of(tmp_path, "bubblewrap", seconds=1.0) as desk:
+        found = await Lines(desk.setting.cells).of(TIME)
+        assert (found.why, [*found.lines]) == ("the time was over", ["figures/lists.py"])
+        assert await reached(desk, TIME, IN_MEAN) == "unknown"
+        kept = desk.setting.cells.cache
+        made = desk.steps.made
+        known = await candidate(desk, IN_MEAN)
+        asked = await Reaching(Lines(desk.setting.cells)).ask([NAMES], [known], hanging=[NAMES.id])
+        assert (asked, desk.steps.made) == ({(NAMES.id, known.id): "unknown"}, made)
+    # Another run may have more time, so this is not kept for it.
+    async with desk_of(tmp_path / "other", "bubblewrap", seconds=1.0) as desk:
+        desk.setting.cells.cache = kept
+        await Lines(desk.setting.cells).of(TIME)
+        assert desk.steps.made == 1
+
+
+HOSTILE = """\
+import os
+from figures import lists
+place = os.environ["PYTHONPATH"].split(os.pathsep)[0] + "/executed"
+rows = [
+    b"7\\t../../etc/passwd", b"7\\t/etc/passwd", b"7\\tfigures/../figures/lists.py", b"-3\\t/etc/passwd",
+    b"7\\tnowhere.py", b"0\\tfigures/lists.py", b"-99\\tfigures/lists.py", b"99999999999\\tfigures/lists.py",
+    b"7\\t", b"\\t\\t\\t", b"\\xff\\xfe\\t\\x00", b"seven\\tfigures/lists.py", b"7 figures/lists.py", b"\\x00" * 5000,
+]
+with open(place, "ab") as file:
+    file.write(b"\\n" + b"\\n".join(rows) + b"\\n")
+    %s
+"""
+
+
+async def test_a_hostile_check_can_at_most_say_that_all_was_executed(tmp_path: Path) -> None:
+    inside = {*FILES}
+    async with desk_of(tmp_path, "bubblewrap") as desk:
+        lines = Lines(desk.setting.cells)
+        found = await lines.of(check(HOSTILE % "pass"))
+        assert (set(found.lines), found.read, found.why) == ({"figures/lists.py"}, (), "")
+        # More than is read, and no end of it.
+        found = await lines.of(check(HOSTILE % "file.write(b'7\\tfigures/lists.py\\n' * 2_000_000)"))
+        assert set(found.lines) <= inside and found.why
+        assert len(found.model_dump_json()) < 1000
+        # The file is gone, or is a folder, a link to another place, or the pipe that nobody fills.
+        for end in (
+            "os.remove(place)",
+            "os.remove(place); os.mkdir(place)",
+            "os.remove(place); os.mkfifo(place)",
+        ):
+            found = await lines.of(check(HOSTILE % end))
+            assert set(found.lines) <= inside and found.why, end
+        found = await lines.of(check(HOSTILE % "os.remove(place); os.symlink('/etc/passwd', place)"))
+        assert set(found.lines) <= inside and found.why
+
+
+def test_a_trace_that_is_cut_is_not_believed_whole() -> None:
+    ended = Execution(exit_code=0, output="")
+    begun = b"-6\t5\n"
+    whole = begun + b"7\ta.py\n8\ta.py\n11\ta.py\n-3\tb.txt\n-7\t5\n"
+    found = read_lines(whole, ended, {"a.py", "b.txt"})
+    assert (found.lines, found.read, found.why) == ({"a.py": ((7, 8), (11, 11))}, ("b.txt",), "")
+    for data in (b"", whole[6:], begun + b"7\ta.py\n", begun + b"-6\t6\n-7\t6\n", whole + b"-1\tdisplaced\n"):
+        assert read_lines(data, ended, {"a.py"}).why
+    assert (
+        read_lines(whole, ended.model_copy(update={"timed_out": True}), {"a.py"}).why == "the time was over"
+    )
+    assert read_lines(begun + b"1\ta.py\n" * 300_000 + b"-7\t5\n", ended, {"a.py"}).why
+
+
+def test_another_tracer_s_record_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(parts()) == {"sitecustomize.py", "function_tracer.py"}

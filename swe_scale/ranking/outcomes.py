@@ -26,7 +26,7 @@ class Evidence:
     prior: Prior | None = None
     """What is known of such issues before; None: what is assumed otherwise."""
     reach: Mapping[tuple[str, str], Reach] = field(default_factory=dict)
-    """By check and candidate, whether the check executes what the candidate changes; none where it wasn't asked."""
+    """By check and candidate, whether the one executes what the other changes; none where it wasn't asked."""
 
     @cached_property
     def outcomes(self) -> "Outcomes":

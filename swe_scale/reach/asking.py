@@ -1,6 +1,6 @@
 """Asks of many checks and candidates whether the ones execute what the others change."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -21,16 +21,23 @@ class Reaching:
     _executed: dict[str, LinesExecuted] = field(default_factory=dict)
     _changes: dict[str, Change] = field(default_factory=dict)
 
-    async def ask(self, checks: Iterable[Check], candidates: Sequence[Candidate]) -> Reaches:
+    async def ask(
+        self, checks: Iterable[Check], candidates: Sequence[Candidate], hanging: Collection[str] = ()
+    ) -> Reaches:
         """Return what is known of these, with each written check traced that wasn't.
 
-        If this is cancelled, it is as if the checks that weren't traced by then had not been asked for.
+        Args:
+            checks: the repository's own tests among them are left out.
+            candidates: with their trees in the repository.
+            hanging: ids of checks that ran out of time untraced: they aren't tried.
 
         Raises:
             SandboxError: the backend no longer works at all.
             RepositoryError: a candidate's tree isn't in the repository.
         """
         written = {one.id: one for one in checks if one.kind != "regression"}
+        for name in hanging:
+            self._executed.setdefault(name, LinesExecuted(why="the time was over"))
         async with anyio.create_task_group() as group:
             for check in written.values():
                 if check.id not in self._executed and candidates:

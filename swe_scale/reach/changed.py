@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from textwrap import dedent
@@ -50,12 +50,12 @@ def stands(old: str, new: str) -> Sequence[Stand] | None:
     if not before.body or (not after.body and new.strip()):
         # Comments alone, or no Python of a version that can be read here.
         return None
-    statements = tuple(_statements(before))
+    read = _Read.of(before, _LINE_END.split(old))
     found: list[Stand] = []
     for hunk in hunks(_undocumented(old, before), _undocumented(new, after)):
-        if not _code(hunk.old) and not _code(hunk.new) and not _inside(statements, hunk):
+        if not _code(hunk.old) and not _code(hunk.new) and not read.inside(hunk):
             continue
-        lines = frozenset(_lines(statements, hunk))
+        lines = frozenset(read.lines_of(hunk))
         if not lines:
             return None
         found.append(Stand(lines, _binds(hunk)))
@@ -78,7 +78,7 @@ def _undocumented(text: str, module: ast.Module) -> list[str]:
     return lines
 
 
-def _is_text(node: ast.stmt) -> bool:
+def _is_text(node: ast.AST) -> bool:
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -108,25 +108,75 @@ class _Statement:
     first: int
     last: int
     indent: int
+    clause: bool
+    """Whether it is another way through the compound statement before it: flow may go past it."""
+    told: bool
+    """Whether events tell of it."""
 
     @property
     def lines(self) -> range:
         return range(self.first, self.last + 1)
 
 
-def _statements(module: ast.Module) -> Iterator[_Statement]:
-    """Yield the statements of which events tell."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The statements of a file."""
+
+    told: Sequence[_Statement]
+    """Those of which events tell, in their order."""
+    words: Mapping[int, int]
+    """Indentation of lines that are code and in no statement: `else`, `finally`."""
+
+    @classmethod
+    def of(cls, module: ast.Module, lines: Sequence[str]) -> "_Read":
+        found = sorted(_statements(module, lines), key=lambda one: one.first)
+        covered = {line for one in found for line in one.lines}
+        code = {number: line for number, line in enumerate(lines, start=1) if _code([line])}
+        words = {number: _indent([line]) for number, line in code.items() if number not in covered}
+        return cls([one for one in found if one.told], words)
+
+    def inside(self, hunk: Hunk) -> bool:
+        """Return whether a hunk is in the middle of a statement, where nothing is a comment for sure."""
+        return any(one.first <= hunk.first and hunk.end < one.last for one in self.told)
+
+    def lines_of(self, hunk: Hunk) -> Iterator[int]:
+        """Yield the lines at which a hunk stands, of whole statements."""
+        changed = [one for one in self.told if one.first <= hunk.end and hunk.first < one.last]
+        for one in changed:
+            yield from one.lines
+        added = _code(hunk.new)
+        if added and (not changed or _indent(added) < min(one.indent for one in changed)):
+            yield from self._beside(hunk, _indent(added))
+
+    def _beside(self, hunk: Hunk, indent: int) -> Iterator[int]:
+        """Yield the lines of the statements before and behind a hunk in the block of that indentation."""
+        for one in reversed([one for one in self.told if one.last <= hunk.first and one.indent <= indent]):
+            if one.indent == indent and self._joined(one.last, hunk.first, indent):
+                yield from one.lines
+            if not one.clause or one.indent < indent:
+                break
+        behind = next((one for one in self.told if one.first > hunk.end), None)
+        if behind and behind.indent == indent and self._joined(hunk.end, behind.first, indent):
+            yield from behind.lines
+
+    def _joined(self, first: int, last: int, indent: int) -> bool:
+        """Return whether no other block begins between two lines."""
+        return not any(first < line <= last and found < indent for line, found in self.words.items())
+
+
+def _statements(module: ast.Module, lines: Sequence[str]) -> Iterator[_Statement]:
     for node in ast.walk(module):
         match node:
-            case ast.Pass() | ast.Global() | ast.Nonlocal() | ast.AnnAssign(value=None):
-                continue
-            case ast.stmt() if _is_text(node):
-                continue
             case ast.stmt() | ast.excepthandler():
-                yield _Statement(_begin(node), _head_end(node), node.col_offset)
+                head = lines[node.lineno - 1][: node.col_offset + len("elif")]
+                clause = isinstance(node, ast.excepthandler) or head.lstrip() == "elif"
+                silent = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or _is_text(node)
+                silent = silent or (isinstance(node, ast.AnnAssign) and node.value is None)
+                yield _Statement(_begin(node), _end(node, lines), node.col_offset, clause, not silent)
             case ast.match_case():
-                pattern = node.pattern
-                yield _Statement(pattern.lineno, max(pattern.lineno, _begin(node.body[0]) - 1), -1)
+                first = node.pattern.lineno
+                last = _before(node.body[0], first, lines)
+                yield _Statement(first, last, _indent([lines[first - 1]]), clause=True, told=True)
 
 
 def _begin(node: ast.stmt | ast.excepthandler) -> int:
@@ -134,42 +184,20 @@ def _begin(node: ast.stmt | ast.excepthandler) -> int:
     return min(node.lineno, *(one.lineno for one in decorators)) if decorators else node.lineno
 
 
-def _head_end(node: ast.stmt | ast.excepthandler) -> int:
+def _end(node: ast.stmt | ast.excepthandler, lines: Sequence[str]) -> int:
+    """Return the last line of a statement, or of its head."""
     match node:
         case ast.Match():
-            inner = node.cases[0].pattern.lineno
+            return _before(node.cases[0].pattern, node.lineno, lines)
         case _ if isinstance(body := getattr(node, "body", None), list):
-            inner = _begin(body[0])
-        case _:
-            return node.end_lineno or node.lineno
-    return max(node.lineno, inner - 1)
+            return _before(body[0], node.lineno, lines)
+    return node.end_lineno or node.lineno
 
 
-def _lines(statements: Sequence[_Statement], hunk: Hunk) -> Iterator[int]:
-    """Yield the lines at which a hunk stands, of whole statements."""
-    changed = [one for one in statements if one.first <= hunk.end and hunk.first < one.last]
-    for one in changed:
-        yield from one.lines
-    added = _code(hunk.new)
-    if added and (not changed or _indent(added) < min(one.indent for one in changed)):
-        yield from _beside(statements, hunk, _indent(added))
-
-
-def _beside(statements: Sequence[_Statement], hunk: Hunk, indent: int) -> Iterator[int]:
-    """Yield the lines of the statements before and behind a hunk in the block of that indentation."""
-    before = max(
-        (one for one in statements if one.last <= hunk.first and 0 <= one.indent <= indent),
-        key=lambda one: one.first, default=None,
-    )  # fmt: skip
-    behind = min((one for one in statements if one.first > hunk.end), key=lambda one: one.first, default=None)
-    for one in (before, behind):
-        if one is not None and one.indent == indent:
-            yield from one.lines
-
-
-def _inside(statements: Iterable[_Statement], hunk: Hunk) -> bool:
-    """Return whether a hunk is in the middle of a statement, where nothing is a comment for sure."""
-    return any(one.first <= hunk.first and hunk.end < one.last for one in statements)
+def _before(inner: ast.stmt | ast.pattern, first: int, lines: Sequence[str]) -> int:
+    """Return the last line of code before what a head is followed by: comments there aren't the head's."""
+    begin = inner.lineno if isinstance(inner, ast.pattern) else _begin(inner)
+    return next((number for number in range(begin - 1, first, -1) if _code([lines[number - 1]])), first)
 
 
 def _code(lines: Iterable[str]) -> list[str]:
