@@ -1,22 +1,42 @@
 """Whether checks execute what candidates change, found out by real runs in real sandboxes."""
 
-import json
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sandbox_kit import configured
-from solving_kit import Desk, Spoken, made, open_desk
+from solving_kit import Desk, Spoken, check_by, made, open_desk, verdict
+from solving_kit import candidate as candidate_of
 
+from swe_scale.checks.cache import VerdictCache
 from swe_scale.config import Limits
+from swe_scale.errors import SandboxError
 from swe_scale.judging import Judging
 from swe_scale.ranking import OWN_RULES, Evidence
+from swe_scale.ranking.worth import EVERYTHING
 from swe_scale.reach import Lines, Reaching
-from swe_scale.reach.tracing import parts, read_lines
-from swe_scale.records import BASE, Candidate, Changes, Check, Execution, File, Trajectory
+from swe_scale.reach.tracing import read_lines
+from swe_scale.records import (
+    BASE,
+    Candidate,
+    Changes,
+    Check,
+    Execution,
+    File,
+    Outcome,
+    Reach,
+    Trajectory,
+    Verdict,
+)
 from swe_scale.regression.neighbours import Neighbours
+from swe_scale.retry import without_waiting
+from swe_scale.sandbox import Sandbox, Template
+from swe_scale.store import Steps
+from swe_scale.store.sqlite import open_store
 
 pytestmark = pytest.mark.anyio
 SOURCE = """\
@@ -92,6 +112,21 @@ IN_MEAN = edited("figures/lists.py", ("/ len(values)", "/ max(1, len(values))"))
 IN_SPREAD = edited("figures/lists.py", ("        return 0.0", "        return 0"))
 
 
+@dataclass
+class Counted:
+    """A template that counts its sandboxes, of which the first ones are lost."""
+
+    inner: Template
+    lost: int = 0
+    forks: int = 0
+
+    def fork(self, limits: Limits) -> AbstractAsyncContextManager[Sandbox]:
+        self.forks += 1
+        if self.forks <= self.lost:
+            raise SandboxError("the container is gone")
+        return self.inner.fork(limits)
+
+
 async def reached(desk: Desk, one: Check, changes: Changes) -> str:
     asked = await Reaching(Lines(desk.setting.cells)).ask([one], [known := await candidate(desk, changes)])
     return asked[one.id, known.id]
@@ -165,16 +200,42 @@ async def test_a_traced_run_ends_with_the_time_of_any_cell(tmp_path: Path) -> No
         found = await Lines(desk.setting.cells).of(TIME)
         assert (found.why, [*found.lines]) == ("the time was over", ["figures/lists.py"])
         assert await reached(desk, TIME, IN_MEAN) == "unknown"
-        kept = desk.setting.cells.cache
         made = desk.steps.made
         known = await candidate(desk, IN_MEAN)
         asked = await Reaching(Lines(desk.setting.cells)).ask([NAMES], [known], hanging=[NAMES.id])
         assert (asked, desk.steps.made) == ({(NAMES.id, known.id): "unknown"}, made)
-    # Another run may have more time, so this is not kept for it.
-    async with desk_of(tmp_path / "other", "bubblewrap", seconds=1.0) as desk:
-        desk.setting.cells.cache = kept
-        await Lines(desk.setting.cells).of(TIME)
-        assert desk.steps.made == 1
+
+
+async def in_another_run(desk: Desk, folder: Path, one: Check, limits: Limits) -> int:
+    """Return how often another run with the same cache has to start a sandbox."""
+    cells = desk.setting.cells
+    template = Counted(cells.template)
+    with VerdictCache(folder / "cache") as cache:
+        async with open_store(folder / uuid4().hex) as store:
+            other = replace(cells, template=template, steps=Steps(store), cache=cache, limits=limits)
+            await Lines(other).of(one)
+    return template.forks
+
+
+async def test_what_was_traced_is_kept_across_runs_unless_the_time_was_over(tmp_path: Path) -> None:
+    limits = Limits(seconds=60)
+    async with desk_of(tmp_path) as desk:
+        assert [await in_another_run(desk, tmp_path, MEAN, limits) for _ in range(3)] == [1, 0, 0]
+        assert await in_another_run(desk, tmp_path, MEAN, Limits(seconds=59)) == 1
+        brief = Limits(seconds=0.5)
+        assert [await in_another_run(desk, tmp_path, TIME, brief) for _ in range(2)] == [1, 1]
+
+
+async def test_a_sandbox_that_fails_says_nothing_and_is_tried_again(tmp_path: Path) -> None:
+    async with desk_of(tmp_path) as desk:
+        cells = desk.setting.cells
+        with without_waiting():
+            found = await Lines(replace(cells, template=Counted(cells.template, lost=5))).of(MEAN)
+            assert (found.why, desk.steps.made) == ("the sandbox failed", 0)
+            dead = replace(cells, template=Counted(cells.template, lost=99))
+            with pytest.raises(SandboxError):
+                await Lines(dead).of(MEAN)
+            assert not (await Lines(replace(cells, template=Counted(cells.template, lost=1))).of(MEAN)).why
 
 
 HOSTILE = """\
@@ -184,7 +245,8 @@ place = os.environ["PYTHONPATH"].split(os.pathsep)[0] + "/executed"
 rows = [
     b"7\\t../../etc/passwd", b"7\\t/etc/passwd", b"7\\tfigures/../figures/lists.py", b"-3\\t/etc/passwd",
     b"7\\tnowhere.py", b"0\\tfigures/lists.py", b"-99\\tfigures/lists.py", b"99999999999\\tfigures/lists.py",
-    b"7\\t", b"\\t\\t\\t", b"\\xff\\xfe\\t\\x00", b"seven\\tfigures/lists.py", b"7 figures/lists.py", b"\\x00" * 5000,
+    b"7\\t", b"\\t\\t\\t", b"\\xff\\xfe\\t\\x00", b"seven\\tfigures/lists.py", b"7 figures/lists.py",
+    b"\\x00" * 5000,
 ]
 with open(place, "ab") as file:
     file.write(b"\\n" + b"\\n".join(rows) + b"\\n")
@@ -228,5 +290,72 @@ def test_a_trace_that_is_cut_is_not_believed_whole() -> None:
     assert read_lines(begun + b"1\ta.py\n" * 300_000 + b"-7\t5\n", ended, {"a.py"}).why
 
 
-def test_another_tracer_s_record_is_not_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(parts()) == {"sitecustomize.py", "function_tracer.py"}
+async def trajectory(desk: Desk, index: int, changes: Changes, one: Check | None = None) -> Trajectory:
+    tree = await desk.trees.write(desk.trees.base, changes)
+    return made(index, tree, await desk.trees.patch(tree), one)
+
+
+LENGTH = len(edited("figures/lists.py", ("return 0.0", "return 0.00"))["figures/lists.py"].data)  # type: ignore[union-attr]
+BY_SIZE = check(
+    f"import os, sys\nsys.exit(0 if os.stat('figures/lists.py').st_size == {LENGTH} else 42)\n", author=1
+)
+"""Fails on the untouched code and executes nothing of it."""
+
+
+async def test_what_is_judged_tells_which_checks_reach_it(tmp_path: Path) -> None:
+    async with desk_of(tmp_path) as desk:
+        one = await trajectory(desk, 1, IN_MEAN, BY_SIZE)
+        odd = edited("figures/lists.py", ("return 0.0", "return 0.00"))
+        two = await trajectory(desk, 2, odd, MEAN.model_copy(update={"author": 2}))
+        three = await trajectory(desk, 3, IN_MEAN, SPREAD.model_copy(update={"author": 3}))
+        cells = desk.setting.cells
+        judging = Judging(
+            cells, desk.trees, Neighbours(cells, desk.trees, 0.0), EVERYTHING, reaching=Reaching(Lines(cells))
+        )
+        await judging.judge((one, two, three), math.inf)
+        told = judging.evidence
+        assert told.reach[MEAN.id, one.tree] == "executes"
+        assert told.outcomes.of(two.tree, BY_SIZE.id) == "pass" and told.doubtful(two.tree, BY_SIZE.id)
+        assert told.outcomes.of(one.tree, SPREAD.id) == "pass" and told.unreached(one.tree, SPREAD.id)
+        assert not told.doubtful(one.tree, SPREAD.id)
+        # A fail stands, whatever is executed.
+        assert told.outcomes.of(one.tree, BY_SIZE.id) == "fail" and not told.unreached(one.tree, BY_SIZE.id)
+        blind = replace(told, reach={})
+        for name, rule in OWN_RULES.items():
+            before, after = rule(blind).ranked, rule(told).ranked
+            places = [(one.candidate, one.votes, one.of) for one in before]
+            if name not in ("raw", "foreign", "cautious", "latent"):
+                assert [(one.candidate, one.votes, one.of) for one in after] == places, name
+            reasons = {one.candidate: "; ".join(one.reasons) for one in after}
+            assert (
+                "doubtful: 1 check that fails without it and passes with it executes nothing"
+                in reasons[two.tree]
+            ), name
+            assert "doubtful" not in reasons[one.tree]
+        reason = {one.candidate: one.reasons[0] for one in OWN_RULES["raw"](told).ranked}
+        assert reason == {one.tree: "passes 1 of 2 checks", two.tree: "passes 1 of 2 checks"}
+        # Asked again, nothing is traced again.
+        count = desk.steps.made
+        await judging.judge((one, two, three), math.inf)
+        assert (desk.steps.made, judging.evidence) == (count, told)
+
+
+def cell(candidate: str, one: Check, outcome: Outcome) -> Verdict:
+    return verdict(candidate, one, outcome)
+
+
+def test_latent_counts_what_is_not_executed_as_nothing() -> None:
+    two = candidate_of("a", [1], "x = 1"), candidate_of("b", [2], "y = 2")
+    checks = [check_by(author) for author in (3, 4, 5)]
+    said = [cell(BASE, one, "fail") for one in checks]
+    said += [cell(name, one, outcome) for one in checks for name, outcome in (("a", "pass"), ("b", "fail"))]
+    told = Evidence(two, {"a": "a", "b": "b"}, tuple(checks), tuple(said))
+    unreached: dict[tuple[str, str], Reach] = {(one.id, "a"): "misses" for one in checks}
+    unread = Evidence(two, told.forms, told.checks, tuple(one for one in said if one.candidate != "a"))
+    found, blind = OWN_RULES["latent"](replace(told, reach=unreached)), OWN_RULES["latent"](told)
+    assert blind.ranked[0].posterior > found.ranked[0].posterior
+    right = {one.candidate: one.posterior for one in found.ranked}
+    assert right == {one.candidate: one.posterior for one in OWN_RULES["latent"](unread).ranked}
+    known: dict[tuple[str, str], Reach] = {(one.id, "a"): "unknown" for one in checks}
+    assert OWN_RULES["latent"](replace(told, reach=known)) == blind
+    assert OWN_RULES["latent"](replace(told, reach=dict.fromkeys(known, "executes"))) == blind

@@ -187,8 +187,7 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
         most = f", {standing.excused} of them as most trajectories do" if standing.excused else ""
         reasons.append(f"breaks {standing.broken} of the repository's tests{most}")
     if standing.doubtful:
-        checks = "1 check passes" if standing.doubtful == 1 else f"{standing.doubtful} checks pass"
-        reasons.append(f"doubtful: {checks} on it that fail without it, but execute nothing that it changes")
+        reasons.append(f"doubtful: passes {standing.doubtful} of them without executing a changed line")
     if not voices.backers:
         reasons.append("no other trajectory speaks for it")
     return Ranked(
