@@ -63,7 +63,7 @@ class LineTracer(Tracer):
         self.places: Dict[str, Optional[str]] = {}
         self.watched: Dict[int, Watched] = {}
         self.rows = 0
-        self.monitors = False
+        self.monitors = self.over = False
 
     def begin(self) -> None:
         """Start to listen, by what costs least."""
@@ -73,10 +73,17 @@ class LineTracer(Tracer):
 
     def finish(self) -> None:
         """Write down that all was seen up to here; no more is."""
-        if not self.monitors:
+        if not self.over:
             self.end()
-            sys.settrace(None)
-        self.write(ENDED, "%d" % os.getpid())
+            self.over = True
+            if not self.monitors:
+                sys.settrace(None)
+            self.write(ENDED, "%d" % os.getpid())
+
+    def end(self) -> None:
+        """Write down that another tracer took this one's place, where that can be."""
+        if not (self.monitors or self.over):
+            super().end()
 
     def monitored(self, monitoring: Any) -> bool:
         """Listen by PEP 669, which leaves lines alone once they are known."""
