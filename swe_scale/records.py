@@ -415,6 +415,8 @@ class LinesExecuted(Record):
 
     lines: Mapping[str, tuple[tuple[int, int], ...]] = {}
     """By path, the first and last line of each run of lines that were executed, counted from 1."""
+    unsure: Mapping[str, tuple[tuple[int, int], ...]] = {}
+    """Likewise, lines that weren't watched to the end: to do so would have taken too long."""
     read: tuple[str, ...] = ()
     """Files that were opened for something else than to execute them."""
     why: str = ""

@@ -27,10 +27,8 @@ from swe_scale.records import (
     Check,
     Execution,
     File,
-    Outcome,
     Reach,
     Trajectory,
-    Verdict,
 )
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.retry import without_waiting
@@ -96,7 +94,7 @@ async def candidate(desk: Desk, changes: Changes, author: int = 1) -> Candidate:
     return Candidate(id=tree, patch=await desk.trees.patch(tree), authors=(author,))
 
 
-def edited(path: str, *edits: tuple[str, str]) -> Changes:
+def edited(path: str, *edits: tuple[str, str]) -> dict[str, File | None]:
     text = FILES[path].decode()
     for old, new in edits:
         assert old in text
@@ -104,7 +102,7 @@ def edited(path: str, *edits: tuple[str, str]) -> Changes:
     return {path: File(mode="100644", data=text.encode())}
 
 
-def new(path: str, text: str = "") -> Changes:
+def new(path: str, text: str = "") -> dict[str, File | None]:
     return {path: File(mode="100644", data=text.encode())}
 
 
@@ -120,11 +118,13 @@ class Counted:
     lost: int = 0
     forks: int = 0
 
-    def fork(self, limits: Limits) -> AbstractAsyncContextManager[Sandbox]:
+    def fork(
+        self, limits: Limits | None = None, socket: Path | None = None
+    ) -> AbstractAsyncContextManager[Sandbox]:
         self.forks += 1
         if self.forks <= self.lost:
             raise SandboxError("the container is gone")
-        return self.inner.fork(limits)
+        return self.inner.fork(limits, socket)
 
 
 async def reached(desk: Desk, one: Check, changes: Changes) -> str:
@@ -337,15 +337,11 @@ async def test_what_is_judged_tells_which_checks_reach_it(tmp_path: Path) -> Non
         assert (desk.steps.made, judging.evidence) == (count, told)
 
 
-def cell(candidate: str, one: Check, outcome: Outcome) -> Verdict:
-    return verdict(candidate, one, outcome)
-
-
 def test_latent_counts_what_is_not_executed_as_nothing() -> None:
     two = candidate_of("a", [1], "x = 1"), candidate_of("b", [2], "y = 2")
     checks = [check_by(author) for author in (3, 4, 5)]
-    said = [cell(BASE, one, "fail") for one in checks]
-    said += [cell(name, one, outcome) for one in checks for name, outcome in (("a", "pass"), ("b", "fail"))]
+    said = [verdict(name, one, "fail") for one in checks for name in (BASE, "b")]
+    said += [verdict("a", one, "pass") for one in checks]
     told = Evidence(two, {"a": "a", "b": "b"}, tuple(checks), tuple(said))
     unreached: dict[tuple[str, str], Reach] = {(one.id, "a"): "misses" for one in checks}
     unread = Evidence(two, told.forms, told.checks, tuple(one for one in said if one.candidate != "a"))

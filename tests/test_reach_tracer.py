@@ -20,6 +20,8 @@ def _installed() -> Iterator[tuple[int, str]]:
 PYTHONS = [pytest.param(minor, path, id=Path(path).name) for minor, path in _installed()]
 AUDITED = 8
 """From this minor version on, processes and files that are read can be seen."""
+MONITORED = 12
+"""From this one on, lines are left alone once they are known."""
 MODULE = """\
 import os
 
@@ -123,6 +125,16 @@ def test_the_check_meets_what_it_meets_untraced(tmp_path: Path, minor: int, pyth
     )
     _, said = traced(tmp_path, python, check, {"calc.py": MODULE})
     assert said.split() == ["nonce"], said
+
+
+@pytest.mark.parametrize(("minor", "python"), PYTHONS)
+def test_what_is_left_of_long_loops_is_not_waited_for(tmp_path: Path, minor: int, python: str) -> None:
+    module = "def long(n):\n    a = 0\n    while n:\n        n -= 1\n        if n < 0:\n            a = 1\n"
+    check = "import loops\nloops.long(9)\nloops.long(30000)\nloops.long(3)\n"
+    seen, _ = traced(tmp_path, python, check, {"loops.py": module})
+    assert {*lines(seen, "loops.py")} == {1, 2, 3, 4, 5}
+    # Where lines cost nothing once they are known, all are watched to the end.
+    assert seen.unsure == ({} if minor >= MONITORED else {"loops.py": ((6, 6),)})
 
 
 def test_too_many_lines_are_said_to_be(tmp_path: Path) -> None:

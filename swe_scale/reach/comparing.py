@@ -1,6 +1,6 @@
 """Whether a check executes what a candidate changes, from lines of the untouched code. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
@@ -90,13 +90,17 @@ def reach(executed: LinesExecuted, change: Change) -> Reach:
         executed: by the check, on the untouched code.
         change: of a candidate.
     """
-    if any(
-        first <= line <= last
-        for path, lines in change.lines.items()
-        for first, last in executed.lines.get(path, ())
-        for line in lines
-    ):
+    if _meet(executed.lines, change.lines):
         return "executes"
     read = {*change.lines, *change.prose}.intersection(executed.read)
-    known = change.lines and not (change.unseen or read or executed.why)
-    return "misses" if known else "unknown"
+    unknown = change.unseen or read or executed.why or _meet(executed.unsure, change.lines)
+    return "misses" if change.lines and not unknown else "unknown"
+
+
+def _meet(runs: Mapping[str, Sequence[tuple[int, int]]], lines: Mapping[str, frozenset[int]]) -> bool:
+    return any(
+        first <= line <= last
+        for path, some in lines.items()
+        for first, last in runs.get(path, ())
+        for line in some
+    )

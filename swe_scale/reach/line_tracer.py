@@ -26,8 +26,10 @@ else:
 
     sys.path[:] = [place for place in sys.path if __name__ != "__main__" or place != HERE]
 
-BEGUN, ENDED = -6, -7
-"""An interpreter began, or ended; what follows is its number."""
+BEGUN, ENDED, UNSURE = -6, -7, -8
+"""An interpreter began, or ended: what follows is its number. A line isn't watched any longer: so is it."""
+PATIENCE = 20000
+"""Lines of a code object that are executed again and again, after which its other ones aren't waited for."""
 MOST = 100000
 """Lines that one interpreter writes down."""
 LOADS = ("<frozen importlib", "/importlib/")
@@ -43,6 +45,7 @@ class Watched:
         self.tracer, self.code, self.place = tracer, code, place or ""
         self.left = lines_of(code) if place is not None else set()
         """Lines that have not been executed; of code elsewhere there are none."""
+        self.patience = PATIENCE
 
     def traced(self, frame: Any, event: str, argument: Any) -> Any:  # noqa: ARG002
         """Take a line."""
@@ -50,9 +53,19 @@ class Watched:
         if line in self.left:
             self.left.discard(line)
             self.tracer.line(line, self.place)
-            if not self.left and hasattr(frame, "f_trace_lines"):
-                frame.f_trace_lines = False
+        else:
+            self.patience -= 1
+            if not self.patience:
+                self.give_up()
+        if not self.left and hasattr(frame, "f_trace_lines"):
+            frame.f_trace_lines = False
         return self.traced
+
+    def give_up(self) -> None:
+        """Watch no longer: each line that is executed costs, and what is left may never be."""
+        for line in self.left:
+            self.tracer.write(UNSURE, "%d %s" % (line, self.place))
+        self.left = set()
 
 
 class LineTracer(Tracer):
@@ -146,6 +159,8 @@ class LineTracer(Tracer):
 
     def audited(self, event: str, arguments: Any) -> None:
         """Take an audit event: a process, or a file that is read for something else than to execute it."""
+        if event == "object.__getattr__":
+            return
         if event in OPENED:
             if arguments[0] == self.written or self.loads():
                 return
@@ -153,7 +168,7 @@ class LineTracer(Tracer):
             if arguments[0] in UNFOLLOWED:
                 self.tell(HIDDEN, "process")
             return
-        elif event in LISTS or event == "object.__getattr__":
+        elif event in LISTS:
             return
         super().audited(event, arguments)
 

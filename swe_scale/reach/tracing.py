@@ -20,8 +20,9 @@ _LARGEST = 8 << 20
 """Bytes of a trace that are read."""
 _ROWS = 200_000
 _ROW = re.compile(rb"(-?[0-9]{1,7})\t(.{1,4096})")
+_NAMED = re.compile("([0-9]{1,7}) (.+)", re.DOTALL)
 _DISPLACED, _HIDDEN, _BEGUN, _ENDED = _MARKS = -1, -2, -6, -7
-_READ = -3
+_READ, _UNSURE = -3, -8
 """What the tracers write in place of a line's number."""
 LANGUAGE = "python"
 """Of checks that can be traced."""
@@ -93,19 +94,24 @@ def read_lines(data: bytes, ran: Execution, paths: Collection[str]) -> LinesExec
     """
     rows = data[:_LARGEST].split(b"\n")
     found: dict[str, set[int]] = {}
+    unsure: dict[str, set[int]] = {}
     marks: dict[int, set[str]] = {}
     for row in rows[:_ROWS]:
         known = _ROW.fullmatch(row)
         if known is None:
             continue
         number, path = int(known[1]), known[2].decode("utf-8", "replace")
+        lines = found
+        if number == _UNSURE and (named := _NAMED.fullmatch(path)):
+            number, path, lines = int(named[1]), named[2], unsure
         if number in _MARKS or (number == _READ and path in paths):
             marks.setdefault(number, set()).add(path)
         elif number > 0 and path in paths:
-            found.setdefault(path, set()).add(number)
+            lines.setdefault(path, set()).add(number)
     cut = len(rows) > _ROWS or len(data) >= _LARGEST
     return LinesExecuted(
         lines={path: tuple(_ranges(found[path])) for path in sorted(found)},
+        unsure={path: tuple(_ranges(unsure[path])) for path in sorted(unsure)},
         read=tuple(sorted(marks.get(_READ, ()))),
         why=_unseen(ran, marks, cut),
     )
