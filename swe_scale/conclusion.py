@@ -94,11 +94,11 @@ def conclude(
 
 
 def _reached(evidence: Evidence) -> tuple[Reached, ...]:
-    there = {one.id for one in evidence.candidates}
+    candidates, checks = ({one.id for one in several} for several in (evidence.candidates, evidence.checks))
     return tuple(
         Reached(check=check, candidate=candidate, reach=reach)
         for (check, candidate), reach in sorted(evidence.reach.items())
-        if candidate in there
+        if candidate in candidates and check in checks
     )
 
 

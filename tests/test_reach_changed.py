@@ -70,6 +70,7 @@ def lines_of(old: str, new: str) -> set[int] | None:
         pytest.param('."""\n', '."""\n    check(a)\n', {6}, id="a beginning"),
         pytest.param("        pass\n", "        return 4\n", None, id="a function that did nothing"),
         pytest.param("    x: int\n", "    x: int = 3\n", {23}, id="what no event tells of"),
+        pytest.param("        return 1\n", "        continue\n", {7}, id="a jump is put in"),
         pytest.param("class C:", "class C(:", None, id="no Python any more"),
         pytest.param("import os\n", "import os\n\x0c\nimport re\n", {1, 4}, id="a form feed"),
     ],
@@ -82,6 +83,14 @@ def test_where_a_change_stands(old: str, new: str, expected: set[int] | None) ->
 @pytest.mark.parametrize(("old", "new"), [("def (", "x = 1"), ("", "x = 1"), ("# only this\n", "x = 1\n")])
 def test_what_holds_no_statements_tells_of_nothing(old: str, new: str) -> None:
     assert stands(old, new) is None
+
+
+@pytest.mark.parametrize(
+    "old", ["pass", "...", "continue", "break", "while True:\n            g()", "if 1:\n            g()"]
+)
+def test_what_some_python_makes_no_code_of_is_no_place_to_stand(old: str) -> None:
+    text = f"def f(a):\n    for b in a:\n        {old}\n"
+    assert stands(text, text.replace(old.partition("\n")[0], "h()" if ":" not in old else "if a:")) is None
 
 
 def test_line_ends_are_those_of_python() -> None:

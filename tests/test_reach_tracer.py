@@ -96,6 +96,17 @@ def test_lines_that_are_executed_are_known(
     assert seen.why == why if minor >= AUDITED else seen.why
 
 
+def test_a_module_is_known_by_the_path_that_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "linked.py").symlink_to("calc.py")
+    (tmp_path / "away.py").write_text("x = 1\n")
+    (tmp_path / "tree" / "away.py").symlink_to("../away.py")
+    (one,) = PYTHONS[-1:]
+    files = {"calc.py": MODULE}
+    seen, _ = traced(tmp_path, str(one.values[1]), "import linked, away\nlinked.other()\n", files)
+    assert {*lines(seen, "calc.py")} == LOADED | {15} and set(seen.lines) == {"calc.py"}
+
+
 @pytest.mark.parametrize(("minor", "python"), PYTHONS)
 def test_files_that_are_read_are_known(tmp_path: Path, minor: int, python: str) -> None:
     check = (

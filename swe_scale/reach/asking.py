@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import anyio
+import anyio.to_thread
 
 from swe_scale.reach.comparing import Change, change_of, reach
 from swe_scale.reach.tracing import Lines
@@ -57,4 +58,6 @@ class Reaching:
     async def _change(self, tree: str) -> Change:
         trees = self.lines.cells.trees
         changes = await trees.changes(tree)
-        return change_of(changes, await trees.files(trees.base, changes))
+        base = await trees.files(trees.base, changes)
+        # Long differences of equal lines take seconds.
+        return await anyio.to_thread.run_sync(change_of, changes, base)

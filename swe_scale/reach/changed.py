@@ -170,13 +170,25 @@ def _statements(module: ast.Module, lines: Sequence[str]) -> Iterator[_Statement
             case ast.stmt() | ast.excepthandler():
                 head = lines[node.lineno - 1][: node.col_offset + len("elif")]
                 clause = isinstance(node, ast.excepthandler) or head.lstrip() == "elif"
-                silent = isinstance(node, ast.Pass | ast.Global | ast.Nonlocal) or _is_text(node)
-                silent = silent or (isinstance(node, ast.AnnAssign) and node.value is None)
-                yield _Statement(_begin(node), _end(node, lines), node.col_offset, clause, not silent)
+                yield _Statement(
+                    _begin(node), _end(node, lines), node.col_offset, clause, told=not _silent(node)
+                )
             case ast.match_case():
                 first = node.pattern.lineno
                 last = _before(node.body[0], first, lines)
                 yield _Statement(first, last, _indent([lines[first - 1]]), clause=True, told=True)
+
+
+def _silent(node: ast.stmt | ast.excepthandler) -> bool:
+    """Return whether some version of Python makes no code of a statement, or jumps past it."""
+    match node:
+        case ast.Pass() | ast.Global() | ast.Nonlocal() | ast.Break() | ast.Continue():
+            return True
+        case ast.AnnAssign(value=None) | ast.Expr(value=ast.Constant()):
+            return True
+        case ast.If(test=test) | ast.While(test=test):
+            return isinstance(test, ast.Constant) or (isinstance(test, ast.Name) and test.id == "__debug__")
+    return False
 
 
 def _begin(node: ast.stmt | ast.excepthandler) -> int:

@@ -27,7 +27,7 @@ else:
     sys.path[:] = [place for place in sys.path if __name__ != "__main__" or place != HERE]
 
 BEGUN, ENDED, UNSURE = -6, -7, -8
-"""An interpreter began, or ended: what follows is its number. A line isn't watched any longer: so is it."""
+"""An interpreter began, or ended; what follows is its number. A line is no longer watched; it follows."""
 PATIENCE = 20000
 """Lines of a code object that are executed again and again, after which its other ones aren't waited for."""
 MOST = 100000
@@ -141,10 +141,10 @@ class LineTracer(Tracer):
         return self.places[path]
 
     def found(self, path: str) -> Optional[str]:
-        """Return the same, looked for by the path that is used and by the one that it leads to."""
+        """Return the same, looked for by the path that it leads to and by the one that is used."""
         if path.startswith("<") or "site-packages" in path:
             return None
-        for whole, root in ((os.path.abspath(path), self.root), (os.path.realpath(path), self.real)):
+        for whole, root in ((os.path.realpath(path), self.real), (os.path.abspath(path), self.root)):
             if whole.startswith(root) and "\n" not in whole:
                 return whole[len(root) :]
         return None
