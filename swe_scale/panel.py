@@ -128,11 +128,15 @@ class Panel:
         evidence = self.evidence
         if choice.opinion is not None:
             evidence = replace(evidence, opinions=(*evidence.opinions, choice.opinion))
-        if self.reaching is not None:
-            asked = await self.reaching.ask(choice.checks, self._finalists)
-            evidence = replace(evidence, reach={**evidence.reach, **asked})
         if self.ranking.weighed:
             evidence = evidence.also(*await self._told_apart(choice))
+        self._choose(evidence)
+        if self.reaching is not None:
+            # Afterwards, so that a choice isn't lost if there is no time for it.
+            asked = await self.reaching.ask(choice.checks, self._finalists)
+            self._choose(replace(evidence, reach={**evidence.reach, **asked}))
+
+    def _choose(self, evidence: Evidence) -> None:
         self._rank(evidence)
         self.choice = self._weighed() if self.ranking.weighed else majority(self._choices)
 

@@ -327,7 +327,7 @@ async def test_what_is_judged_tells_which_checks_reach_it(tmp_path: Path) -> Non
             if name not in ("raw", "foreign", "cautious", "latent"):
                 assert [(one.candidate, one.votes, one.of) for one in after] == places, name
             reasons = {one.candidate: "; ".join(one.reasons) for one in after}
-            assert "doubtful: passes 1 of them without executing" in reasons[two.tree], name
+            assert "doubtful: passes 1 of the checks that fail without it" in reasons[two.tree], name
             assert "doubtful" not in reasons[one.tree]
         reason = {one.candidate: one.reasons[0] for one in OWN_RULES["raw"](told).ranked}
         assert reason == {one.tree: "passes 1 of 2 checks", two.tree: "passes 1 of 2 checks"}

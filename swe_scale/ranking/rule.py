@@ -187,7 +187,8 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
         most = f", {standing.excused} of them as most trajectories do" if standing.excused else ""
         reasons.append(f"breaks {standing.broken} of the repository's tests{most}")
     if standing.doubtful:
-        reasons.append(f"doubtful: passes {standing.doubtful} of them without executing a changed line")
+        told = f"passes {standing.doubtful} of the checks that fail without it, executing no changed line"
+        reasons.append(f"doubtful: {told}")
     if not voices.backers:
         reasons.append("no other trajectory speaks for it")
     return Ranked(

@@ -8,6 +8,7 @@ from importlib import resources
 from itertools import groupby
 
 from swe_scale.checks import Cells, execute
+from swe_scale.checks.launching import way
 from swe_scale.errors import SandboxError
 from swe_scale.records import Changes, Check, Execution, File, LinesExecuted, digest
 from swe_scale.regression.tracing import tracer
@@ -48,7 +49,8 @@ class Lines:
         if check.language != LANGUAGE:
             return LinesExecuted(why=f"checks in {check.language} aren't traced")
         cells = self.cells
-        inputs = digest(cells.environment.digest, cells.limits.model_dump_json(), *parts().values())
+        own = (cells.environment.digest, cells.limits.model_dump_json(), way())
+        inputs = digest(*own, *parts().values())
         key = Key(f"{cells.issue}/lines/{check.id}", inputs)
         try:
             return await cells.steps.once(key, LinesExecuted, lambda: self._find(f"lines/{inputs}", check))
