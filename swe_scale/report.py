@@ -126,8 +126,9 @@ def _reached(solution: Solution) -> Iterator[Text]:
     """Yield how many checks execute what candidates change; nothing where that wasn't asked."""
     found = Counter(one.reach for one in solution.reached)
     if found:
-        told = f"{found['executes']} execute what the candidate changes, {found['misses']} don't (°)"
-        yield Text(f"Of {_counted(found.total(), 'cell')}, {told}, {found['unknown']} unknown", style="dim")
+        told = f"executed in {found['executes']} of {_counted(found.total(), 'cell')}"
+        rest = f"not in {found['misses']} (°), unknown in {found['unknown']}"
+        yield Text(f"What the candidate changes is {told}, {rest}", style="dim")
 
 
 def _crossed(solution: Solution) -> Iterator[Text]:

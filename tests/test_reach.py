@@ -132,7 +132,7 @@ async def reached(desk: Desk, one: Check, changes: Changes) -> str:
     return asked[one.id, known.id]
 
 
-@pytest.mark.parametrize("kind", ["local", "bubblewrap"])
+@pytest.mark.parametrize("kind", ["local", "bubblewrap", "docker"])
 async def test_a_check_is_traced_once_wherever_it_runs(tmp_path: Path, kind: str) -> None:
     async with desk_of(tmp_path, kind) as desk:
         mean, spread = await candidate(desk, IN_MEAN), await candidate(desk, IN_SPREAD)

@@ -46,7 +46,7 @@ def test_the_answer_says_which_checks_execute_what_a_patch_changes(desk: Desk) -
     again = desk.run("resume", "one", "--json")
     assert json.loads(again.stdout) == answer
     shown = desk.run(*(word for word in arguments(desk, patches, *options) if word != "--json"))
-    assert "✓°" in shown.stdout and "2 don't (°), 5 unknown" in shown.stdout
+    assert "✓°" in shown.stdout and "executed in 2 of 9 cells, not in 2 (°), unknown in 5" in shown.stdout
     table = desk.run("export", "one", "--to", "tables", "--table", "issues")
     assert_clean(table, 0)
     (row,) = (desk.folder / "tables" / "issues.jsonl").read_text().splitlines()
