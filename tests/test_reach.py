@@ -235,7 +235,10 @@ async def test_a_sandbox_that_fails_says_nothing_and_is_tried_again(tmp_path: Pa
             dead = replace(cells, template=Counted(cells.template, lost=99))
             with pytest.raises(SandboxError):
                 await Lines(dead).of(MEAN)
-            assert not (await Lines(replace(cells, template=Counted(cells.template, lost=1))).of(MEAN)).why
+            passing = Reaching(Lines(replace(cells, template=Counted(cells.template, lost=5))))
+            known = await candidate(desk, IN_MEAN)
+            asked = [(await passing.ask([MEAN], [known]))[MEAN.id, known.id] for _ in range(2)]
+            assert asked == ["unknown", "executes"]
 
 
 HOSTILE = """\

@@ -7,7 +7,7 @@ import anyio
 import anyio.to_thread
 
 from swe_scale.reach.comparing import Change, change_of, reach
-from swe_scale.reach.tracing import Lines
+from swe_scale.reach.tracing import LOST, Lines
 from swe_scale.records import Candidate, Check, LinesExecuted, Reach
 
 Reaches = Mapping[tuple[str, str], Reach]
@@ -16,7 +16,7 @@ Reaches = Mapping[tuple[str, str], Reach]
 
 @dataclass(slots=True)
 class Reaching:
-    """What was found out so far on one issue; nothing is asked twice."""
+    """What was found out so far on one issue; nothing is asked twice, unless a sandbox failed."""
 
     lines: Lines
     _executed: dict[str, LinesExecuted] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Reaching:
             RepositoryError: a candidate's tree isn't in the repository.
         """
         written = {one.id: one for one in checks if one.kind != "regression"}
+        self._executed = {name: one for name, one in self._executed.items() if one != LOST}
         for name in hanging:
             self._executed.setdefault(name, LinesExecuted(why="the time was over"))
         async with anyio.create_task_group() as group:

@@ -25,6 +25,8 @@ _NAMED = re.compile("([0-9]{1,7}) (.+)", re.DOTALL)
 _DISPLACED, _HIDDEN, _BEGUN, _ENDED = _MARKS = -1, -2, -6, -7
 _READ, _UNSURE = -3, -8
 """What the tracers write in place of a line's number."""
+LOST = LinesExecuted(why="the sandbox failed")
+"""Of a check whose sandbox failed, which may be tried again."""
 LANGUAGE = "python"
 """Of checks that can be traced."""
 
@@ -58,7 +60,7 @@ class Lines:
             if not await cells.alive():
                 raise
             cells.events.emit("note", f"a sandbox failed: {error}", key.path)
-            return LinesExecuted(why="the sandbox failed")
+            return LOST
 
     async def _find(self, name: str, check: Check) -> LinesExecuted:
         cache, place = self.cells.cache, f"{name}/{check.id}"
