@@ -31,6 +31,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("checks",),
     ("context", "trajectory"),
     ("regression",),
+    ("reach",),
     ("formatting",),
     ("building",),
     ("ranking",),
