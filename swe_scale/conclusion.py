@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from swe_scale.diversity import diversity
 from swe_scale.errors import ModelError
 from swe_scale.ranking import Evidence, Ranking
-from swe_scale.records import Decision, Issue, Ranked, Solution, Trajectory, TrajectoryOutcome, Usage
+from swe_scale.records import (
+    Decision,
+    Issue,
+    Ranked,
+    Reached,
+    Solution,
+    Trajectory,
+    TrajectoryOutcome,
+    Usage,
+)
 from swe_scale.selection import Choice
 
 _ENDS: dict[TrajectoryOutcome, str] = {
@@ -80,6 +89,16 @@ def conclude(
         stages={},
         seconds={},
         diversity=diversity(made.trajectories, made.evidence),
+        reached=_reached(known),
+    )
+
+
+def _reached(evidence: Evidence) -> tuple[Reached, ...]:
+    candidates, checks = ({one.id for one in several} for several in (evidence.candidates, evidence.checks))
+    return tuple(
+        Reached(check=check, candidate=candidate, reach=reach)
+        for (check, candidate), reach in sorted(evidence.reach.items())
+        if candidate in candidates and check in checks
     )
 
 

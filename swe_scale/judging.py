@@ -11,7 +11,8 @@ from swe_scale.crosscheck import fill
 from swe_scale.patch import normal_form, only_tests, touched
 from swe_scale.ranking import Evidence, Prior
 from swe_scale.ranking.worth import VOTING, Needs
-from swe_scale.records import Candidate, Check, Crossed, Trajectory, Verdict
+from swe_scale.reach import Reaches, Reaching
+from swe_scale.records import BASE, Candidate, Check, Crossed, Trajectory, Verdict
 from swe_scale.regression.neighbours import Neighbours
 from swe_scale.trees import Trees
 
@@ -42,6 +43,8 @@ class Judging:
     """Those that no trajectory wrote."""
     prior: Prior | None = None
     """What is known of such issues before."""
+    reaching: Reaching | None = None
+    """Finds out whether checks execute what candidates change. None: that isn't asked."""
     candidates: tuple[Candidate, ...] = ()
     forms: Mapping[str, str] = field(default_factory=dict)
     all_forms: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +56,7 @@ class Judging:
     _tests: dict[str, tuple[Verdict, ...]] = field(default_factory=dict)
     """What the repository's own tests say, by candidate."""
     _suite: tuple[Check, ...] = ()
+    _reach: Reaches = field(default_factory=dict)
     _over: bool = True
     """Whether all was run that was needed."""
 
@@ -70,11 +74,17 @@ class Judging:
     async def _cross(self) -> None:
         """Run the cells that are needed, then the repository's own tests; these may make others needed.
 
+        Between them it is asked, where that is wanted, whether checks execute what candidates change.
+
         Where a sandbox failed before, it is tried again.
         """
         self._over = False
         self._cells = {cell: told for cell, told in self._cells.items() if told.outcome != "infra"}
         await self._fill()
+        if self.reaching is not None:
+            outcomes = self.evidence.outcomes
+            hanging = [one.id for one in self._written if outcomes.of(BASE, one.id) == "timeout"]
+            self._reach = await self.reaching.ask(self._written, self.candidates, hanging)
         ready = await self.neighbours.ready(self.candidates)
         self._suite, self._tests = () if ready is None else ready.checks, {}
         by_id = {one.id: one for one in self.candidates}
@@ -95,7 +105,9 @@ class Judging:
         told = tuple(self._cells[cell] for cell in sorted(self._cells))
         tests = tuple(one for tree in sorted(self._tests) for one in self._tests[tree])
         written = self._written + self._suite
-        return Evidence(self.candidates, self.forms, written, told + tests, prior=self.prior)
+        return Evidence(
+            self.candidates, self.forms, written, told + tests, prior=self.prior, reach=self._reach
+        )
 
     @property
     def crossed(self) -> Crossed:

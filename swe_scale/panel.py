@@ -9,6 +9,7 @@ from swe_scale.errors import ScoreError
 from swe_scale.models import Model
 from swe_scale.policy import Move
 from swe_scale.ranking import Evidence, Ranking, Rule
+from swe_scale.reach import Reaching
 from swe_scale.records import BASE, Candidate, Check, Opinion, Sampling, Scores, Verdict, digest
 from swe_scale.scoring import Question, find_scorer
 from swe_scale.selection import Choice, Comparison, look, majority, settle, telling
@@ -37,6 +38,8 @@ class Panel:
     evidence: Evidence
     least: float = 0.0
     """Confidence below which nothing is proposed."""
+    reaching: Reaching | None = None
+    """Finds out whether the judges' checks execute what finalists change. None: that isn't asked."""
     choice: Choice | None = None
     """Of the judges; None: none was asked."""
     scores: Scores | None = None
@@ -127,6 +130,13 @@ class Panel:
             evidence = replace(evidence, opinions=(*evidence.opinions, choice.opinion))
         if self.ranking.weighed:
             evidence = evidence.also(*await self._told_apart(choice))
+        self._choose(evidence)
+        if self.reaching is not None:
+            # Afterwards, so that a choice isn't lost if there is no time for it.
+            asked = await self.reaching.ask(choice.checks, self._finalists)
+            self._choose(replace(evidence, reach={**evidence.reach, **asked}))
+
+    def _choose(self, evidence: Evidence) -> None:
         self._rank(evidence)
         self.choice = self._weighed() if self.ranking.weighed else majority(self._choices)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import anyio
 
 from swe_scale.adopted import Brought, brought
+from swe_scale.agenda import Agenda
 from swe_scale.assignments import note_tokens, plan, sampling
 from swe_scale.building import Builder
 from swe_scale.checks import Cells
@@ -25,6 +26,7 @@ from swe_scale.panel import Judge, Panel
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, composed, method_of
 from swe_scale.ranking import Prior, find_rule, needs_of
+from swe_scale.reach import Lines, Reaching
 from swe_scale.readers import shares_of
 from swe_scale.records import Issue, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
@@ -106,7 +108,9 @@ async def _solve(
             await search.run()
             await _judge_given(given, search, clock.end)
         choosing = replace(setting, turns=config.selection_turns)
-        panel = Panel(choosing, search.rule, search.evidence(), config.min_confidence)
+        panel = Panel(
+            choosing, search.rule, search.evidence(), config.min_confidence, search.judging.reaching
+        )
         with clock.stage("selection"), anyio.CancelScope(deadline=clock.end):
             await _choose(panel, means.asked("selection"), search, config)
         turns = TurnCells(search.judging)
@@ -127,14 +131,15 @@ def _search(setting: Setting, means: Means, config: RunConfig, clock: Clock, the
     neighbours = Neighbours(cells, trees, config.regression_seconds)
     style = Style(cells, trees) if config.format else None
     prior, needs = Prior.of(config.prior), needs_of(config)
-    judging = Judging(cells, trees, neighbours, needs, style, there.sources, there.checks, prior)
+    reaching = Reaching(Lines(cells)) if config.trace_checks else None
+    judging = Judging(cells, trees, neighbours, needs, style, there.sources, there.checks, prior, reaching)
     planning = replace(setting, model=means.asked("plan")[0])
     planned = [one for one in assigned if one.start == "plan"]
     return Search(
         setting,
         means.models,
         composed(config, assigned, means.models),
-        assigned,
+        Agenda(assigned, config.turns),
         judging,
         clock.end,
         planner=Planner(planning, sampling(config.sampling_of("plan"), 1), planned),

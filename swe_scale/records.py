@@ -12,6 +12,7 @@ BASE = "base"
 CheckKind = Literal["reproduction", "regression", "distinguishing"]
 Outcome = Literal["pass", "fail", "error", "timeout", "infra"]
 TrajectoryOutcome = Literal["done", "turns", "context", "budget", "malformed", "failed", "cancelled"]
+Reach = Literal["executes", "misses", "unknown"]
 Limit = Literal["wall", "memory", "pids", "disk", "output"]
 
 
@@ -409,6 +410,27 @@ class Verdict(Record):
     execution: Execution
 
 
+class LinesExecuted(Record):
+    """What one traced run of a check on the untouched code executed of the work tree: a hint, no proof."""
+
+    lines: Mapping[str, tuple[tuple[int, int], ...]] = {}
+    """By path, the first and last line of each run of lines that were executed, counted from 1."""
+    unsure: Mapping[str, tuple[tuple[int, int], ...]] = {}
+    """Likewise, lines that weren't watched to the end: to do so would have taken too long."""
+    read: tuple[str, ...] = ()
+    """Files that were opened for something else than to execute them."""
+    why: str = ""
+    """Why there may be others that weren't seen. Empty: all was."""
+
+
+class Reached(Record):
+    """Whether a check executes, on the untouched code, what a candidate changes."""
+
+    check: str
+    candidate: str
+    reach: Reach
+
+
 class Crossed(Record):
     """How much of candidates × checks was run."""
 
@@ -550,6 +572,8 @@ class Solution(Record):
     styled: Mapping[str, str] = {}
     """Trees of trajectories that the project's formatter changed, with the tree that was judged instead."""
     crossed: Crossed = Crossed()
+    reached: tuple[Reached, ...] = ()
+    """Whether written checks execute what candidates change. None: it wasn't asked."""
     forms: Mapping[str, str] = {}
     """Normal form by tree: of what was judged, and of the trees of turns where these are recorded."""
     turn_verdicts: tuple[Verdict, ...] = ()

@@ -39,8 +39,12 @@ def document(solution: Solution) -> dict[str, Any]:
         "issue", "candidate", "ranking", "stages", "seconds", "diversity", "crossed",
         "opinions", "scores",
     )  # fmt: skip
+    reach: dict[str, dict[str, str]] = {}
+    for one in solution.reached:
+        reach.setdefault(one.check, {})[one.candidate] = one.reach
     return {name: whole[name] for name in names} | {
-        "trajectories": [_short(one) for one in solution.trajectories]
+        "checks": [{**one, "reach": reach.get(one["id"], {})} for one in whole["checks"]],
+        "trajectories": [_short(one) for one in solution.trajectories],
     }
 
 
@@ -64,6 +68,7 @@ def _parts(solution: Solution) -> Iterator[RenderableType]:
     if solution.candidates:
         yield _matrix(solution)
         yield Text(_LEGEND, style="dim")
+        yield from _reached(solution)
         yield from _crossed(solution)
         yield _ranking(solution)
         yield _diversity(solution)
@@ -103,6 +108,7 @@ def _trajectories(solution: Solution) -> Table:
 def _matrix(solution: Solution) -> Table:
     outcomes = Outcomes(solution.verdicts)
     written = authors_of(solution.checks)
+    missed = {(one.check, one.candidate) for one in solution.reached if one.reach == "misses"}
     own = [check for check in _distinct(solution) if check.kind != "regression"]
     table = Table(title="Candidates × checks", title_justify="left", show_edge=False)
     table.add_column("candidate")
@@ -111,9 +117,18 @@ def _matrix(solution: Solution) -> Table:
         table.add_column(f"c{number} {by}", justify="center")
     table.add_column("repository's tests")
     for candidate in (BASE, *(one.candidate for one in solution.ranking)):
-        cells = [_sign(outcomes.of(candidate, check.id)) for check in own]
+        cells = [_sign(outcomes.of(candidate, one.id), (one.id, candidate) in missed) for one in own]
         table.add_row(candidate[:8], *cells, _tests(solution, candidate))
     return table
+
+
+def _reached(solution: Solution) -> Iterator[Text]:
+    """Yield how many checks execute what candidates change; nothing where that wasn't asked."""
+    found = Counter(one.reach for one in solution.reached)
+    if found:
+        told = f"executed in {found['executes']} of {_counted(found.total(), 'cell')}"
+        rest = f"not in {found['misses']} (°), unknown in {found['unknown']}"
+        yield Text(f"What the candidate changes is {told}, {rest}", style="dim")
 
 
 def _crossed(solution: Solution) -> Iterator[Text]:
@@ -130,8 +145,8 @@ def _distinct(solution: Solution) -> list[Check]:
     return list({check.id: check for check in solution.checks}.values())
 
 
-def _sign(outcome: Any) -> Text:
-    return Text(_SIGNS[outcome], style=_STYLES.get(outcome, "yellow"))
+def _sign(outcome: Any, missed: bool) -> Text:
+    return Text(_SIGNS[outcome] + "°" * missed, style=_STYLES.get(outcome, "yellow"))
 
 
 def _tests(solution: Solution, candidate: str) -> str:

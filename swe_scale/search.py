@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import anyio
 from anyio.abc import TaskGroup
 
+from swe_scale.agenda import Agenda
 from swe_scale.decided import Decided, Made
 from swe_scale.judging import Judging
 from swe_scale.making import Maker, told
@@ -35,7 +36,7 @@ class Search:
     models: Mapping[str, Sequence[Model]]
     """By stage, and by `strategies.NAME` those that are a strategy's own."""
     policy: Policy
-    plan: Sequence[Assignment]
+    agenda: Agenda
     judging: Judging
     deadline: float
     """When everything ends, on the event loop's clock; what is there by then is judged."""
@@ -51,7 +52,6 @@ class Search:
     """Seconds after which the policy is asked again, though nothing has finished."""
     trajectories: dict[int, Trajectory] = field(default_factory=dict)
     _under_way: UnderWay = field(default_factory=UnderWay)
-    _started: int = 0
     _aside: dict[int, Assignment] = field(default_factory=dict)
     """Those that were to be set aside after some turns, by index."""
     _before: dict[int, Trajectory] = field(default_factory=dict)
@@ -60,10 +60,6 @@ class Search:
     _decided: Decided | None = None
     _first_end: float = math.inf
     _finished: anyio.Event = field(default_factory=anyio.Event)
-
-    def __post_init__(self) -> None:
-        """Put those that wait for the others behind them."""
-        self.plan = sorted(self.plan, key=lambda one: one.start in LATE)
 
     async def run(self) -> None:
         """Ask the policy, carry out, until it stops.
@@ -74,7 +70,7 @@ class Search:
             StoreError: the record can't be written.
         """
         now, end = anyio.current_time(), self.setting.deadline
-        self._first_end = now + (end - now) * _FIRST_ROUND if self._late else end
+        self._first_end = now + (end - now) * _FIRST_ROUND if self.agenda.late else end
         async with anyio.create_task_group() as group:
             while True:
                 decision = await self._next()
@@ -87,15 +83,12 @@ class Search:
                 else:
                     await self._carry_out(decision, group)
 
-    @property
-    def _late(self) -> list[Assignment]:
-        return [one for one in self.plan if one.start in LATE]
-
     def _progress(self) -> Progress:
-        late = self._late
+        agenda = self.agenda
+        late = agenda.late
         return Progress(
-            planned=len(self.plan) - len(late),
-            started=self._started,
+            planned=len(agenda.plan) - len(late),
+            started=agenda.started,
             finished=len(self.trajectories),
             checked=len(self._judged),
             late=tuple(one.start for one in late),
@@ -105,9 +98,10 @@ class Search:
             turns=self.setting.turns,
             aside=self._set_aside(),
             had={index: self._had(index) for index in self._judged},
-            begun=tuple(one.index for one in self.plan[: self._started]),
+            begun=agenda.begun,
             seconds=self._under_way.seconds,
             waited=self._under_way.waited,
+            plan=agenda.planned,
         )
 
     def _set_aside(self) -> dict[int, int]:
@@ -117,7 +111,7 @@ class Search:
 
     def _had(self, index: int) -> int:
         """Return the replies of a trajectory, on the scale of the setting."""
-        return self._scaled(len(self.trajectories[index].turns), self._most(index), self.setting.turns)
+        return self.agenda.on_scale(index, len(self.trajectories[index].turns))
 
     async def _part(self, why: str) -> None:
         """Have those end that are under way: what they have goes on record."""
@@ -126,7 +120,7 @@ class Search:
             while self._under_way.left:
                 await self._another_end()
         for index in self._under_way.left:
-            one = next(one for one in self.plan if one.index == index)
+            one = self.agenda.of(index)
             self.trajectories[index] = self._before.get(index) or Trajectory(
                 index=index, strategy=one.strategy, model=taken_by(one, self.models).name,
                 sampling=one.sampling, turns=(), tree=self.setting.trees.base, patch="", check=None,
@@ -155,7 +149,7 @@ class Search:
     def _history(self) -> Decided:
         """Return the decisions; what they depend on is known once the search has its plan."""
         if self._decided is None:
-            plan = (f"{one.index} {one.strategy} {one.sampling}" for one in self.plan)
+            plan = (f"{one.index} {one.strategy} {one.sampling}" for one in self.agenda.plan)
             setting = self.setting
             self._decided = Decided(
                 setting.issue.id, setting.cells.steps, setting.events, digest(self.method, *plan)
@@ -174,7 +168,7 @@ class Search:
         if known is None:
             return None
         finished = {*known.decision.finished}
-        if not finished <= {one.index for one in self.plan[: self._started]}:
+        if not finished <= {*self.agenda.begun}:
             return None
         while not finished <= self.trajectories.keys():
             await self._another_end()
@@ -190,13 +184,13 @@ class Search:
             return None
         starts = move.action not in ("check", "stop")
         begins = starts and move.action != "extend"
-        under_way = len(self.trajectories) < self._started
-        left_out = self._started < len(self.plan) or under_way or self._set_aside()
+        under_way = len(self.trajectories) < self.agenda.started
+        left_out = self.agenda.started < len(self.agenda.plan) or under_way or self._set_aside()
         if move.action == "stop" and not left_out:
             # That there is nothing left to do needs no record.
             return Decision(number=0, action="stop", reason=move.reason)
         finished = self._judged if starts else self.trajectories
-        index = self._chosen(move) if begins else move.trajectory
+        index = self.agenda.chosen(move) if begins else move.trajectory
         return await history.take(move, finished, self.trajectories, index)
 
     async def _carry_out(self, decision: Decision, group: TaskGroup) -> None:
@@ -210,39 +204,15 @@ class Search:
         if decision.action == "extend":
             assignment = self._taken_up(decision)
         else:
-            assignment = self._begun(decision)
+            assignment = self.agenda.begin(decision.trajectory or 0)
             if decision.action in ("refine", "fork"):
                 assignment = await self._late_one(decision, those, assignment)
         if decision.turns is not None:
             self._aside[assignment.index] = assignment
-            most = self._most(assignment.index)
-            assignment = replace(assignment, pause=self._scaled(decision.turns, self.setting.turns, most))
+            pause = self.agenda.of_scale(assignment.index, decision.turns)
+            assignment = replace(assignment, pause=pause)
         self._under_way.begin(assignment.index)
         group.start_soon(self._trajectory, assignment)
-
-    def _chosen(self, move: Move) -> int:
-        """Return the index of what a move starts: the trajectory that it names, if it waits, or the next."""
-        late = move.action in ("refine", "fork")
-        waiting = [one.index for one in self.plan[self._started :] if (one.start in LATE) == late]
-        return move.trajectory if move.trajectory in waiting else waiting[0]
-
-    def _begun(self, decision: Decision) -> Assignment:
-        """Return the assignment of a trajectory that begins; it goes before those that are passed over."""
-        plan = list(self.plan)
-        place = next(place for place, one in enumerate(plan) if one.index == decision.trajectory)
-        plan.insert(self._started, plan.pop(place))
-        self.plan = plan
-        self._started += 1
-        return plan[self._started - 1]
-
-    def _most(self, index: int) -> int:
-        """Return how many replies a trajectory may have."""
-        return next(one.turns for one in self.plan if one.index == index) or self.setting.turns
-
-    @staticmethod
-    def _scaled(turns: int, of: int, to: int) -> int:
-        """Return as large a part of one number of replies as some are of another."""
-        return max(1, round(turns * to / of))
 
     def _taken_up(self, decision: Decision) -> Assignment:
         """Return the assignment of a trajectory that was set aside: it counts as unfinished again."""
@@ -269,7 +239,8 @@ class Search:
         return replace(begins, tree=begun.tree, check=begun.check, shown=begun.shown)
 
     async def _trajectory(self, assignment: Assignment) -> None:
-        deadline = self.setting.deadline if assignment.start in LATE else self._first_end
+        first = assignment.start not in LATE and self.agenda.behind
+        deadline = self._first_end if first else self.setting.deadline
         maker = Maker(self.setting, self.models, self.planner)
         index = assignment.index
         made = await maker.make(assignment, deadline, self._under_way.leash(index))

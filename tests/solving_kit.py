@@ -11,6 +11,7 @@ import anyio
 import anyio.lowlevel
 from git_kit import Kit
 
+from swe_scale.agenda import Agenda
 from swe_scale.checks import Cells
 from swe_scale.checks.cache import VerdictCache
 from swe_scale.config import Budget, Limits, Local, SandboxConfig
@@ -152,7 +153,8 @@ class Desk:
         neighbours = Neighbours(self.setting.cells, self.trees, 0.0)
         judging = Judging(self.setting.cells, self.trees, neighbours)
         models = {"trajectory": [self.model]}
-        return Search(self.setting, models, Fixed(), plan, judging, deadline)
+        agenda = Agenda(plan, self.setting.turns)
+        return Search(self.setting, models, Fixed(), agenda, judging, deadline)
 
 
 def issue(base: str = "0" * 40) -> Issue:

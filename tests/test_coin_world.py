@@ -14,12 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "benchmarks
 from coin_advice import AHEAD, missed, true_coverage
 from coin_cells import crossings
 from coin_methods import measure
-from coin_policies import Plan, Spent, Trial, beside, spend
+from coin_policies import Plan, Spent, Trial, beside, seen, spend
 from coin_world import NULL, REGIMES, World
 from selection import risk_area
 
+from swe_scale.policy import Action, Move, Progress
 from swe_scale.policy.deepening import IterativeDeepening
 from swe_scale.ranking import find_rule
+from swe_scale.records import BASE
 
 
 def beta(one: float, other: float) -> float:
@@ -82,6 +84,55 @@ def test_a_policy_spends_what_it_decides_on() -> None:
     assert spent.resolved.tolist() == spent.fixed[:, 0].tolist(), "all went to the end"
     early = spend(REGIMES["middle"], 6, 20, replace(trial, policy=IterativeDeepening(first=2, sure=0.0)))
     assert early.turns.tolist() == [6.0] * 20
+
+
+class Greedy:
+    """Takes all that waits, one after the other."""
+
+    def next(self, progress: Progress) -> Move | None:
+        """Return the next move."""
+        if progress.finished < progress.started:
+            return None
+        if progress.checked < progress.finished:
+            return Move("check", "")
+        one = next(iter(progress.waiting), None)
+        actions: dict[str, Action] = {"notes": "refine", "best": "fork"}
+        return Move(actions.get(one.start, "start"), "", one.index, 3) if one else Move("stop", "")
+
+
+def test_checks_and_forks_cost_what_they_take_and_only_as_many_as_are_planned() -> None:
+    most = Plan(9, 8, drafts=2, refines=1, forks=3)
+    assert [(one.start, one.writes) for one in most.planned] == [
+        *[("scratch", "patch")] * 3, *[("scratch", "check")] * 2,
+        ("notes", "patch"), *[("best", "patch")] * 3,
+    ]  # fmt: skip
+    spent = spend(REGIMES["middle"], 6, 10, Trial(Greedy(), find_rule("latent"), most, [], look=2))
+    assert spent.taken.tolist() == [[2.0, 1.0, 3.0]] * 10
+    assert spent.turns.tolist() == [3.0 * 3 + 2 * 2 + 3 + 3 * 3] * 10
+    assert spent.fixed.shape == (10, 0) and {*spent.resolved.tolist()} <= {0.0, 1.0}
+
+
+def test_a_fork_is_what_it_began_with_until_a_turn_mends_or_breaks_it() -> None:
+    mending = World(replace(REGIMES["middle"], hopeless=0.0, repaired=1.0, broken=0.0), 8).changing(4, 3)
+    breaking = World(replace(REGIMES["middle"], repaired=0.0, broken=1.0), 8).changing(4, 3)
+    for issue, last in ((mending, True), (breaking, False)):
+        for parent in (0, 1, 2):
+            fork = issue.forked(3, parent, 1)
+            assert fork.right[:, 3].tolist() == [last] * 3
+            assert fork.changed(3, 2) == (bool(issue.right[0, parent]) != last)
+            assert (fork.right[:, :3] == issue.right[:, :3]).all()
+            told = seen(fork, {parent: 1, 3: 2}, forks=[3])
+            assert len(told.candidates) == 1 + fork.changed(3, 2) and len(told.checks) == 1
+    hopeless = World(replace(REGIMES["middle"], hopeless=1.0, repaired=1.0), 8).changing(2, 3)
+    assert not hopeless.forked(1, 0, 1).right.any()
+
+
+def test_who_writes_a_check_alone_brings_no_candidate() -> None:
+    issue = World(REGIMES["middle"], 8).changing(4, 2)
+    whole, alone = (seen(issue, dict.fromkeys(range(4), 1), drafts) for drafts in ((), (1, 3)))
+    assert [one.authors for one in alone.candidates] == [(1,), (3,)] and alone.checks == whole.checks
+    ids = {one.id for one in alone.candidates} | {BASE}
+    assert alone.verdicts == tuple(one for one in whole.verdicts if one.candidate in ids)
 
 
 def test_after_a_turn_nothing_changes_but_what_was_mended_or_broken() -> None:

@@ -18,7 +18,8 @@ from swe_scale.records import BASE, Candidate, Check, Outcome, Verdict
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation" / "experiments"))
 
-from coin_world import NULL, REGIMES, World, evidence_of
+from coin_evidence import evidence_of
+from coin_world import NULL, REGIMES, World
 
 latent = find_rule("latent")
 

@@ -15,6 +15,7 @@ from swe_scale.config import ScoreCommand, Selection
 from swe_scale.panel import Judge, Panel
 from swe_scale.policy import Move
 from swe_scale.ranking import Evidence, find_rule
+from swe_scale.reach import Lines, Reaching
 from swe_scale.records import BASE, Candidate, File, Sampling, Verdict
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +106,19 @@ async def test_a_verdict_is_weighed_and_recorded(tmp_path: Path) -> None:
         "select: 2 finalists are level",
         f"stop: the selection, where it was {label(panel, other)}, chose it: So.",
     ]
+
+
+async def test_a_judge_s_own_checks_are_traced(tmp_path: Path) -> None:
+    for rule in ("latent", "votes"):
+        (tmp_path / rule).mkdir()
+        async with opened(tmp_path / rule, rule) as (desk, panel):
+            panel.reaching = Reaching(Lines(desk.setting.cells))
+            right, wrong = names(panel)
+            says(desk, first=f"{TELLS}|{choose(panel, right)}")
+            await judged(desk, panel, 1)
+        assert panel.choice is not None and panel.choice.candidate == right
+        (check,) = {one for one, _ in panel.evidence.reach}
+        assert panel.evidence.reach == {(check, right): "executes", (check, wrong): "executes"}
 
 
 async def test_each_verdict_begins_afresh_in_another_order_with_another_seed(tmp_path: Path) -> None:

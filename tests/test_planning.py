@@ -192,7 +192,7 @@ def solving(*indexes: int) -> Mapping[str, str]:
 
 def search(desk: Desk, *strategies: str) -> Search:
     made = desk.search(*strategies)
-    planned = [one for one in made.plan if one.start == "plan"]
+    planned = [one for one in made.agenda.plan if one.start == "plan"]
     return replace(made, planner=Planner(desk.setting, Sampling(), planned))
 
 

@@ -108,7 +108,7 @@ def judged(count: int, *clusters: int, red: bool = False, **more: Any) -> Progre
         (judged(3, 1, 1, 1, red=True), ("start", 3)),
         (judged(9, 9), ("stop", None)),
         (judged(10, 10), ("stop", None)),
-        (replace(judged(4, 2, 2, red=True), planned=4, late=("notes",)), ("refine", None)),
+        (replace(judged(4, 2, 2, red=True), planned=4, late=("notes",)), ("refine", 3)),
         (Progress(0, 0, 0, 0), ("stop", None)),
     ],
 )
@@ -240,7 +240,8 @@ class Told:
         (Move("stop", 3), Progress(2, 1, 1, 0), "is no move"),  # type: ignore[arg-type]
         (Move("start", ""), Progress(2, 2, 1, 0), "all 2 trajectories have been started"),
         (Move("check", ""), Progress(2, 1, 1, 1), "nothing has finished since the last check"),
-        (Move("refine", ""), Progress(2, 1, 1, 0, ("notes",)), "none that waits"),
+        (Move("refine", ""), Progress(2, 3, 1, 0, ("notes",)), "none that waits"),
+        (Move("refine", "", turns=9), Progress(2, 1, 1, 0, ("notes",), turns=8), "9 is no number of replies"),
         (Move("fork", ""), Progress(1, 2, 1, 0, ("notes",)), "none that waits"),
         (Move("select", ""), Progress(1, 1, 1, 0), "'select' is no action of a policy"),
         (Move("extend", "", 1), Progress(2, 1, 1, 1, turns=8), "1 was not set aside"),

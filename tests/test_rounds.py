@@ -9,12 +9,12 @@ import anyio
 import pytest
 from solving_kit import CHECK, DONE, RIGHT, Desk, Spoken, bash, edit, made, open_desk
 
+from swe_scale.agenda import Agenda
 from swe_scale.config import Exec, Prompted
 from swe_scale.judging import Judging, candidates_of, checks_of, without_echoes
 from swe_scale.policy import Fixed, Progress
 from swe_scale.ranking import Evidence, rank
 from swe_scale.records import Candidate, Check, Completion, Request, Sampling
-from swe_scale.search import Search
 from swe_scale.trajectory import Assignment, taken_by
 
 pytestmark = pytest.mark.anyio
@@ -78,7 +78,7 @@ async def test_a_fork_goes_on_from_the_best_tree_with_its_check(tmp_path: Path, 
     async with open_desk(tmp_path, model, turns=3) as desk:
         search = desk.search("revise", "revise", strategy)
         if strategy == "forked":
-            search.plan = [*search.plan[:2], replace(search.plan[2], settings=FORKED)]
+            search.agenda.plan = [*search.agenda.plan[:2], replace(search.agenda.plan[2], settings=FORKED)]
         await search.run()
     first, fork = search.trajectories[1], search.trajectories[3]
     assert (fork.began, fork.outcome) == (first.tree, "done"), fork.error
@@ -92,7 +92,7 @@ async def test_a_fork_that_changes_nothing_is_no_second_voice(tmp_path: Path) ->
     script = first_round() | {"trajectory/03/turn/01": DONE}
     async with open_desk(tmp_path, Spoken(script), turns=3) as desk:
         search = desk.search("revise", "revise", "forked")
-        search.plan = [*search.plan[:2], replace(search.plan[2], settings=FORKED)]
+        search.agenda.plan = [*search.agenda.plan[:2], replace(search.agenda.plan[2], settings=FORKED)]
         await search.run()
     assert search.trajectories[3].tree == search.trajectories[1].tree
     evidence = search.evidence()
@@ -106,7 +106,7 @@ async def test_without_candidates_they_begin_with_what_is_known(tmp_path: Path) 
     script = {f"trajectory/01/turn/0{turn}": "no" for turn in (1, 2)}
     async with open_desk(tmp_path, Spoken({**script, **refined(2), **refined(3)}), turns=2) as desk:
         search = desk.search("revise", "refine", "fork")
-        search.plan = [*search.plan[:2], replace(search.plan[2], settings=FORKED)]
+        search.agenda.plan = [*search.agenda.plan[:2], replace(search.agenda.plan[2], settings=FORKED)]
         await search.run()
     assert [one.action for one in search.decisions] == ["start", "check", "refine", "refine", "check"]
     assert "1 never kept the format" in search.trajectories[2].plan
@@ -320,11 +320,8 @@ def test_the_fixed_policy_in_rounds(progress: Progress, action: str | None) -> N
     assert (move.action if move else None) == action
 
 
-def test_those_that_wait_for_others_come_last(tmp_path: Path) -> None:
+def test_those_that_wait_for_others_come_last() -> None:
     names = ["fork", "revise", "theirs", "plan", "refine"]
     plan = [strategy(name, index) for index, name in enumerate(names, start=1)]
     plan.append(replace(plan[0], index=6, settings=Exec(kind="exec", command=("x",))))
-    search = Search.__new__(Search)
-    search.plan = plan
-    search.__post_init__()
-    assert [one.index for one in search.plan] == [2, 3, 4, 6, 1, 5]
+    assert [one.index for one in Agenda(plan, 8).plan] == [2, 3, 4, 6, 1, 5]

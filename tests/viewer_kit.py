@@ -39,6 +39,7 @@ _FIXED = {
     "wall", "memory", "pids", "disk", "output", "system", "user", "assistant", "tool", "start", "extend",
     "fork", "refine", "check", "select", "stop", "proposed", "abstained", "reproduction", "regression",
     "distinguishing", "resolved", "unresolved", "unstarted", "100644", "100755", "120000", "issue", "stage",
+    "executes", "misses", "unknown",
 }  # fmt: skip
 """Words that a record allows in some place, and nothing else there."""
 

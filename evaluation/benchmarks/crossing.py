@@ -18,7 +18,8 @@ from harness import Figure, Goal, arguments, compare, in_turn, report
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
 from coin_cells import crossings, seconds_of
-from coin_world import REGIMES, Dials, World, evidence_of
+from coin_evidence import evidence_of
+from coin_world import REGIMES, Dials, World
 
 from swe_scale.crosscheck import fill
 from swe_scale.ranking import Evidence

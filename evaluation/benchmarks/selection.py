@@ -17,11 +17,12 @@ from harness import Figure, Goal, arguments, report
 sys.path.insert(0, str(Path(__file__).resolve().parent / "choosing"))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "experiments"))
 
+from coin_evidence import evidence_of
 from coin_methods import AREAS, WEIGHED, Numbers, Outcome, measure, name_of
-from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World, evidence_of
+from coin_world import MISSPECIFIED, NULL, REGIMES, Dials, World
 from resolving import resolved
 from same_agent import recorded
-from spending import spending
+from spending import moving, spending
 
 from swe_scale.ranking import find_rule
 from swe_scale.statistics import bootstrap, ratio_bootstrap
@@ -155,6 +156,7 @@ def main() -> None:
         *confidence({**regimes, **others}),
         *rules(others),
         *spending(REGIMES, SEED, given.issues // 8),
+        *moving({name: REGIMES[name] for name in ("middle", "bad")}, SEED, given.issues // 40),
         ranking_time(given.repeats),
         *(replayed(given.data) if given.data else ()),
     ]

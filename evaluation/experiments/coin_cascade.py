@@ -12,7 +12,8 @@ import sys
 from dataclasses import dataclass
 
 import numpy as np
-from coin_world import REGIMES, Drawn, World, evidence_of
+from coin_evidence import evidence_of
+from coin_world import REGIMES, Drawn, World
 from numpy.typing import NDArray
 
 from swe_scale.policy import Fixed, Policy, Progress

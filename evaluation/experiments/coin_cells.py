@@ -14,7 +14,8 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from coin_world import Dials, World, evidence_of
+from coin_evidence import evidence_of
+from coin_world import Dials, World
 
 from swe_scale.ranking import Evidence, rank
 from swe_scale.ranking.sure import VOTES

@@ -8,7 +8,8 @@ from functools import partial
 from statistics import NormalDist
 
 import numpy as np
-from coin_world import Dials, Drawn, World, evidence_of, right_of
+from coin_evidence import evidence_of, right_of
+from coin_world import Dials, Drawn, World
 from numpy.typing import NDArray
 
 from swe_scale.ranking import OWN_RULES, Evidence

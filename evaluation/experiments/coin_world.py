@@ -8,13 +8,9 @@ summed it up. They are not to be tuned.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-
-from swe_scale.ranking import Evidence
-from swe_scale.records import BASE, Candidate, Check, Execution, Verdict
 
 Flags = NDArray[np.bool_]
 
@@ -135,7 +131,9 @@ class World:
         own = np.eye(samples, dtype=np.bool_)[None, :, None, :]
         flipped = chance.random((*shape, *shape)) < np.where(own, dials.flip, noise)
         flips = _Flips(flipped, chance.random(shape) < noise)
-        return Changing(dials, rate, right, version, ways, writers, flips)
+        # Drawn apart, so that the rest is the same whether any of them is used.
+        lots = chance.spawn(1)[0].random((turns, samples))
+        return Changing(dials, rate, right, version, ways, writers, flips, lots)
 
 
 _VERSIONS = 3
@@ -197,6 +195,28 @@ class Changing:
     """In which they are wrong: versions × trajectories."""
     writers: Sequence[_Writer]
     flips: _Flips
+    lots: NDArray[np.float64]
+    """By which a fork is mended or broken: turns × trajectories."""
+
+    def forked(self, name: int, parent: int, turns: int) -> "Changing":
+        """Return the issue in which a trajectory goes on from another one's patch after so many turns.
+
+        Each turn of its own mends or breaks it as any further turn does. Until then it is what that was.
+        """
+        state, right = bool(self.right[turns - 1, parent]), []
+        for lot in self.lots[:, name]:
+            state = bool(lot >= self.dials.broken if state else lot < self.dials.repaired and self.rate > 0)
+            right.append(state)
+        whole, version = self.right.copy(), self.version.copy()
+        before = np.array([self.right[turns - 1, parent], *right[:-1]])
+        changes, last = np.cumsum(np.array(right) != before), len(self.ways) - 1
+        whole[:, name] = right
+        version[:, name] = np.where(changes, 1 + (changes - 1) % max(1, last), 0).clip(0, last)
+        return replace(self, right=whole, version=version)
+
+    def changed(self, name: int, turns: int) -> bool:
+        """Return whether a fork has become anything else than what it began with, after so many turns."""
+        return bool(self.version[turns - 1, name])
 
     def after(self, turns: Mapping[int, int]) -> Drawn:
         """Return the issue with some trajectories, by number, after so many turns of each."""
@@ -213,40 +233,3 @@ class Changing:
         np.fill_diagonal(passes, True)
         cells = self.flips.cells[version[:, None], names[:, None], version[None, :], names[None, :]]
         return Drawn(right, passes ^ cells, base ^ self.flips.base[version, names], self.rate)
-
-
-def evidence_of(drawn: Drawn, names: Sequence[int] = ()) -> Evidence:
-    """Return an issue as a vote rule sees it: every patch of its own form, every cell run once.
-
-    Args:
-        drawn: the issue.
-        names: numbers of its trajectories; without any they are counted from 1.
-    """
-    candidates, checks = _fixtures(tuple(names) or tuple(range(1, len(drawn.right) + 1)))
-    ids = [one.id for one in candidates]
-    verdicts = [
-        _verdict(name, check.id, bool(said))
-        for column, check in enumerate(checks)
-        for name, said in zip((BASE, *ids), (drawn.base[column], *drawn.passes[:, column]), strict=True)
-    ]
-    return Evidence(candidates, {name: name for name in ids}, checks, tuple(verdicts))
-
-
-def right_of(drawn: Drawn, candidate: str) -> bool:
-    """Return whether a candidate of `evidence_of` is right, where all trajectories are in it."""
-    return bool(drawn.right[int(candidate, 16) - 1])
-
-
-@lru_cache(maxsize=1024)
-def _fixtures(names: tuple[int, ...]) -> tuple[tuple[Candidate, ...], tuple[Check, ...]]:
-    candidates = tuple(Candidate(id=f"{name:040x}", patch="", authors=(name,)) for name in names)
-    checks = tuple(Check.of(f"check {name}", "reproduction", author=name) for name in names)
-    return candidates, checks
-
-
-_RAN = Execution(exit_code=0, output="")
-
-
-@lru_cache(maxsize=65_536)
-def _verdict(candidate: str, check: str, said: bool) -> Verdict:
-    return Verdict(candidate=candidate, check=check, outcome="pass" if said else "fail", execution=_RAN)

@@ -103,11 +103,13 @@ def _checks(config: RunConfig, assumed: Assumptions) -> Range:
     chosen = judges * max(0.0, selecting.likely - 1) * assumed.selection_checks * (1 + FINALISTS)
     # What a trajectory ran of its own check and change isn't run again.
     crossed = total + (total - looking) + max(0, voting * candidates - looking)
-    likely = _on_the_way(config, assumed) + crossed + candidates + chosen
+    traced = total if config.trace_checks else 0
+    likely = _on_the_way(config, assumed) + crossed + candidates + chosen + traced
     every = total * (REPEATS_ON_BASE + total) + _RUNS_PER_REPLY * replies
     controls = total * (1 + total)
     compared = judges * selecting.high * CHECKS_PER_REPLY * (1 + 2 * FINALISTS)
-    return Range(low=0, likely=likely, high=every + controls + compared).whole()
+    written = traced and traced + judges * selecting.high * CHECKS_PER_REPLY
+    return Range(low=0, likely=likely, high=every + controls + compared + written).whole()
 
 
 def _on_the_way(config: RunConfig, assumed: Assumptions) -> float:

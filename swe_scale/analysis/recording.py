@@ -40,6 +40,7 @@ class Recording:
             one for one in solution.checks if one.author is None and one.kind != "distinguishing"
         )
         self._scores = {} if solution.scores is None else solution.scores.values
+        self._reach = {(one.check, one.candidate): one.reach for one in solution.reached}
         self._cells: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
         for verdict in (*solution.verdicts, *solution.turn_verdicts):
             self._cells[verdict.check, verdict.candidate].append(verdict)
@@ -83,7 +84,10 @@ class Recording:
         verdicts = [one for check in names for place in places for one in self._cells.get((check, place), ())]
         scores = {one.id: self._scores[one.id] for one in candidates if one.id in self._scores}
         own = {one.id: forms[one.id] for one in candidates}
-        evidence = Evidence(candidates, own, checks, tuple(verdicts), scores=scores, prior=self._prior)
+        evidence = Evidence(
+            candidates, own, checks, tuple(verdicts),
+            scores=scores, prior=self._prior, reach=self._reach,
+        )  # fmt: skip
         self._count(evidence)
         return evidence
 

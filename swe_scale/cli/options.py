@@ -181,6 +181,14 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = False  # fmt: skip
+    trace_checks: Annotated[
+        bool,
+        typer.Option(
+            "--trace-checks",
+            help="Run each written Python check once more, to see if it executes what a patch changes.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = False  # fmt: skip
     rule: Annotated[
         str | None,
         typer.Option(

@@ -54,9 +54,7 @@ def repeated(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
     return found
 
 
-_MEANINGLESS = (
-    "samples", "strategy", "policy", "objective", "cascade", "triage", "no_backtrack", "record_turns",
-)  # fmt: skip
+_MEANINGLESS = ("samples", "strategy", "cascade", "triage", "no_backtrack", "record_turns")
 """Options of a search for patches: here are some."""
 
 
@@ -84,7 +82,10 @@ def select(
     write_checks: Annotated[
         int,
         typer.Option(
-            min=0, metavar="K", help="Checks that the model writes, seeing no patch.", rich_help_panel=_WHAT
+            min=0,
+            metavar="K",
+            help="Checks that the model writes, seeing no patch; with --policy adaptive, at most.",
+            rich_help_panel=_WHAT,
         ),
     ] = 0,
     instance: Annotated[

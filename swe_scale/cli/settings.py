@@ -136,6 +136,7 @@ def run_config(
         issue_tokens=context_length // 6,
         record_all=options.record_all,
         record_turns=options.record_turns,
+        trace_checks=options.trace_checks,
         **method_of(options, user),
         triage=triages(options, user),
         prior=user.prior,

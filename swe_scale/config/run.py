@@ -14,6 +14,7 @@ from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_mode
 
 _UNSAID: Mapping[str, object] = {
     "record_turns": False,
+    "trace_checks": False,
     "rule": "votes",
     "policy": "fixed",
     "objective": "resolved",
@@ -139,6 +140,8 @@ class RunConfig(Config):
     """Run every cell of candidates × checks, not only those that the rule needs."""
     record_turns: bool = False
     """Run the checks on the patch after every turn as well, once the search is over."""
+    trace_checks: bool = False
+    """Run each written check once more, on the untouched code, to see which lines it executes."""
     rule: str = "latent"
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"

@@ -38,12 +38,18 @@ class Cascade:
         left = [index for index in self.tiers[here] if index not in begun]
         last = here + 1 == len(self.tiers)
         early = sum(index in begun for tier in self.tiers for index in tier)
-        seen = replace(progress, planned=early + len(left), late=progress.late if last else ())
+        known = begun.union(left)
+        seen = replace(
+            progress,
+            planned=early + len(left),
+            late=progress.late if last else (),
+            plan=tuple(one for one in progress.plan if one.index in known or (last and one.late)),
+        )
         move = self.policy.next(seen)
         if move is None:
             return None
         if move.action == "start":
-            return replace(move, trajectory=left[0])
+            return replace(move, trajectory=move.trajectory if move.trajectory in left else left[0])
         if move.action != "stop" or last:
             return move
         return self._switch(move, progress, self.tiers[here + 1])

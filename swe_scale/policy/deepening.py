@@ -24,7 +24,7 @@ class IterativeDeepening:
 
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
-        if progress.started < progress.planned:
+        if progress.ahead:
             number = f"trajectory {progress.started + 1} of {progress.planned}"
             turns = min(self.first, progress.turns)
             return Move("start", f"{number}, {turns} replies for now", turns=turns)

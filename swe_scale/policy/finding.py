@@ -77,20 +77,19 @@ def _fault(move: object, progress: Progress) -> str:
         return "" if progress.finished < progress.started else "it waits though nothing is under way"
     if not isinstance(move, Move) or not isinstance(move.reason, str):
         return f"{move!r:.80} is no move"
-    late = progress.started - progress.planned
     match move.action:
         case "stop":
             return ""
-        case "start" | "extend" if move.turns is not None and not _is_number(move.turns, progress.turns):
+        case "start" | "extend" | "refine" | "fork" if not _is_number(move.turns, progress.turns):
             return f"{move.turns!r:.80} is no number of replies, of which there may be {progress.turns}"
         case "extend":
             return _not_further(move, progress.aside)
         case "start":
-            return "" if late < 0 else f"all {progress.planned} trajectories have been started"
+            return "" if progress.ahead else f"all {progress.planned} trajectories have been started"
         case "check":
             return "" if progress.checked < progress.finished else "nothing has finished since the last check"
         case "refine" | "fork":
-            return "" if 0 <= late < len(progress.late) else "there is none that waits for the others"
+            return "" if progress.behind else "there is none that waits for the others"
         case _:
             return f"{move.action!r:.80} is no action of a policy"
 
@@ -105,4 +104,5 @@ def _not_further(move: Move, aside: Mapping[int, int]) -> str:
 
 
 def _is_number(turns: object, most: int) -> bool:
-    return isinstance(turns, int) and 1 <= turns <= most
+    """Return whether so many replies can be asked for; None are as many as there may be."""
+    return turns is None or (isinstance(turns, int) and 1 <= turns <= most)

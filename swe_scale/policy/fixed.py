@@ -9,11 +9,10 @@ class Fixed:
 
     def next(self, progress: Progress) -> Move | None:
         """Return the next move; None to wait until a trajectory has finished."""
-        if progress.started < progress.planned:
+        if progress.ahead:
             return Move("start", f"trajectory {progress.started + 1} of {progress.planned} as planned")
-        waiting = progress.late[progress.started - progress.planned :]
-        if waiting and progress.checked >= progress.planned:
-            return late(waiting[0], progress)
+        if progress.behind and progress.checked >= progress.planned:
+            return late(progress.behind[0].start, progress)
         if progress.finished < progress.started:
             return None
         if progress.checked < progress.finished:
@@ -29,7 +28,8 @@ def late(start: Start, progress: Progress) -> Move:
     if start == "best" and progress.candidates:
         return Move("fork", f"{number} goes on from the best of {_candidates(progress)}")
     lacking = "; there is none to go on from" if start == "best" else ""
-    return Move("refine", f"{number} is told what {progress.planned} tried: {_candidates(progress)}{lacking}")
+    tried = min(progress.checked, progress.planned)
+    return Move("refine", f"{number} is told what {tried} tried: {_candidates(progress)}{lacking}")
 
 
 def _candidates(progress: Progress) -> str:

@@ -24,7 +24,7 @@ class Waves:
             enough: says why no more is needed, once all that were started have been crossed with the checks;
                 nothing if more is.
         """
-        more = progress.started < progress.planned
+        more = bool(progress.ahead)
         if more and not self._full(progress.started):
             return _start(progress)
         if progress.finished < progress.started:

@@ -58,13 +58,19 @@ def codet(evidence: Evidence) -> Ranking:
 
 
 def raw(evidence: Evidence) -> Ranking:
-    """Rank by the share of written checks that pass, one's own among them (CodeMonkeys, arXiv 2501.14723)."""
-    return _by_share(evidence, lambda *_: True)
+    """Rank by the share of written checks that pass, one's own among them (CodeMonkeys, arXiv 2501.14723).
+
+    A check that passes on the untouched code has no vote on a candidate of which it executes no change.
+    """
+    return _by_share(evidence, lambda one, check, _: _heard(evidence, one, check))
 
 
 def foreign(evidence: Evidence) -> Ranking:
-    """Rank by the share of the written checks of others that pass: nobody votes for himself."""
-    return _by_share(evidence, lambda one, _, authors: _by_another(one, authors))
+    """Rank as `raw` does, by the written checks of others alone: nobody votes for himself."""
+    return _by_share(
+        evidence,
+        lambda one, check, authors: _by_another(one, authors) and _heard(evidence, one, check),
+    )
 
 
 def gated(evidence: Evidence) -> Ranking:
@@ -77,12 +83,14 @@ def cautious(evidence: Evidence) -> Ranking:
     """Rank by the lower end of the 95 % interval (Wilson) of the share of others' checks that pass.
 
     A patch that few checks have been run on can't beat one that many have (after the pessimistic verification
-    of Heimdall, arXiv 2504.10337). Counted are checks that fail on the untouched code.
+    of Heimdall, arXiv 2504.10337). Counted are checks that fail on the untouched code, and no pass on a
+    candidate of which they execute no change.
     """
     outcomes = evidence.outcomes
 
     def votes(one: Candidate, check: str, authors: frozenset[int]) -> bool:
-        return outcomes.reproduces(check) and _by_another(one, authors)
+        heard = outcomes.reproduces(check) and _by_another(one, authors)
+        return heard and not evidence.unreached(one.id, check)
 
     return _by_share(evidence, votes, lambda passed, run: wilson(passed, run).interval[0])
 
@@ -94,6 +102,11 @@ Votes = Callable[[Candidate, str, frozenset[int]], bool]
 def _by_another(one: Candidate, authors: frozenset[int]) -> bool:
     """Return whether somebody wrote a check who didn't make the candidate, or nobody that is known."""
     return not authors or bool(authors - set(one.authors))
+
+
+def _heard(evidence: Evidence, one: Candidate, check: str) -> bool:
+    """Return whether what a check says of a candidate can have to do with its change."""
+    return not evidence.unreached(one.id, check) or evidence.outcomes.reproduces(check)
 
 
 def _share(passed: int, run: int) -> float:

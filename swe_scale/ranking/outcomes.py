@@ -7,7 +7,7 @@ from functools import cached_property
 
 from swe_scale.flags import BLIND, CHEATS
 from swe_scale.ranking.prior import Prior
-from swe_scale.records import BASE, Candidate, Check, Opinion, Outcome, Verdict
+from swe_scale.records import BASE, Candidate, Check, Opinion, Outcome, Reach, Verdict
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,25 @@ class Evidence:
     """Of an external verifier, by candidate: finite, the higher the better. It may lack some, or all."""
     prior: Prior | None = None
     """What is known of such issues before; None: what is assumed otherwise."""
+    reach: Mapping[tuple[str, str], Reach] = field(default_factory=dict)
+    """By check and candidate, whether the one executes what the other changes; none where it wasn't asked."""
 
     @cached_property
     def outcomes(self) -> "Outcomes":
         """The verdicts by cell."""
         return Outcomes(self.verdicts)
+
+    def unreached(self, candidate: str, check: str) -> bool:
+        """Return whether a check passes on a candidate though it executes nothing of what that changes.
+
+        Then it would have said the same without the change: it doesn't speak for it. A fail stands: the issue
+        isn't where the patch is.
+        """
+        return self.reach.get((check, candidate)) == "misses" and self.outcomes.of(candidate, check) == "pass"
+
+    def doubtful(self, candidate: str, check: str) -> bool:
+        """Return whether that is so though the check fails on the untouched code: one of the two must err."""
+        return self.unreached(candidate, check) and self.outcomes.reproduces(check)
 
     def also(self, checks: Iterable[Check], verdicts: Iterable[Verdict]) -> "Evidence":
         """Return the evidence with what isn't in it: nothing counts twice, whoever wrote it again."""

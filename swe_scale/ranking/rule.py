@@ -42,6 +42,8 @@ class _Standing:
     agreement: float
     broken: int
     excused: int
+    doubtful: int
+    """Checks that fail on the untouched code and pass on it, but execute nothing of what it changes."""
 
 
 def rank(evidence: Evidence) -> Ranking:
@@ -63,6 +65,7 @@ def rank(evidence: Evidence) -> Ranking:
     compared, keepers = _compared(evidence), _keepers(evidence.candidates, broken)
     agreement, alike = _agreement(evidence.candidates, compared), _alike(evidence.candidates, compared)
     voices = voices_of(evidence)
+    doubtful = Counter(one for check, one in evidence.reach if evidence.doubtful(one, check))
     ranked = [
         _ranked(
             one.id,
@@ -72,6 +75,7 @@ def rank(evidence: Evidence) -> Ranking:
                 agreement[one.id],
                 len(broken.get(one.id, ())),
                 len(excused & broken.get(one.id, frozenset())),
+                doubtful[one.id],
             ),
         )
         for one in evidence.candidates
@@ -182,6 +186,9 @@ def _ranked(candidate: str, voices: Voices, standing: _Standing) -> Ranked:
     if standing.broken:
         most = f", {standing.excused} of them as most trajectories do" if standing.excused else ""
         reasons.append(f"breaks {standing.broken} of the repository's tests{most}")
+    if standing.doubtful:
+        told = f"passes {standing.doubtful} of the checks that fail without it, executing no changed line"
+        reasons.append(f"doubtful: {told}")
     if not voices.backers:
         reasons.append("no other trajectory speaks for it")
     return Ranked(

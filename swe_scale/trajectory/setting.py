@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import anyio
 
@@ -124,8 +124,17 @@ class Assignment:
     @property
     def start(self) -> Start:
         """What it is given to begin with."""
+        return self._prompted.start if self._prompted else "scratch"
+
+    @property
+    def writes(self) -> Literal["patch", "check"]:
+        """What it is for: a patch, with a check if it can; or a check alone."""
+        return "check" if self._prompted and self._prompted.kind == "check" else "patch"
+
+    @property
+    def _prompted(self) -> Prompted | None:
         settings = self.settings or standing_for(self.strategy, {})
-        return settings.start if isinstance(settings, Prompted) else "scratch"
+        return settings if isinstance(settings, Prompted) else None
 
 
 def taken_by(assignment: Assignment, models: Mapping[str, Sequence[T]]) -> T:

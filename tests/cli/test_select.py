@@ -184,6 +184,18 @@ def test_a_model_writes_checks_without_seeing_patches_and_chooses_among_level_fi
     assert json.loads(again.stdout) == answer and answer_of(more)["outcome"] == "proposed"
 
 
+def test_adaptive_has_checks_written_as_long_as_they_tell_something(desk: Desk) -> None:
+    with server() as model:
+        given = ("--write-checks", "4", "--policy", "adaptive", *endpoint(model.base_url))
+        level, told = (chosen(desk, names, *given) for names in (EVERY, ("right.diff", "wrong.diff")))
+    written = [one["reason"] for one in answer_of(level)["decisions"] if one["action"] == "start"]
+    assert 1 < len(written) <= 4 and "a check alone, which makes it more probable by 0.0" in written[1]
+    assert "another patch" not in written[1]
+    decided = answer_of(told)["decisions"]
+    assert [one["action"] for one in decided].count("start") == 1, "the first one tells them apart"
+    assert "less than is worth it" in next(one["reason"] for one in decided if one["action"] == "stop")
+
+
 def test_a_model_that_is_configured_but_not_needed_is_not_reached(desk: Desk) -> None:
     nobody = ("--base-url", "http://127.0.0.1:9/v1", "--model", "none")
     ran = chosen(desk, EVERY, "--checks", "check.py", "--selection-turns", "0", *nobody)

@@ -87,7 +87,8 @@ def test_candidates_that_cannot_be_used(
         (("--candidates", "right.diff", "--min-confidence", "0.5", "--wrong-costs", "1"), "in two ways"),
         (("--candidates", "right.diff", "--name", "../x"), "--name"),
         (("--candidates", "right.diff", "--triage"), "No such option: --triage"),
-        (("--candidates", "right.diff", "--objective", "cost"), "No such option: --objective"),
+        (("--candidates", "right.diff", "--policy", "best"), "there is no policy 'best'"),
+        (("--candidates", "right.diff", "--policy", "fixed", "--objective", "cost"), "has one aim"),
         (("--candidates", "right.diff", "--cascade"), "No such option: --cascade"),
     ],
 )  # fmt: skip

@@ -149,6 +149,16 @@ def test_an_address_opens_its_page_and_part(report: Path, browser: Open) -> None
     tab.close()
 
 
+def test_cells_that_execute_nothing_of_the_change_are_marked(page: "Tab") -> None:
+    marked = texts(page, ".cell")
+    assert any(one.endswith("°") for one in marked) and not all(one.endswith("°") for one in marked)
+    name = page.value(
+        "[...document.querySelectorAll('.cell')].find((one) => one.textContent.endsWith('°')).ariaLabel"
+    )
+    assert "executes nothing" in name
+    assert any(one.startswith("° executes nothing") for one in texts(page, ".legend span"))
+
+
 def test_every_cell_opens_its_script_and_both_outputs(page: "Tab") -> None:
     cells = page.value("document.querySelectorAll('.cell').length")
     rows = page.value("document.querySelectorAll('.matrix tbody tr').length")

@@ -12,6 +12,7 @@ from resolving import resolved
 
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.ranking import find_rule
+from swe_scale.statistics import paired_bootstrap
 
 USUAL = Plan(10, 8)
 MOST = Plan(40, 8)
@@ -27,6 +28,15 @@ FAMILIES: Mapping[str, list[Plan]] = {
     "N × 1": [Plan(count, 1) for count in (8, 12, 16, 24, 40)],
 }
 """Fixed plans, by their cost: of as many turns each, and of one."""
+PLAIN = Plan(20, 8)
+MOVES = {
+    "5 of 20 are checks": Plan(20, 8, drafts=5),
+    "5 of 20 are forks": Plan(20, 8, forks=5),
+    "5 of 20 know what failed": Plan(20, 8, refines=5),
+}
+"""What may be planned in place of trajectories that begin with the issue."""
+_LOOK = 2
+"""Turns of a check without a patch where a trajectory's first look takes three."""
 
 
 def spending(worlds: Mapping[str, Dials], seed: int, issues: int) -> Iterator[Figure]:
@@ -41,6 +51,30 @@ def spending(worlds: Mapping[str, Dials], seed: int, issues: int) -> Iterator[Fi
             # All policies are tried on the same issues.
             fixed = spent.fixed if fixed is None else fixed
             yield from _figures(f"{world}: {name}", world, replace(spent, fixed=fixed))
+
+
+def moving(worlds: Mapping[str, Dials], seed: int, issues: int) -> Iterator[Figure]:
+    """Yield, for each world, what comes of checks, forks and refines beside as many plain trajectories."""
+    rule = find_rule("latent")
+    for number, (world, dials) in enumerate(worlds.items()):
+        found = {}
+        for name, plan in {"plain": PLAIN, **MOVES}.items():
+            print(f"{world}, {name} …", file=sys.stderr, flush=True)
+            found[name] = spend(dials, seed + number, issues, Trial(Adaptive(), rule, plan, (), _LOOK))
+        plain = found.pop("plain")
+        for name, spent in found.items():
+            label = f"{world}: adaptive, of which {name}, beside none"
+            yield resolved(label, spent.resolved, plain.resolved)
+            ours, other = float(spent.turns.mean()), float(plain.turns.mean())
+            less = paired_bootstrap(spent.turns.tolist(), plain.turns.tolist())
+            yield Figure(
+                f"{label}: turns", ours, other, "turns an issue; spread: ours less baseline", ours / other,
+                less.interval, issues, None, None,
+            )  # fmt: skip
+            yield Figure(
+                f"{label}: begun", float(spent.taken.sum(axis=1).mean()), None, "of 5, an issue", None, None,
+                issues, None, None,
+            )  # fmt: skip
 
 
 def _figures(name: str, world: str, spent: Spent) -> Iterator[Figure]:

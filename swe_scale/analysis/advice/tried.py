@@ -199,6 +199,7 @@ def half_of(evidence: Evidence) -> Evidence:
         evidence.forms,
         tuple(one for one in evidence.checks if one.id not in dropped),
         tuple(one for one in evidence.verdicts if one.check not in dropped),
+        reach=evidence.reach,
     )
 
 

@@ -38,7 +38,7 @@ ISSUES = _table(
     issue="text", repo="text", base_commit="text", title="text", body="text", comments="json", labels="json",
     images="json", outcome="text", reason="text", patch="text", patch_id="text", candidate="text",
     confidence="float", ranking="json", usage="json", stages="json", seconds="json", diversity="json",
-    crossed="json", styled="json", forms="json", opinions="json", scores="json", spans="json",
+    crossed="json", reached="json", styled="json", forms="json", opinions="json", scores="json", spans="json",
 )  # fmt: skip
 CANDIDATES = _table(
     "candidates", issue="text", candidate="text", patch="text", patch_id="text", authors="json", shown="json"
@@ -90,7 +90,7 @@ TABLES: Mapping[str, Table] = {
 
 SOLUTION = (
     "outcome", "reason", "patch", "candidate", "confidence", "ranking", "usage", "stages", "seconds",
-    "diversity", "crossed", "styled", "forms", "opinions", "scores",
+    "diversity", "crossed", "reached", "styled", "forms", "opinions", "scores",
 )  # fmt: skip
 """Fields of a solution that are columns of `issues`; the others are tables of their own."""
 

@@ -36,7 +36,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Matrix:
-    """What written checks say of groups. What a check says of its own author's patch is left out."""
+    """What written checks say of groups.
+
+    What a check says of its own author's patch is left out, and that it passes on one of which it executes
+    nothing that is changed.
+    """
 
     groups: tuple[Group, ...]
     checks: tuple[str, ...]
@@ -77,6 +81,8 @@ def matrix_of(evidence: Evidence) -> Matrix:
     for verdict in evidence.verdicts:
         column = place.get(verdict.check)
         if column is None or verdict.outcome == "infra":
+            continue
+        if evidence.unreached(verdict.candidate, verdict.check):
             continue
         if verdict.candidate == BASE:
             base[column] += {"fail": 1.0, "pass": -1.0}.get(verdict.outcome, 0.0)

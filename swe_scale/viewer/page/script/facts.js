@@ -26,6 +26,7 @@ function factsOf(record) {
     forms,
     checks: checksOf(solution),
     verdicts: cellsOf(solution.verdicts),
+    reach: new Map(solution.reached.map((one) => [JSON.stringify([one.candidate, one.check]), one.reach])),
   };
 }
 
@@ -47,6 +48,17 @@ function cellsOf(verdicts) {
     found.set(name, [...(found.get(name) || []), verdict]);
   }
   return (candidate, check) => found.get(JSON.stringify([candidate, check])) || [];
+}
+
+const REACHES = {
+  executes: "executes, on the untouched code, what the candidate changes",
+  misses: "executes nothing, on the untouched code, of what the candidate changes",
+  unknown: "it is not known whether it executes what the candidate changes",
+};
+
+/** Return whether a check executes what a candidate changes; undefined where that was not asked. */
+function reachOf(facts, candidate, check) {
+  return facts.reach.get(JSON.stringify([candidate, check.id]));
 }
 
 function nameOfCandidate(facts, id) {

@@ -21,7 +21,13 @@ function matrixOf(facts) {
     "checks",
     "Candidates × checks",
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Candidates × checks" }, grid),
-    el("p", { class: "legend" }, legend, el("span", {}, "· not needed")),
+    el(
+      "p",
+      { class: "legend" },
+      legend,
+      el("span", {}, "· not needed"),
+      facts.reach.size ? el("span", {}, `° ${REACHES.misses}`) : null,
+    ),
     el("p", { class: "quiet hint" }, "Open a cell for the check’s script and both outputs."),
     panel,
   );
@@ -81,16 +87,18 @@ function cellButton(facts, candidate, check, panel) {
   const meaning = verdicts.length ? verdicts.map((one) => MEANINGS[one.outcome]).join(", ") : "not needed";
   const name = candidate === BASE ? "untouched code" : `candidate ${facts.number.get(candidate)}`;
   const flagged = verdicts.some((one) => one.flags.length);
+  const missed = reachOf(facts, candidate, check) === "misses";
   const button = el(
     "button",
     {
       type: "button",
       class: `cell ${worst || "unneeded"}${flagged ? " flagged" : ""}`,
-      "aria-label": `${check.label} on ${name}: ${meaning}${flagged ? ", flagged" : ""}`,
+      "aria-label": `${check.label} on ${name}: ${meaning}${flagged ? ", flagged" : ""}${missed ? `, ${REACHES.misses}` : ""}`,
       "aria-expanded": "false",
       "aria-controls": "cell",
     },
     worst === "mixed" ? verdicts.map((one) => SIGNS[one.outcome]).join("") : SIGNS[worst] || "·",
+    missed ? "°" : "",
   );
   button.addEventListener("click", () => toggleCell(button, panel, () => cellPanel(facts, candidate, check)));
   return button;
@@ -130,13 +138,14 @@ function cellPanel(facts, candidate, check) {
     const title = `Candidate ${facts.number.get(candidate)}`;
     sides.push(el("div", {}, verdicts.length ? verdicts.map((one) => verdictOf(one, title)) : notRun(title)));
   }
+  const reach = reachOf(facts, candidate, check);
   const foreign = check.foreign ? " · exit 0 passes, anything else fails" : "";
   return [
     el("h3", {}, `${check.label} on ${name}`),
     el(
       "p",
       { class: "quiet" },
-      `${check.kind} · ${check.language} · by ${checkAuthors(check)}${foreign} · `,
+      `${check.kind} · ${check.language} · by ${checkAuthors(check)}${foreign}${reach ? ` · ${REACHES[reach]}` : ""} · `,
       el("code", {}, check.id),
     ),
     el("h4", {}, "Script"),
