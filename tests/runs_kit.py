@@ -162,17 +162,18 @@ def solution(number: int, trajectories: int, turns: int, chance: random.Random) 
         stages={"trajectory": usage},
         seconds={"search": 12.5, "selection": 0.5},
         diversity=Diversity(trees=len(candidates), forms=len(candidates), files=1, behaviours=2, overlap=0.5),
-        reached=tuple(_reached(candidates, checks)),
+        reached=tuple(_reached(number, candidates, checks)),
         opinions=tuple(_opinions(candidates)),
         scores=Scores(by="command score", values={one.id: 0.5 for one in candidates}) if number % 2 else None,
     )
 
 
-def _reached(candidates: tuple[Candidate, ...], checks: tuple[Check, ...]) -> Iterator[Reached]:
+def _reached(number: int, candidates: tuple[Candidate, ...], checks: tuple[Check, ...]) -> Iterator[Reached]:
     words: tuple[Reach, ...] = ("executes", "misses", "unknown")
     for check in checks:
         for place, one in enumerate(candidates):
-            yield Reached(check=check.id, candidate=one.id, reach=words[place % 3])
+            reach = "executes" if one.id == tree(number, 0) else words[place % 3]
+            yield Reached(check=check.id, candidate=one.id, reach=reach)
 
 
 def _opinions(candidates: tuple[Candidate, ...]) -> Iterator[Opinion]:

@@ -233,7 +233,7 @@ def test_a_run_is_as_it_is_recorded(tmp_path: Path) -> None:
     folder = recorded_run(tmp_path / "r", issues=26, trajectories=4, turns=3)
     found = part_of(folder)
     assert (found.runs, found.issues, found.finished, found.samples) == (("r",), 25, 25, 4)
-    assert found.strategies == {"revise": 4} and found.models == ("scripted",) and found.rule == "votes"
+    assert found.strategies == {"revise": 4} and found.models == ("scripted",) and found.rule == "latent"
     assert found.figures is not None and found.guesses is None
     made = solutions(folder)
     for one in found.figures.by_samples:
@@ -322,7 +322,7 @@ def test_seeds_and_numbers_make_no_other_configuration() -> None:
     assert told() == told(strategies={"revise": 9})
     assert told(sampling={"trajectory": {"seed": 4}}) == told(sampling={"trajectory": {"seed": 5}})
     assert told(strategies={"revise": 2, "agent": 4}) == told(strategies={"agent": 2, "revise": 1})
-    for changed in ({"strategies": {"agent": 4}}, {"turns": 9}, {"rule": "latent"}, {"policy": "adaptive"}):
+    for changed in ({"strategies": {"agent": 4}}, {"turns": 9}, {"rule": "votes"}, {"policy": "adaptive"}):
         assert told(**changed) != told()
     assert told(sampling={"trajectory": {"temperature": (0.1,)}}) != told(
         sampling={"trajectory": {"seed": 1}}

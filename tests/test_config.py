@@ -218,7 +218,7 @@ def test_what_anthropic_takes_for_writing_to_its_cache_is_known(given: float | N
 
 
 def test_a_setting_that_came_later_changes_no_run_that_was_made_before() -> None:
-    before = settings_of_a_run()
+    before = settings_of_a_run().model_copy(update={"rule": "votes"})
     assert (
         not {"rule", "policy", "record_turns", "min_confidence", "cells", "prices"}
         & json.loads(before.identity()).keys()

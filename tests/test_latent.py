@@ -148,6 +148,21 @@ def test_who_fails_checks_that_others_pass_is_no_likelier_right_than_these() -> 
     assert best(ranking) in {"00", "03", "05", "06"}
 
 
+def test_a_change_that_its_own_authors_checks_reject_is_not_carried_by_their_number() -> None:
+    # Three made the same change, and each wrote a check that it fails, and that the fourth one's passes.
+    told = crossed(["....", "xxxx", "xxxx", "xxxx"])
+    same = replace(told, forms={"00": "00"} | dict.fromkeys(("01", "02", "03"), "same"))
+    assert best(latent(same)) == "00"
+    broken = replace(
+        same,
+        verdicts=tuple(
+            one if one.check == told.checks[0].id else one.model_copy(update={"outcome": "fail"})
+            for one in same.verdicts
+        ),
+    )
+    assert matrix_of(same).disowned == (0, 3) and matrix_of(broken).disowned == (0, 0)
+
+
 def test_tests_of_the_repository_count() -> None:
     told = crossed(["..", ".."])
     check = Check.of("tests/test_a.py", "regression")

@@ -1,4 +1,4 @@
-"""The matrix as the default rule reads it, with the cells that are open: what can still become of it."""
+"""The matrix as the rule `votes` reads it, with the cells that are open: what can still become of it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

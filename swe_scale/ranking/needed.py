@@ -5,14 +5,14 @@ from swe_scale.ranking.sure import VOTES
 from swe_scale.ranking.worth import EVERYTHING, VOTING, Needs
 
 _COUNTING = {"fixed", "until-agreed"}
-"""Policies that look at no more than the default rule's answer."""
+"""Policies that look at no more than the answer of the rule `votes`."""
 
 
 def needs_of(config: RunConfig) -> Needs:
     """Return what is needed: less than every cell of checks that vote where it is known what can be spared.
 
-    That is so of the default rule's answer alone. Another rule reads more than that, and so do policies that
-    ask what is probable, or what further trajectories may change; turns are crossed for other answers yet.
+    That is so of the answer of the rule `votes` alone. Another rule reads more, and so do policies that ask
+    what is probable, or what further trajectories may change; turns are crossed for other answers yet.
     """
     if config.record_all:
         return EVERYTHING

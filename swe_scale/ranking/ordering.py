@@ -8,13 +8,13 @@ from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.records import Candidate, Ranked
 
 Score = Callable[[Candidate, Ranked], float | tuple[float, ...]]
-"""From a candidate, and what the default rule knows of it, to how good it is: more is better."""
+"""From a candidate, and what the rule `votes` knows of it, to how good it is: more is better."""
 
 
 def ordered(evidence: Evidence, score: Score, why: Callable[[Candidate, Ranked], str]) -> Ranking:
-    """Rank by a score, best first; what scores alike is in the order of the default rule.
+    """Rank by a score, best first; what scores alike is in the order of the votes.
 
-    What was caught forging comes last whatever its score, and what may be proposed is as the default rule
+    What was caught forging comes last whatever its score, and what may be proposed is as the rule `votes`
     has it. Level finalists are those that score as the leader does, the best of each normal form.
 
     Args:

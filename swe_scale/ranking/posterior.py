@@ -23,8 +23,8 @@ def latent(evidence: Evidence) -> Ranking:
     Nobody knows which checks are good; that is estimated together with which candidates are right, from who
     passes what (`believe`). What a verifier and judges say is weighed with it (`scored`, `weighed`), so none
     of them has the last word. Where checks say nothing, the change that most trajectories made comes first.
-    Equal probabilities are in the order of the default rule. What was caught forging comes last, and what
-    may be proposed is as the default rule has it. Level finalists are those who may well be right where the
+    Equal probabilities are in the order of the votes. What was caught forging comes last, and what
+    may be proposed is as the rule `votes` has it. Level finalists are those who may well be right where the
     leader is not.
     """
     usual = rank(evidence)

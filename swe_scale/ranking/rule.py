@@ -1,4 +1,4 @@
-"""The default rule: votes, tests kept, majority, agreement."""
+"""The rule `votes`: votes, tests kept, majority, agreement."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence

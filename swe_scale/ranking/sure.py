@@ -1,4 +1,4 @@
-"""What the default rule needs of the matrix: the cells without which its answer is not sure.
+"""What the rule `votes` needs of the matrix: the cells without which its answer is not sure.
 
 Its answer is who leads, who is level with the leader, whether something speaks for these, and how sure it is
 of them. A cell is left out only where all of that stays as it is whatever the cells left out would say, a

@@ -27,7 +27,7 @@ def test_a_report_that_can_be_read(desk: Desk) -> None:
     ran = desk.run("advise", "r", "--wrong-costs", "2")
     assert_clean(ran, 0)
     for said in (
-        "r: 4 × revise; scripted; rule votes; 25 of 25 issues graded in full (hardened)",
+        "r: 4 × revise; scripted; rule latent; 25 of 25 issues graded in full (hardened)",
         "¹ resolved less 2 × wrong",
         "are worth most where a wrong patch costs 2",
         "zero-inflated, %",

@@ -57,7 +57,7 @@ def test_one_document(desk: Desk) -> None:
         (1, 2), (1, None), (2, 2), (2, None), (4, 2), (4, None)
     ]  # fmt: skip
     assert found["methods"] == [
-        {"rule": "votes", "policy": "fixed"},
+        {"rule": "latent", "policy": "fixed"},
         {"rule": "votes", "policy": "until-agreed"},
     ]
     whole = found["points"][-1]

@@ -23,6 +23,10 @@ _SWEEPS = 3
 """Times that each group is put anew, given all others."""
 _MANY = 40
 """Groups from which on that is done once: with so many there is little doubt left."""
+_DISOWNS = 0.15
+"""Assumed: how often a trajectory ends though its patch is wrong and its own check says so."""
+_HEARD = 2
+"""Own checks that are counted which say so: they have an author's view of the issue in common."""
 _SEED = 0
 
 
@@ -112,7 +116,7 @@ class _State:
         """Put a group somewhere, by lot."""
         told = self.likelihood.of(group)
         joint = told + self.seats.of(group, self.likelihood.worlds.fashion)
-        joint[:, 0] += self.leanings[group]
+        joint[:, 0] += self.leanings[group] - self.disowned(group)
         most = joint.max(axis=1)
         shares = np.exp(joint - most[:, None])
         total = shares.sum(axis=1)
@@ -124,6 +128,12 @@ class _State:
         self.seats.take(group, chosen, 1)
         self.likelihood.take(group, chosen)
         return put
+
+    def disowned(self, group: int) -> Numbers:
+        """Return, by world, how much speaks against a group that its authors' own checks fail on it."""
+        flips = self.likelihood.worlds.flips
+        heard = min(_HEARD, self.likelihood.matrix.disowned[group])
+        return np.asarray(heard * np.log1p(_DISOWNS / flips))
 
     def drop(self, group: int) -> None:
         """Take a group away again."""

@@ -38,8 +38,8 @@ class Group:
 class Matrix:
     """What written checks say of groups.
 
-    What a check says of its own author's patch is left out, and that it passes on one of which it executes
-    nothing that is changed.
+    What a check says of its own author's patch is left out, but for the number of those that it fails; and
+    that it passes on one of which it executes nothing that is changed.
     """
 
     groups: tuple[Group, ...]
@@ -51,6 +51,8 @@ class Matrix:
     """On the untouched code, failures less passes of each check, −1 to 1; 0 where it is not known."""
     writers: tuple[int | None, ...]
     """Number of the group that each check's author made. None: it isn't among them."""
+    disowned: tuple[int, ...]
+    """By group, how many checks of its own authors fail on it, each time, and pass on another one."""
 
     @cached_property
     def contrast(self) -> Numbers:
@@ -89,9 +91,11 @@ def matrix_of(evidence: Evidence) -> Matrix:
         elif (row := of_candidate.get(verdict.candidate)) is not None:
             (passed if verdict.outcome == "pass" else failed)[row, column] += 1.0
     writers = [_writer(authors[check], groups) for check in known]
-    for column, check in enumerate(known):
-        own = [row for row, group in enumerate(groups) if group.authors & authors[check]]
-        failed[own, column] = passed[own, column] = 0.0
+    own = np.zeros(failed.shape, dtype=np.bool_)
+    for row, group in enumerate(groups):
+        own[row] = [bool(group.authors & authors[check]) for check in known]
+    disowned = _disowned(own, failed, passed)
+    failed[own], passed[own] = 0.0, 0.0
     kept = _telling(failed, passed)
     return Matrix(
         groups,
@@ -100,6 +104,7 @@ def matrix_of(evidence: Evidence) -> Matrix:
         passed[:, kept],
         np.sign(base[kept]),
         tuple(writers[column] for column in kept),
+        disowned,
     )
 
 
@@ -114,6 +119,12 @@ def _groups(evidence: Evidence) -> tuple[Group, ...]:
     ]
     largest = sorted(found, key=lambda group: (-group.size, group.candidates))[:MOST]
     return tuple(sorted(largest, key=lambda group: group.candidates))
+
+
+def _disowned(own: NDArray[np.bool_], failed: Numbers, passed: Numbers) -> tuple[int, ...]:
+    """Return by group how many of its own checks it fails; one that nobody else passes is broken itself."""
+    works = (passed * ~own).any(axis=0)
+    return tuple((own & works & (failed > 0) & (passed == 0)).sum(axis=1).tolist())
 
 
 def _writer(authors: frozenset[int], groups: Sequence[Group]) -> int | None:
