@@ -120,6 +120,14 @@ def test_faults_of_the_machine_and_blind_checks_say_nothing() -> None:
     assert matrix_of(blind).checks == ()
 
 
+def test_a_check_that_nobody_passes_says_nothing() -> None:
+    told = crossed(["..", "..", ".."])
+    broken = Check.of("import lost", "reproduction")
+    fails = tuple(verdict(name, broken, "fail") for name in (BASE, *(one.id for one in told.candidates)))
+    more = replace(told, checks=(*told.checks, broken), verdicts=(*told.verdicts, *fails))
+    assert [one.posterior for one in latent(more).ranked] == [one.posterior for one in latent(told).ranked]
+
+
 def test_who_was_caught_comes_last() -> None:
     told = crossed(["....", "....", "...x", "xxxx"])
     forged = tuple(
