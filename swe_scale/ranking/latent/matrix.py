@@ -95,7 +95,7 @@ def matrix_of(evidence: Evidence) -> Matrix:
     for row, group in enumerate(groups):
         own[row] = [bool(group.authors & authors[check]) for check in known]
     disowned = _disowned(own, failed, passed)
-    passable = passed.any(axis=0)
+    passable = np.asarray(passed.any(axis=0))
     failed[own], passed[own] = 0.0, 0.0
     kept = _telling(failed, passed, passable)
     return Matrix(
