@@ -26,7 +26,7 @@ _MANY = 40
 _DISOWNS = 0.15
 """Assumed: how often a trajectory ends though its patch is wrong and its own check says so."""
 _HEARD = 2
-"""Own checks that are counted which say so: they have an author's view of the issue in common."""
+"""Own checks that are counted which say so, beside the first, which may have been a run gone wrong."""
 _SEED = 0
 
 
@@ -132,7 +132,7 @@ class _State:
     def disowned(self, group: int) -> Numbers:
         """Return, by world, how much speaks against a group that its authors' own checks fail on it."""
         flips = self.likelihood.worlds.flips
-        heard = min(_HEARD, self.likelihood.matrix.disowned[group])
+        heard = min(_HEARD, max(0, self.likelihood.matrix.disowned[group] - 1))
         return np.asarray(heard * np.log1p(_DISOWNS / flips))
 
     def drop(self, group: int) -> None:

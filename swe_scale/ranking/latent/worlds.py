@@ -75,7 +75,7 @@ def worlds(count: int) -> Worlds:
         mistaken=0.1 + 0.85 * spread[3],
         flips=0.01 * 20.0 ** spread[4],
         noise=np.interp(spread[5], [0, 0.6, 0.6, 0.88, 0.88, 1], [0.02, 0.02, 0.05, 0.3, 0.4, 0.99]),
-        subtle=0.35 * spread[8],
+        subtle=0.25 * spread[8],
         fashion=0.3 * 15.0 ** spread[6],
     )
 
