@@ -122,7 +122,7 @@ def test_it_goes_deeper_where_breadth_brings_little() -> None:
     rarely = Prior(successes=0.2, failures=4.0, mended=0.2)
     so_far = judged(6, 1, 1, 1, 1, 1, 1, aside=had, had=had)
     moves = [
-        Adaptive(worth=0.0005).next(replace(so_far, evidence=replace(told, prior=prior)))
+        Adaptive(worth=0.0).next(replace(so_far, evidence=replace(told, prior=prior)))
         for told in [evidence(1, 1, 1, 1, 1, 1)]
         for prior in (Prior(mended=0.02), rarely)
     ]
