@@ -134,3 +134,25 @@ def test_what_the_harness_kept_is_read(tmp_path: Path) -> None:
     tests = {"FAIL_TO_PASS": {"failure": ["x"]}, "PASS_TO_PASS": {"failure": []}}
     (kept / "report.json").write_text(json.dumps({"a__b-1": {"resolved": False, "tests_status": tests}}))
     assert harness.said("run", "a__b-1", "gold") == Said("a__b-1", "gold", False, failing=["x"], broken=[])
+
+
+def test_what_select_is_given_tells_nothing_of_who_made_it(tmp_path: Path) -> None:
+    import real_matrices
+    import testbed_rows
+
+    row = {"instance_id": "a__b-1", "problem_statement": "It fails.", "repo": "a/b", "base_commit": "c" * 40}
+    write(
+        tmp_path / "candidates_dev.jsonl",
+        candidate("p1", system="known agent"),
+        candidate("p2", resolved=False),
+    )
+    given = real_matrices.patches_of(tmp_path, "a__b-1", 10, 1)
+    checks = [{"kind": "script", "content": "exit(1)\n"}, {"kind": "test_patch_diff", "content": "diff\n"}]
+    folder = real_matrices.folder_of(tmp_path / "out", "a__b-1")
+    real_matrices.prepare(row, given, checks, folder)
+    files = {str(one.relative_to(folder)): one.read_text() for one in folder.rglob("*") if one.is_file()}
+    assert files.keys() == {
+        "issue.md", "candidates/00.diff", "candidates/01.diff", "checks/00.py", "checks/01.diff"
+    }  # fmt: skip
+    assert not any("known agent" in text or "true" in text for text in files.values())
+    assert isinstance(given[0], testbed_rows.Candidate) and {one.resolved for one in given} == {True, False}

@@ -19,7 +19,7 @@ def test_no_record_of_it_has_a_field_for_a_name_a_label_or_the_answer() -> None:
         "candidate", "check", "repeat", "outcome", "flags", "broken", "execution"
     }  # fmt: skip
     assert set(Evidence.__dataclass_fields__) == {
-        "candidates", "forms", "checks", "verdicts", "opinions", "scores", "prior"
+        "candidates", "forms", "checks", "verdicts", "opinions", "scores", "prior", "reach"
     }  # fmt: skip
 
 

@@ -69,5 +69,5 @@ class Cascade:
         """Return the probability that the next model's patch replaces a wrong leader, and the leader's."""
         gains = Gains.of(progress, progress.turns)
         best = float(gains.belief.right.max(initial=0.0))
-        apart = (1 - best) * (1 - exp(float(gains.prior.of_counts(np.array([0]), np.array([more]))[0])))
+        apart = gains.beatable * (1 - exp(float(gains.prior.of_counts(np.array([0]), np.array([more]))[0])))
         return (gains.of_start(more) + apart) / 2, best

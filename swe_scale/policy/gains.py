@@ -95,6 +95,11 @@ class Gains:
         )
 
     @property
+    def beatable(self) -> float:
+        """Probability that the leader is wrong, and can be put behind."""
+        return float(_lost(self.seen, self.belief).mean())
+
+    @property
     def where_none_is_right(self) -> "Gains":
         """What can be gained where no candidate is right: where one is, it needs but to be told."""
         return replace(self, lost=self.lost * ~self.belief.cases.any(axis=1))
