@@ -89,10 +89,11 @@ def matrix_of(evidence: Evidence) -> Matrix:
         elif (row := of_candidate.get(verdict.candidate)) is not None:
             (passed if verdict.outcome == "pass" else failed)[row, column] += 1.0
     writers = [_writer(authors[check], groups) for check in known]
+    passable = np.asarray(passed.any(axis=0))
     for column, check in enumerate(known):
         own = [row for row, group in enumerate(groups) if group.authors & authors[check]]
         failed[own, column] = passed[own, column] = 0.0
-    kept = _telling(failed, passed)
+    kept = _telling(failed, passed, passable)
     return Matrix(
         groups,
         tuple(known[column] for column in kept),
@@ -121,14 +122,15 @@ def _writer(authors: frozenset[int], groups: Sequence[Group]) -> int | None:
     return next((number for number, group in enumerate(groups) if group.authors & authors), None)
 
 
-def _telling(failed: Numbers, passed: Numbers) -> list[int]:
+def _telling(failed: Numbers, passed: Numbers, passable: NDArray[np.bool_]) -> list[int]:
     """Return the columns that have been run, those that say different things of groups first if too many.
 
-    Of those that nobody passes but their authors only one is kept: such checks mostly fail for one cause,
-    which has nothing to do with the issue (of 25 issues with model-written tests that fail on the untouched
-    code, they fail on every candidate of 20, the true fix included).
+    Of those that nobody passes but their authors only one is kept, and none that nobody passes at all: such
+    checks mostly fail for one cause, which has nothing to do with the issue (of 25 issues with model-written
+    tests that fail on the untouched code, they fail on every candidate of 20, the true fix included).
     """
-    run = [column for column in range(failed.shape[1]) if (failed[:, column] + passed[:, column]).any()]
+    told = (failed + passed).any(axis=0) & passable
+    run: list[int] = np.flatnonzero(told).tolist()
     hopeless = [column for column in run if not passed[:, column].any()]
     evenness = np.minimum((failed > 0).sum(axis=0), (passed > 0).sum(axis=0))
     kept = [column for column in run if column not in hopeless[1:]]
