@@ -79,7 +79,9 @@ async def test_a_fork_is_begun_before_the_plan_s_end_where_a_new_one_is_rarely_r
     assert fork.began == first.tree and fork.tree != first.tree and "if values else 0.0" in fork.patch
     assert {one.id for one in search.evidence().candidates} >= {first.tree, fork.tree}, "the leader stays"
     told_so = search.decisions[2].reason
-    assert told_so.startswith("trajectory 2 of 5 goes on from the best of 1 candidate; 0.0"), told_so
+    begins, _, worth = told_so.removesuffix(" a reply").rpartition("; ")
+    assert begins == "trajectory 2 of 5 goes on from the best of 1 candidate", told_so
+    assert 0.02 < float(worth) < 0.2, "eight times what is asked of a reply, and less than all"
 
 
 @pytest.mark.anyio
