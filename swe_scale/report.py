@@ -69,6 +69,7 @@ def _parts(solution: Solution) -> Iterator[RenderableType]:
         yield _matrix(solution)
         yield Text(_LEGEND, style="dim")
         yield from _reached(solution)
+        yield from _differing(solution)
         yield from _crossed(solution)
         yield _ranking(solution)
         yield _diversity(solution)
@@ -117,7 +118,13 @@ def _matrix(solution: Solution) -> Table:
         table.add_column(f"c{number} {by}", justify="center")
     table.add_column("repository's tests")
     for candidate in (BASE, *(one.candidate for one in solution.ranking)):
-        cells = [_sign(outcomes.of(candidate, one.id), (one.id, candidate) in missed) for one in own]
+        cells = [
+            _sign(
+                outcomes.of(candidate, one.id),
+                "°" * ((one.id, candidate) in missed) + "~" * outcomes.differ(candidate, one.id),
+            )
+            for one in own
+        ]
         table.add_row(candidate[:8], *cells, _tests(solution, candidate))
     return table
 
@@ -129,6 +136,14 @@ def _reached(solution: Solution) -> Iterator[Text]:
         told = f"executed in {found['executes']} of {_counted(found.total(), 'cell')}"
         rest = f"not in {found['misses']} (°), unknown in {found['unknown']}"
         yield Text(f"What the candidate changes is {told}, {rest}", style="dim")
+
+
+def _differing(solution: Solution) -> Iterator[Text]:
+    """Yield how many cells said different things in several runs; nothing where none did."""
+    outcomes = Outcomes(solution.verdicts)
+    places = {(one.candidate, one.check) for one in solution.verdicts if one.repeat}
+    if found := sum(outcomes.differ(*place) for place in places):
+        yield Text(f"{_counted(found, 'cell')} passed in one run and not in another (~)", style="dim")
 
 
 def _crossed(solution: Solution) -> Iterator[Text]:
@@ -145,8 +160,8 @@ def _distinct(solution: Solution) -> list[Check]:
     return list({check.id: check for check in solution.checks}.values())
 
 
-def _sign(outcome: Any, missed: bool) -> Text:
-    return Text(_SIGNS[outcome] + "°" * missed, style=_STYLES.get(outcome, "yellow"))
+def _sign(outcome: Any, marks: str) -> Text:
+    return Text(_SIGNS[outcome] + marks, style=_STYLES.get(outcome, "yellow"))
 
 
 def _tests(solution: Solution, candidate: str) -> str:

@@ -245,13 +245,48 @@ def test_thousands_of_candidates() -> None:
     assert best(ranking) in {one.id for one in many[:5]}
 
 
-def test_many_repeats_of_a_cell_do_not_overflow() -> None:
+def test_of_repeats_most_count_and_all_of_them_as_one() -> None:
     told = crossed(["..x", "x.x", "xx."])
-    repeats = tuple(
-        one.model_copy(update={"repeat": number}) for one in told.verdicts for number in range(400)
-    )
-    ranking = latent(replace(told, verdicts=repeats))
+    opposite: dict[Outcome, Outcome] = {"pass": "fail", "fail": "pass"}
+
+    def run(one: Verdict, number: int) -> Verdict:
+        outcome = opposite[one.outcome] if number % 3 == 1 and one.candidate != BASE else one.outcome
+        return one.model_copy(update={"repeat": number, "outcome": outcome})
+
+    repeats = tuple(run(one, number) for one in told.verdicts for number in range(300))
+    assert latent(replace(told, verdicts=repeats)) == latent(told)
+
+
+def test_hundreds_of_patches_of_one_form_do_not_overflow() -> None:
+    few = crossed(["..x", "x.x", "xx."])
+    many = [
+        one.model_copy(update={"id": f"{one.id}-{number}"}) for one in few.candidates for number in range(400)
+    ]
+    forms = {one.id: one.id.split("-")[0] for one in many}
+    told = [
+        one.model_copy(update={"candidate": f"{one.candidate}-{number}" if one.candidate != BASE else BASE})
+        for one in few.verdicts
+        for number in range(400)
+    ]
+    ranking = latent(Evidence(tuple(many), forms, few.checks, tuple(told)))
     assert all(0 <= one.posterior <= 1 for one in ranking.ranked)
+
+
+def test_the_reason_says_what_became_of_checks_that_tell_nothing() -> None:
+    def reason(checks: Sequence[str]) -> str:
+        several = [Check.of(text, "reproduction") for text in checks]
+        two = [candidate("a", [1]), candidate("b", [2])]
+        fails = [verdict(name, one, "fail") for one in several for name in (BASE, "a", "b")]
+        return latent(evidence(two, several, fails)).ranked[0].reasons[0]
+
+    assert "no check of others was run on it, agreement alone speaks" in reason(())
+    assert "no patch passes the one check of others that was run on it" in reason(["x"])
+    assert "no patch passes any of the 2 checks of others" in reason(["x", "y"])
+    told = crossed(["..", "xx"])
+    given = Check.of("given", "reproduction")
+    said = [verdict(name, given, "pass" if name == "00" else "fail") for name in ("00", "01", BASE)]
+    alone = evidence(told.candidates, [given], said)
+    assert "if the one check states what is right with a probability of" in latent(alone).ranked[0].reasons[0]
 
 
 def test_what_is_known_before_counts() -> None:

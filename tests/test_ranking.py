@@ -144,11 +144,23 @@ def test_a_patch_that_several_wrote_is_voted_for_by_their_checks() -> None:
     assert order(found)[0] == "ab" and found.ranked[0].votes == 1 and "ab" in found.supported
 
 
-def test_repeats_count_as_their_worst() -> None:
-    outcomes = Outcomes(
-        [verdict("a", K1, one, i) for i, one in enumerate(OUTCOMES) if one not in ("fail", "error")]
-    )
-    assert outcomes.of("a", K1.id) == "timeout" and outcomes.of("b", K1.id) is None
+@pytest.mark.parametrize(
+    ("runs", "said", "differ"),
+    [
+        (("pass", "timeout", "infra"), "timeout", True),
+        (("pass", "fail", "pass"), "pass", True),
+        (("pass", "fail", "error", "timeout", "pass"), "fail", True),
+        (("pass", "infra"), "pass", False),
+        (("infra", "infra"), "infra", False),
+        (("error", "timeout"), "error", False),
+    ],
+)
+def test_of_repeats_what_most_say_counts_and_without_a_majority_the_worst(
+    runs: tuple[Outcome, ...], said: Outcome, differ: bool
+) -> None:
+    outcomes = Outcomes([verdict("a", K1, one, number) for number, one in enumerate(runs)])
+    assert outcomes.of("a", K1.id) == said and outcomes.of("b", K1.id) is None
+    assert outcomes.differ("a", K1.id) is differ and not outcomes.differ("b", K1.id)
 
 
 def broken(name: str, *tests: str) -> Verdict:

@@ -206,15 +206,51 @@ def config(**changes: object) -> RunConfig:
 
 
 def test_less_than_every_cell_that_votes_is_for_what_reads_no_more_than_the_answer() -> None:
-    assert needs_of(config()) is VOTES
-    assert needs_of(config(policy="until-agreed")) is VOTES
+    assert needs_of(config(rule="votes")) is VOTES
+    assert needs_of(config(rule="votes", policy="until-agreed")) is VOTES
+    assert needs_of(config()) is VOTING
     others: list[dict[str, object]] = [
-        {"rule": "codet"}, {"rule": "latent"}, {"policy": "another"}, {"policy": "adaptive"},
+        {"rule": "codet"}, {"policy": "another"}, {"policy": "adaptive"},
         {"record_turns": True}, {"stragglers": "settled"}, {"cascade": True},
     ]  # fmt: skip
     for other in others:
-        assert needs_of(config(**other)) is VOTING
+        assert needs_of(config(**{"rule": "votes"} | other)) is VOTING
     assert needs_of(config(record_all=True)) is EVERYTHING
+
+
+@pytest.mark.parametrize("slots", [1, 8])
+def test_a_cell_is_run_again_until_most_of_its_runs_agree(slots: int) -> None:
+    chance = random.Random(slots)
+    blank, _ = drawn(chance, 4, 3)
+    said: dict[tuple[str, str], list[Outcome]] = {}
+
+    def oracle(cell: Cell) -> Verdict:
+        outcome = "fail" if cell.candidate == BASE else chance.choice(SAID)
+        if cell.candidate != BASE:
+            said.setdefault((cell.check, cell.candidate), []).append(outcome)
+        return Verdict(
+            candidate=cell.candidate, check=cell.check, repeat=cell.repeat, outcome=outcome, execution=ran()
+        )
+
+    most = 5
+    crossed(blank, oracle, needs_of(config(repeats=most)), slots)
+    written = {one.id for one in blank.checks if one.kind != "regression"}
+    assert len(said) == len(written) * len(blank.candidates)
+    for runs in said.values():
+        passes = runs.count("pass")
+        assert len(runs) == most or max(passes, len(runs) - passes) == most // 2 + 1
+        assert max(passes, len(runs) - passes) <= most // 2 + 1, "nothing is run that decides nothing"
+
+
+def test_a_check_that_does_not_vote_is_not_run_again() -> None:
+    blank, oracle = drawn(random.Random(3), 3, 2)
+
+    def passes(cell: Cell) -> Verdict:
+        return oracle(cell).model_copy(update={"outcome": "pass"})
+
+    for every in (False, True):
+        _, run = crossed(blank, passes, needs_of(config(repeats=3, record_all=every)), 2)
+        assert not [cell for cell in run if cell.repeat and cell.candidate != BASE]
 
 
 def test_of_very_many_candidates_every_cell_that_votes_is_run_at_once() -> None:

@@ -214,6 +214,11 @@ class Changing:
         version[:, name] = np.where(changes, 1 + (changes - 1) % max(1, last), 0).clip(0, last)
         return replace(self, right=whole, version=version)
 
+    def unflipped(self) -> "Changing":
+        """Return the issue in which every cell says what it should."""
+        flips = _Flips(np.zeros_like(self.flips.cells), np.zeros_like(self.flips.base))
+        return replace(self, flips=flips)
+
     def changed(self, name: int, turns: int) -> bool:
         """Return whether a fork has become anything else than what it began with, after so many turns."""
         return bool(self.version[turns - 1, name])

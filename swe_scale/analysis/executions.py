@@ -104,8 +104,10 @@ def _checks(config: RunConfig, assumed: Assumptions) -> Range:
     # What a trajectory ran of its own check and change isn't run again.
     crossed = total + (total - looking) + max(0, voting * candidates - looking)
     traced = total if config.trace_checks else 0
-    likely = _on_the_way(config, assumed) + crossed + candidates + chosen + traced
-    every = total * (REPEATS_ON_BASE + total) + _RUNS_PER_REPLY * replies
+    # Most runs agree, so that more than half of those that are allowed decide.
+    again = voting * candidates * (config.repeats // 2)
+    likely = _on_the_way(config, assumed) + crossed + again + candidates + chosen + traced
+    every = total * (REPEATS_ON_BASE + total * config.repeats) + _RUNS_PER_REPLY * replies
     controls = total * (1 + total)
     compared = judges * selecting.high * CHECKS_PER_REPLY * (1 + 2 * FINALISTS)
     written = traced and traced + judges * selecting.high * CHECKS_PER_REPLY

@@ -181,6 +181,13 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = False  # fmt: skip
+    repeats: Annotated[
+        int,
+        typer.Option(
+            min=1, max=99, help="Runs of a check on a candidate at most; what most of them say counts.",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = 1  # fmt: skip
     trace_checks: Annotated[
         bool,
         typer.Option(

@@ -137,6 +137,7 @@ def run_config(
         record_all=options.record_all,
         record_turns=options.record_turns,
         trace_checks=options.trace_checks,
+        repeats=options.repeats,
         **method_of(options, user),
         triage=triages(options, user),
         prior=user.prior,

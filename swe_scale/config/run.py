@@ -15,6 +15,7 @@ from swe_scale.config.strategies import Exec, Prompted, StrategyConfig, own_mode
 _UNSAID: Mapping[str, object] = {
     "record_turns": False,
     "trace_checks": False,
+    "repeats": 1,
     "rule": "votes",
     "policy": "fixed",
     "objective": "resolved",
@@ -142,6 +143,8 @@ class RunConfig(Config):
     """Run the checks on the patch after every turn as well, once the search is over."""
     trace_checks: bool = False
     """Run each written check once more, on the untouched code, to see which lines it executes."""
+    repeats: int = Field(default=1, ge=1, le=99)
+    """Runs at most of each cell that votes; what most of them say counts."""
     rule: str = "latent"
     """How candidates are ranked: one of ours, or one that another package offers."""
     policy: str = "fixed"

@@ -63,16 +63,16 @@ def _cell(verdict: Verdict) -> tuple[str, str, int]:
 
 
 class Outcomes:
-    """Verdicts by cell; of repeats, the worst counts."""
+    """Verdicts by cell; of repeats, what most say, and where none has the majority the worst."""
 
-    _ORDER: tuple[Outcome, ...] = ("pass", "infra", "timeout", "error", "fail")
+    _ORDER: tuple[Outcome, ...] = ("infra", "pass", "timeout", "error", "fail")
 
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
-        self._cells: dict[tuple[str, str], set[Outcome]] = defaultdict(set)
+        self._cells: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
         blind: set[str] = set()
         caught: set[str] = set()
         for verdict in verdicts:
-            self._cells[verdict.candidate, verdict.check].add(verdict.outcome)
+            self._cells[verdict.candidate, verdict.check].append(verdict.outcome)
             if not verdict.flags:
                 continue
             if BLIND in verdict.flags:
@@ -89,14 +89,23 @@ class Outcomes:
         found = self._cells.get((candidate, check))
         if found is None:
             return None
-        return next(iter(found)) if len(found) == 1 else max(found, key=self._ORDER.index)
+        if len(found) == 1:
+            return found[0]
+        clear = len(found) - found.count("infra")
+        # Whatever isn't a pass says the same: not resolved.
+        passed = 2 * found.count("pass") > clear
+        return "pass" if passed else max((one for one in found if one != "pass"), key=self._ORDER.index)
+
+    def differ(self, candidate: str, check: str) -> bool:
+        """Return whether a cell passed in one run and didn't in another."""
+        return len({one == "pass" for one in self._cells.get((candidate, check), ()) if one != "infra"}) > 1
 
     def reproduces(self, check: str) -> bool:
         """Return whether a check fails on the untouched code, each time that it was run there.
 
         A blind one reproduces nothing: code that is not there satisfies it.
         """
-        return check not in self.blind and self._cells.get((BASE, check), set()) - {"infra"} == {"fail"}
+        return check not in self.blind and {*self._cells.get((BASE, check), ())} - {"infra"} == {"fail"}
 
 
 def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:

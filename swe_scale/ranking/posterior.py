@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import log
 
 from swe_scale.ranking.latent import Belief, believe, matrix_of, scored, weighed
-from swe_scale.ranking.outcomes import Evidence
+from swe_scale.ranking.outcomes import Evidence, authors_of
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
 from swe_scale.records import Ranked
 
@@ -94,12 +94,15 @@ def _leaning(group: Sequence[str], known: Mapping[str, Ranked], evidence: Eviden
 def _why(candidate: str, right: float, belief: Belief, evidence: Evidence) -> Iterator[str]:
     """Yield what the probability rests on."""
     if belief.checks:
+        several = f"{belief.valid:.0%} of {belief.checks} checks state what is right"
+        one = f"the one check states what is right with a probability of {belief.valid:.0%}"
         yield (
-            f"right with probability {right:.2f}, if {belief.valid:.0%} of {belief.checks} checks state what "
-            f"is right and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
+            f"right with probability {right:.2f}, if {several if belief.checks > 1 else one} "
+            f"and {belief.flips:.0%} of runs say the opposite, as the outcomes suggest"
         )
     else:
-        yield f"right with probability {right:.2f}: no check was run on it, agreement alone speaks"
+        silent = _silent(candidate, evidence)
+        yield f"right with probability {right:.2f}: {silent}, agreement alone speaks"
     if candidate in evidence.scores:
         above = sum(value > evidence.scores[candidate] for value in evidence.scores.values())
         yield f"scored {above + 1} of {len(evidence.scores)} by the verifier"
@@ -107,6 +110,21 @@ def _why(candidate: str, right: float, belief: Belief, evidence: Evidence) -> It
     if heard:
         chosen = sum(one.chosen == candidate for one in heard)
         yield f"chosen in {chosen} of {len(heard)} verdicts of judges"
+
+
+def _silent(candidate: str, evidence: Evidence) -> str:
+    """Return why no check says anything of a candidate, where none does of any."""
+    (makers,) = (frozenset(one.authors) for one in evidence.candidates if one.id == candidate)
+    authors = authors_of(one for one in evidence.checks if one.kind != "regression")
+    others = [check for check, by in authors.items() if not by & makers]
+    run = sum(evidence.outcomes.of(candidate, check) not in (None, "infra") for check in others)
+    match run:
+        case 0:
+            return "no check of others was run on it"
+        case 1:
+            return "no patch passes the one check of others that was run on it"
+        case _:
+            return f"no patch passes any of the {run} checks of others that were run on it"
 
 
 def _finalists(ranked: Sequence[Ranked], belief: Belief, supported: frozenset[str]) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """Which cells are worth running: those that can still change the answer, in an order that finds it soon."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from typing import NamedTuple
 
 from swe_scale.ranking.outcomes import Evidence
@@ -92,6 +94,40 @@ def voting_cells(evidence: Evidence, under_way: Collection[Cell], _: int) -> Seq
     outcomes = evidence.outcomes
     voting = (check.id for check in written(evidence) if outcomes.reproduces(check.id))
     return not_yet(open_cells(evidence, voting), under_way)
+
+
+def repeated(times: int, needs: Needs) -> Needs:
+    """Return the needs of running each cell that votes again, up to so many times, until most runs agree.
+
+    Args:
+        times: runs of a cell at most.
+        needs: which cells are run at all; these come first.
+    """
+
+    def chosen(evidence: Evidence, under_way: Collection[Cell], slots: int) -> Sequence[Cell]:
+        wanted = needs.next(evidence, under_way, slots)
+        return wanted or list(_unsettled(evidence, under_way, times))
+
+    return replace(needs, next=chosen)
+
+
+def _unsettled(evidence: Evidence, under_way: Collection[Cell], times: int) -> Iterator[Cell]:
+    """Yield the next run of each cell that votes, was run, and of which the runs left may decide."""
+    busy = {(one.check, one.candidate) for one in under_way}
+    runs: dict[tuple[str, str], dict[int, bool]] = defaultdict(dict)
+    for one in evidence.verdicts:
+        runs[one.check, one.candidate][one.repeat] = one.outcome == "pass"
+    for check in written(evidence):
+        if not evidence.outcomes.reproduces(check.id):
+            continue
+        for candidate in evidence.candidates:
+            place = check.id, candidate.id
+            said = runs.get(place)
+            if said is None or place in busy or len(said) >= times:
+                continue
+            passes = sum(said.values())
+            if 2 * max(passes, len(said) - passes) <= times:
+                yield Cell(*place, next(number for number in count() if number not in said))
 
 
 EVERYTHING = Needs(base_first(_all_cells), all_tested, "")

@@ -1,6 +1,6 @@
 """Turns the evidence into numbers: groups of equal patches by checks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,7 +15,7 @@ MOST = 100
 MOST_CHECKS = 48
 """Checks that are looked at: those that say most different things."""
 _RUNS = 120
-"""Runs of one check that count in full: more of them are scaled down to as many."""
+"""Candidates that count in full of those on which a check was run: more are scaled down to as many."""
 
 Numbers = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Matrix:
     groups: tuple[Group, ...]
     checks: tuple[str, ...]
     failed: Numbers
-    """Runs in which a check didn't pass on a group: groups × checks."""
+    """Candidates of a group on which a check didn't pass: groups × checks."""
     passed: Numbers
     base: Numbers
     """On the untouched code, failures less passes of each check, −1 to 1; 0 where it is not known."""
@@ -61,7 +61,7 @@ class Matrix:
 
     @cached_property
     def runs(self) -> Numbers:
-        """Runs of each cell, scaled likewise."""
+        """Candidates on which a check was run, scaled likewise."""
         return np.asarray((self.failed + self.passed) * self._scale)
 
     @property
@@ -78,18 +78,15 @@ def matrix_of(evidence: Evidence) -> Matrix:
     authors = authors_of(one for one in evidence.checks if one.kind != "regression")
     known = sorted(check for check in authors if check not in outcomes.blind)
     failed, passed = (np.zeros((len(groups), len(known))) for _ in range(2))
-    base = np.zeros(len(known))
     place = {name: number for number, name in enumerate(known)}
-    for verdict in evidence.verdicts:
-        column = place.get(verdict.check)
-        if column is None or verdict.outcome == "infra":
+    # Runs of one cell have more in common than what makes them differ, so all of them are one.
+    for candidate, check in dict.fromkeys((one.candidate, one.check) for one in evidence.verdicts):
+        column, outcome = place.get(check), outcomes.of(candidate, check)
+        if column is None or outcome == "infra" or evidence.unreached(candidate, check):
             continue
-        if evidence.unreached(verdict.candidate, verdict.check):
-            continue
-        if verdict.candidate == BASE:
-            base[column] += {"fail": 1.0, "pass": -1.0}.get(verdict.outcome, 0.0)
-        elif (row := of_candidate.get(verdict.candidate)) is not None:
-            (passed if verdict.outcome == "pass" else failed)[row, column] += 1.0
+        if (row := of_candidate.get(candidate)) is not None:
+            (passed if outcome == "pass" else failed)[row, column] += 1.0
+    base = _on_base(evidence, place)
     writers = [_writer(authors[check], groups) for check in known]
     own = np.zeros(failed.shape, dtype=np.bool_)
     for row, group in enumerate(groups):
@@ -107,6 +104,15 @@ def matrix_of(evidence: Evidence) -> Matrix:
         tuple(writers[column] for column in kept),
         disowned,
     )
+
+
+def _on_base(evidence: Evidence, place: Mapping[str, int]) -> Numbers:
+    """Return by check, in the place of each, the sum of what its runs on the untouched code say."""
+    found = np.zeros(len(place))
+    for verdict in evidence.verdicts:
+        if verdict.candidate == BASE and verdict.check in place:
+            found[place[verdict.check]] += {"fail": 1.0, "pass": -1.0}.get(verdict.outcome, 0.0)
+    return found
 
 
 def _groups(evidence: Evidence) -> tuple[Group, ...]:
