@@ -28,7 +28,7 @@ from swe_scale.ranking import find_rule
 from swe_scale.statistics import bootstrap, ratio_bootstrap
 
 OURS, BASELINE = "latent", "raw"
-"""Ours is the rule that is to become the default; until then that is `votes`."""
+"""Ours is the default."""
 RULES = (OURS, "votes", BASELINE, "foreign", "gated", "cautious", "codet", "random")
 SAID = (
     "judged if contested",
@@ -36,6 +36,8 @@ SAID = (
     *(f"score of area {area:g}" for area in AREAS),
 )
 """What others say, beside our rule without them: a judge with the last word, verdicts and scores weighed."""
+COVERED = (0.25, 0.5, 0.75)
+"""Points of the curve of risk and coverage that are reported."""
 SAMPLES = 10
 SEED = 4
 _LARGE = 100
@@ -89,6 +91,14 @@ def confidence(found: Mapping[str, Outcome]) -> Iterator[Figure]:
             float(1 - right.mean()), "share wrong", risk_area(right, sure) / float(1 - right.mean()),
             None, len(right), None, None,
         )  # fmt: skip
+        for part in COVERED:
+            wrong = 1 - right[np.argsort(-sure, kind="stable")[: round(part * len(right))]]
+            yield Figure(
+                f"{regime}: share wrong among the surest {part:.0%}, beside among all", float(wrong.mean()),
+                float(1 - right.mean()), "share wrong; spread: ours",
+                float(wrong.mean() / (1 - right.mean())), bootstrap(wrong.tolist()).interval, len(wrong),
+                None, None,
+            )  # fmt: skip
 
 
 def risk_area(right: Numbers, sure: Numbers) -> float:
