@@ -4,7 +4,7 @@ These are mutants, not real issues: bugs of one place in modules of a hundred li
 mutation makes, checks drawn from the true suite, and as many right patches and good checks as the coin
 world's dials say. What is real is which patch passes which check.
 
-Run it: `python mutant_figures.py [--issues N] [--json]`.
+Run it: `python mutant_figures.py [--issues N] [--seed S] [--json]`.
 """
 
 import argparse
@@ -211,9 +211,10 @@ def main() -> None:
 
     def add(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--issues", type=int, default=ISSUES, help=f"by default {ISSUES}")
+        parser.add_argument("--seed", type=int, default=SEED, help="of everything that is drawn")
 
     given = arguments("Selection among mutants' patches, in real sandboxes.", 1, add)
-    report(figures(given.issues), as_json=given.json)
+    report(figures(given.issues, given.seed), as_json=given.json)
 
 
 if __name__ == "__main__":
