@@ -19,9 +19,8 @@ _HEAD = (
     "`scripts/bench selection --data DIR --json` printed. All but the last table is a coin world: "
     "candidates, checks and judges are drawn, and the truth is known. It shows how methods behave when "
     "checks are good, bad or flaky, and where the world is not as they assume; it says nothing of how many "
-    "real issues they resolve. Intervals are 95 %, by bootstrap over issues, "
-    "paired where two things "
-    "are compared; differences are in points of per cent.\n"
+    "real issues they resolve. Intervals are 95 %, by bootstrap over issues, paired where "
+    "two things are compared; differences are in points of per cent.\n"
 )
 _CONFIDENCE = "Brier score beside the base rate's|area under risk and coverage, beside no order"
 
