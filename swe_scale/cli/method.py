@@ -36,7 +36,7 @@ def method_of(options: SolveOptions, user: UserConfig) -> dict[str, Any]:
     found: dict[str, Any] = {
         "selection": _selection(options),
         "selection_turns": options.selection_turns,
-        "judges": options.judges,
+        "judges": _judges(options),
         "score": _score(options, user),
     }
     least = _least(options)
@@ -80,6 +80,15 @@ def _selection(options: SolveOptions) -> str:
     if options.selection not in (known := get_args(Selection)):
         raise UsageError(f"--selection {options.selection!r}: known are {', '.join(known)}.")
     return options.selection
+
+
+def _judges(options: SolveOptions) -> int:
+    nobody = "--selection none" if options.selection == "none" else "--selection-turns 0"
+    if options.judges > 1 and (options.selection == "none" or options.selection_turns == 0):
+        raise UsageError(
+            f"--judges {options.judges} wants verdicts, but {nobody} asks nobody: leave one out."
+        )
+    return options.judges
 
 
 def _score(options: SolveOptions, user: UserConfig) -> ScoreConfig | None:

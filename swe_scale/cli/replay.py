@@ -64,6 +64,8 @@ def _plan(wish: Wish, run: Run) -> Plan:
     if wish.against is not None:
         rule, _, policy = wish.against.partition(",")
         methods.append(_method(rule.strip(), policy.strip() or "fixed"))
+    if config.score is None and any(one.rule == "scored" for one in methods):
+        raise UsageError(f"{wish.run} has no scores to rank by: no verifier was named when it was made.")
     given = max((task.given.sources for task in run.job.tasks if task.given), default=0)
     most = sum(config.strategies.values()) + given
     samples = _numbers("--samples", wish.samples, most, "trajectories")

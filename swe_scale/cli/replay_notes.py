@@ -47,7 +47,7 @@ def _lacking(issues: Sequence[IssueScores]) -> list[str]:
     if cells:
         said.append(
             f"{cells / wanted:.1%} of the cells that votes ask for were never run and say nothing: a run "
-            "made with --record-all --record-turns has them; others leave out what can't change their answer."
+            "made with --record-all --record-turns has them; others leave out what their rule doesn't need."
         )
     if forms := sum(len(one.lacks.forms) for one in issues):
         said.append(f"{_counted(forms, 'tree')} without a recorded normal form: changed tokens stand for it.")

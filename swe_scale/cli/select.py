@@ -57,6 +57,7 @@ def select_patch(target: Target, wish: Wish, options: SolveOptions, delivery: De
         wanted = _wanted(wish, options, user)
         async with _reach(wanted, user, screen, events) as reached:
             config = settings.run_config(wanted, user, reached.configured, reached.context_length)
+            _check_spent(config)
             screen.say(_describe(given, config))
             environment = settings.options_of(wanted, config.sandbox)
             task = Task(issue=ground.issue, options=environment, given=given)
@@ -82,11 +83,29 @@ def _wanted(wish: Wish, options: SolveOptions, user: UserConfig) -> SolveOptions
     """Return the options of the run that this is: checks are written and no patch is.
 
     Where no model is named, and none is needed, none is asked.
+
+    Raises:
+        UsageError: an option needs a model, and none is named.
     """
     strategy = [f"check={wish.write_checks}"] if wish.write_checks else []
-    unneeded = not strategy and (options.selection_turns == 0 or not names_models(options, user))
+    named = names_models(options, user)
+    if not named and (options.judges > 1 or options.selection == "list"):
+        raise UsageError("--judges and --selection list ask a model: give --base-url URL --model NAME.")
+    unneeded = not strategy and (options.selection_turns == 0 or not named)
     turns = 0 if unneeded else options.selection_turns
     return replace(options, strategy=strategy, selection_turns=turns)
+
+
+def _check_spent(config: RunConfig) -> None:
+    """Refuse to say how replies are spent where none are.
+
+    Raises:
+        UsageError: it is said, and no check is to be written.
+    """
+    if not config.strategies and (config.policy, config.stragglers) != ("fixed", "wait"):
+        raise UsageError(
+            "--policy, --objective and --stragglers are for checks to be written: give --write-checks K, too."
+        )
 
 
 @asynccontextmanager

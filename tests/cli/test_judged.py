@@ -81,6 +81,8 @@ def test_several_verdicts_are_weighed_and_recorded(desk: Desk) -> None:
     [
         (("--selection", "vote"), "--selection 'vote': known are checks, list, none."),
         (("--judges", "0"), "--judges"),
+        (("--judges", "3", "--selection", "none"), "--judges 3 wants verdicts, but --selection none"),
+        (("--judges", "2", "--selection-turns", "0"), "but --selection-turns 0 asks nobody"),
         (("--score-command", ""), "--score-command is empty"),
         (("--score-command", "a 'b"), "can't be read: No closing quotation"),
         (("--score-command", "no-such-program x"), "there is no program 'no-such-program'"),

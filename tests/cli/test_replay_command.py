@@ -159,6 +159,8 @@ def test_a_policy_that_fails_is_named(desk: Desk) -> None:
     ("given", "said"),
     [
         (("--rule", "best"), "there is no rule 'best'; known are: votes, latent"),
+        (("--rule", "scored"), "r has no scores to rank by: no verifier was named when it was made"),
+        (("--against", "scored"), "r has no scores to rank by"),
         (("--policy", "best"), "there is no policy 'best'; known are: fixed, adaptive"),
         (("--against", "votes,best"), "there is no policy 'best'"),
         (("--against", ",fixed"), "there is no rule ''"),

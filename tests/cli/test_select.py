@@ -222,6 +222,10 @@ def test_what_a_person_reads_names_no_trajectory_that_was_not_made(desk: Desk) -
     ran = desk.run(*given)
     assert_clean(ran, 0)
     assert "Trajectories" not in ran.stdout and "c1 given" in ran.stdout and "Proposed:" in ran.stdout
+    assert_clean(desk.run(*given, "--name", "kept"), 0)
+    advice = desk.run("advise", "kept")
+    assert_clean(advice, 0)
+    assert advice.stdout.startswith("kept: rule latent; 0 of 1 issue graded in full (hardened)")
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,11 @@ def test_candidates_that_cannot_be_used(
         (("--candidates", "right.diff", "--triage"), "No such option: --triage"),
         (("--candidates", "right.diff", "--policy", "best"), "there is no policy 'best'"),
         (("--candidates", "right.diff", "--policy", "fixed", "--objective", "cost"), "has one aim"),
+        (("--candidates", "right.diff", "--policy", "adaptive"), "give --write-checks K, too"),
+        (("--candidates", "right.diff", "--objective", "cost"), "give --write-checks K, too"),
+        (("--candidates", "right.diff", "--stragglers", "slow"), "give --write-checks K, too"),
+        (("--candidates", "right.diff", "--judges", "3"), "ask a model: give --base-url"),
+        (("--candidates", "right.diff", "--selection", "list"), "ask a model: give --base-url"),
         (("--candidates", "right.diff", "--cascade"), "No such option: --cascade"),
     ],
 )  # fmt: skip

@@ -33,17 +33,20 @@ def _said(text: str, style: str = "") -> Text:
 
 def _part(part: Part, wrong_costs: float | None) -> Iterator[RenderableType]:
     strategies = ", ".join(f"{count} × {name}" for name, count in part.strategies.items())
-    title = (
-        f"{', '.join(part.runs)}: {strategies}; {', '.join(part.models)}; rule {part.rule}; {part.issues} of "
-        f"{part.finished} issues graded in full ({part.way})"
-    )
-    yield _said(title, "bold")
+    graded = f"{part.issues} of {_issues(part.finished)} graded in full ({part.way})"
+    # A run that chose among patches from elsewhere may have neither trajectories nor models.
+    about = filter(None, (strategies, ", ".join(part.models), f"rule {part.rule}", graded))
+    yield _said(f"{', '.join(part.runs)}: {'; '.join(about)}", "bold")
     if part.figures is not None:
         yield from _figures(part.figures, wrong_costs)
     if part.guesses is not None:
         yield from _guesses(part.guesses)
     for note in part.notes:
         yield _said(f"note: {note}", "dim")
+
+
+def _issues(count: int) -> str:
+    return f"{count} issue{'' if count == 1 else 's'}"
 
 
 def _figures(found: Figures, wrong_costs: float | None) -> Iterator[RenderableType]:
@@ -171,7 +174,7 @@ def _guesses(found: Guesses) -> Iterator[RenderableType]:
         "bold",
     )
     table = _table(
-        f"By samples, {found.issues} issues",
+        f"By samples, {_issues(found.issues)}",
         ["", "agreement", "leader probable", "expected resolved", "trajectories"],
     )
     for one in found.points:
