@@ -126,7 +126,8 @@ def _said(outcome: Outcome | None) -> Outcome | None:
 
 
 def _output(one: Candidate, check: Check, verdicts: Iterable[Verdict], most: int) -> str:
-    said = (v.execution.output for v in verdicts if (v.candidate, v.check) == (one.id, check.id))
+    runs = (v for v in verdicts if (v.candidate, v.check) == (one.id, check.id))
+    said = (v.execution.output for v in runs if v.outcome not in ("pass", "infra"))
     return shortened(next(said, "").strip(), most)
 
 

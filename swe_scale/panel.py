@@ -117,7 +117,8 @@ class Panel:
             if way == "list":
                 choice = await look(compared, before)
             else:
-                choice = await settle(compared, telling(before.checks, before.verdicts, level))
+                shown = telling(before.checks, before.verdicts, level)
+                choice = await settle(compared, shown, before.outcomes)
             await self._take(choice)
         await decide(Move("stop", self.choice.reason if self.choice else "nobody was asked"))
 

@@ -154,6 +154,12 @@ def test_who_goes_on_from_the_leader_is_no_draw_of_his_own() -> None:
     assert fork.of_start() > draw.of_start()
 
 
+def test_for_latency_a_fork_under_way_holds_no_other_one_up() -> None:
+    known = judged(replace(RED, prior=replace(RARELY, hopeless=0.0)), FORK, Planned(33, "best"), patches=0)
+    begun = replace(known, started=known.started + 1, begun=(*known.begun, FORK.index))
+    assert moved(begun, Adaptive.aiming_at("latency")) == ("fork", 33, None)
+
+
 def test_a_fork_that_has_changed_nothing_goes_on_as_one() -> None:
     progress = judged(RED, begun=[Planned(9, "best")])
     gains = Gains.of(progress, 3)

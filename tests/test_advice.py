@@ -24,6 +24,7 @@ from swe_scale.analysis.runs import open_run
 from swe_scale.config import OpenAIEndpoint, RunConfig
 from swe_scale.errors import UsageError
 from swe_scale.grades import FILE, Judged, lines_of
+from swe_scale.ranking import Prior
 from swe_scale.records import Decision, Solution, Usage
 from swe_scale.scaling import accepted
 from swe_scale.statistics import pass_at_k
@@ -405,3 +406,5 @@ def test_half_of_the_checks_is_half_and_keeps_the_repository_s_own(tmp_path: Pat
     assert len(whole.checks) == 5 and len(half.checks) == 3 and "own" in {each.id for each in half.checks}
     assert {each.check for each in half.verdicts} < {each.check for each in whole.verdicts}
     assert half.candidates == whole.candidates and half_of(whole) == half
+    scored = replace(whole, scores={whole.candidates[0].id: 1.0}, prior=Prior(hopeless=0.9))
+    assert half_of(scored) == replace(half, scores=scored.scores, prior=scored.prior)

@@ -124,6 +124,14 @@ def test_more_of_anything_costs_more(more: dict[str, Any], kinds: set[str]) -> N
     assert not [kind for kind in before if after[kind].likely < before[kind].likely]
 
 
+def test_only_what_votes_is_repeated_though_every_cell_is_run() -> None:
+    def again(**changes: Any) -> float:
+        several, one = made(repeats=3, **changes), made(**changes)
+        return several.executions.checks.likely - one.executions.checks.likely
+
+    assert again(record_all=True) == again() > 0
+
+
 def test_triage_is_one_call_and_at_most_two() -> None:
     plain, one = made(), made(triage=True)
     first, second = one.shares[:2]

@@ -9,8 +9,9 @@ import pytest
 from solving_kit import CHECK, DONE, RIGHT, Spoken, candidate, check_by, edit, verdict
 from test_stages import opened, settings, solved, task
 
+from swe_scale.assignments import plan
 from swe_scale.batch import solve_task
-from swe_scale.policy import Fixed, Progress
+from swe_scale.policy import Fixed, Planned, Progress, composed
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.cascade import Cascade
 from swe_scale.ranking import Evidence
@@ -73,6 +74,13 @@ async def test_what_waits_for_others_waits_for_the_last_model() -> None:
     assert found is not None and found.action == "start"
     late = Progress(6, 6, 6, 6, ("notes",), 3, evidence(1, 1, 1), begun=(*CHEAP, *DEAR))
     found = policy.next(late)
+    assert found is not None and found.action == "refine"
+
+
+async def test_where_all_learn_from_others_there_is_no_first_model() -> None:
+    config = settings(strategies={"refine": 1}, cascade=True)
+    policy = composed(config, plan(config), {})
+    found = policy.next(Progress(0, 0, 0, 0, ("notes",), turns=8, plan=(Planned(1, "notes"),)))
     assert found is not None and found.action == "refine"
 
 

@@ -282,6 +282,11 @@ def test_the_reason_says_what_became_of_checks_that_tell_nothing() -> None:
     assert "no check of others was run on it, agreement alone speaks" in reason(())
     assert "no patch passes the one check of others that was run on it" in reason(["x"])
     assert "no patch passes any of the 2 checks of others" in reason(["x", "y"])
+    twins = replace(crossed(["..", ".."]), forms={"00": "one", "01": "one"})
+    for one in latent(twins).ranked:
+        assert "no check of others was run on it" in one.reasons[0], "of those who made the same change"
+    missed = replace(crossed([".."]), reach={(check_by(1).id, "00"): "misses"})
+    assert "no check of others was run on it" in latent(missed).ranked[0].reasons[0], "it passes, for nothing"
     told = crossed(["..", "xx"])
     given = Check.of("given", "reproduction")
     said = [verdict(name, given, "pass" if name == "00" else "fail") for name in ("00", "01", BASE)]

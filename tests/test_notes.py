@@ -56,6 +56,16 @@ def test_the_best_comes_first_with_what_it_fails() -> None:
     assert (set(found.shown), found.tree, found.check) == ({"a", "b"}, None, None)
 
 
+def test_of_several_runs_one_is_shown_that_fails() -> None:
+    runs = [said("b", FIRST, "pass", "all is well"), said("b", FIRST, "infra", "no box")]
+    runs += [said("b", FIRST, "fail", f"got {number}") for number in (1, 2)]
+    repeats = tuple(one.model_copy(update={"repeat": number}) for number, one in enumerate(runs))
+    others = tuple(one for one in VERDICTS if (one.candidate, one.check) != ("b", FIRST.id))
+    told = noted(earlier(B, A, verdicts=(*others, *repeats)), 4000).told
+    assert "it fails 1." in told and "got 1" in told
+    assert "all is well" not in told and "no box" not in told
+
+
 @pytest.mark.parametrize(
     ("base", "here", "told"),
     [

@@ -91,6 +91,27 @@ def says(desk: Desk, **replies: str) -> None:
     desk.model.replies = found
 
 
+async def test_a_judge_is_shown_what_most_runs_of_a_cell_say(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (desk, panel):
+        once = panel.evidence.verdicts
+        odd = [
+            one.model_copy(update={"outcome": "pass" if one.outcome == "fail" else "fail"}) for one in once
+        ]
+        runs = [
+            one.model_copy(update={"repeat": repeat})
+            for first, other in zip(once, odd, strict=True)
+            for repeat, one in enumerate((first if first.candidate == BASE else other, first, first))
+        ]
+        panel.evidence = replace(panel.evidence, verdicts=tuple(runs))
+        right, wrong = names(panel)
+        says(desk, first=choose(panel, right))
+        await judged(desk, panel, 1)
+    [request] = desk.model.requests
+    for one, other in ((right, wrong), (wrong, right)):
+        told = {label(panel, one): "pass", label(panel, other): "fail"}
+        assert f"- A: {told['A']}\n- B: {told['B']}" in request.messages[1].content
+
+
 async def test_a_verdict_is_weighed_and_recorded(tmp_path: Path) -> None:
     async with opened(tmp_path) as (desk, panel):
         leader = panel.ranking.ranked[0]

@@ -12,7 +12,7 @@ from swe_scale.policy import Fixed, Progress
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.policy.agreed import UntilAgreed
 from swe_scale.policy.stragglers import Stragglers, stands
-from swe_scale.ranking import OWN_RULES, Evidence, rank
+from swe_scale.ranking import OWN_RULES, Evidence, Prior, Ranking, rank
 from swe_scale.records import BASE, Completion, Outcome, Request
 from swe_scale.search import Search
 
@@ -54,6 +54,17 @@ def test_what_is_supposed_of_others_fits_every_rule(name: str) -> None:
 
 
 SAFE = evidence(5, 1, checks=5)
+
+
+def test_what_is_known_otherwise_counts_in_what_is_supposed() -> None:
+    known, asked = replace(SAFE, prior=Prior(hopeless=0.9)), list[Evidence]()
+
+    def rule(evidence: Evidence) -> Ranking:
+        asked.append(evidence)
+        return rank(evidence)
+
+    assert stands(known, rule, 1)
+    assert len(asked) > 2 and all(one.prior == known.prior for one in asked)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from swe_scale.analysis.summary import Summary
 from swe_scale.errors import StoreError
 from swe_scale.grades import FILE, Grade, lines_of
 from swe_scale.ranking import find_rule
-from swe_scale.records import Completion, Execution, Solution
+from swe_scale.records import Completion, Execution, Reached, Scores, Solution
 
 
 def summary(folder: Path) -> Summary:
@@ -173,6 +173,16 @@ def test_with_all_trajectories_the_recorded_ranking_counts(tmp_path: Path) -> No
         kept = evidence_of(one, {1, 3})
         assert {author for each in kept.candidates for author in each.authors} <= {1, 3}
         assert {each.author for each in kept.checks} == {1, 3}
+
+
+def test_with_fewer_trajectories_scores_and_reach_count_as_they_did(tmp_path: Path) -> None:
+    one = next(each for each in solutions(recorded_run(tmp_path / "r")) if len(each.candidates) > 1)
+    names, check = [each.id for each in one.candidates], one.checks[0].id
+    scores = Scores(by="command v", values={name: float(place) for place, name in enumerate(names)})
+    missed = Reached(check=check, candidate=names[0], reach="misses")
+    kept = evidence_of(one.model_copy(update={"scores": scores, "reached": (missed,)}), {1, 3})
+    assert kept.scores == {each.id: scores.values[each.id] for each in kept.candidates}
+    assert kept.reach == {(check, names[0]): "misses"}
 
 
 def test_sizes_double_where_there_are_many_issues() -> None:

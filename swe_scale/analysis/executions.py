@@ -99,12 +99,13 @@ def _checks(config: RunConfig, assumed: Assumptions) -> Range:
         config.verdicts if config.selection == "checks" else 0,
     )
     candidates = _candidates(config, assumed)
-    voting: float = total if config.record_all else ceil(total * assumed.voting_checks)
+    voting = ceil(total * assumed.voting_checks)
+    met = total if config.record_all else voting
     chosen = judges * max(0.0, selecting.likely - 1) * assumed.selection_checks * (1 + FINALISTS)
     # What a trajectory ran of its own check and change isn't run again.
-    crossed = total + (total - looking) + max(0, voting * candidates - looking)
+    crossed = total + (total - looking) + max(0, met * candidates - looking)
     traced = total if config.trace_checks else 0
-    # Most runs agree, so that more than half of those that are allowed decide.
+    # Most runs agree, so that more than half of those that are allowed decide. Only what votes is repeated.
     again = voting * candidates * (config.repeats // 2)
     likely = _on_the_way(config, assumed) + crossed + again + candidates + chosen + traced
     every = total * (REPEATS_ON_BASE + total * config.repeats) + _RUNS_PER_REPLY * replies

@@ -72,7 +72,15 @@ def evidence_of(solution: Solution, kept: Collection[int]) -> Evidence:
     rows, columns = {BASE, *(one.id for one in candidates)}, {one.id for one in checks}
     verdicts = tuple(one for one in solution.verdicts if one.candidate in rows and one.check in columns)
     forms = {one.candidate: one.form for one in solution.ranking}
-    return Evidence(candidates, {one.id: forms.get(one.id, one.id) for one in candidates}, checks, verdicts)
+    scores = solution.scores.values if solution.scores is not None else {}
+    return Evidence(
+        candidates,
+        {one.id: forms.get(one.id, one.id) for one in candidates},
+        checks,
+        verdicts,
+        scores={name: value for name, value in scores.items() if name in rows},
+        reach={(one.check, one.candidate): one.reach for one in solution.reached},
+    )
 
 
 def _leader(solution: Solution) -> str | None:

@@ -71,7 +71,7 @@ class Adaptive:
             return Move("check", f"{progress.finished} of {progress.started} trajectories have stopped")
         if under_way >= self.width or (not progress.checked and progress.started):
             return None
-        return self._further(progress, Gains.of(progress, self.first))
+        return self._further(progress, Gains.of(progress, self._replies(progress)))
 
     def _piloting(self, progress: Progress) -> Planned | None:
         """Return the next of those that are started before anything is looked at; None once they all are."""

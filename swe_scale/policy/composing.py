@@ -39,7 +39,8 @@ def composed(config: RunConfig, plan: Sequence[Assignment], models: Mapping[str,
         for one in plan:
             if one.start not in LATE:
                 tiers.setdefault(taken_by(one, models).name, []).append(one.index)
-        policy = Cascade(policy, tuple(tiers.values()))
+        # Where all learn from others, none comes first.
+        policy = Cascade(policy, tuple(tiers.values())) if tiers else policy
     if config.stragglers == "wait":
         return policy
     return Stragglers(policy, find_rule(config.rule), config.stragglers == "slow")

@@ -110,7 +110,10 @@ def _helped(evidence: Evidence, name: str, left: int) -> Evidence:
     checks = tuple(Check.of(f"supposed {one}", "reproduction", author=one) for one in authors)
     for check in checks:
         verdicts += [_verdict(BASE, check, "fail"), *_of_all(candidates, check, name)]
-    return Evidence(candidates, forms, (*evidence.checks, *checks), tuple(verdicts), reach=evidence.reach)
+    return replace(
+        evidence,
+        candidates=candidates, forms=forms, checks=(*evidence.checks, *checks), verdicts=tuple(verdicts),
+    )  # fmt: skip
 
 
 _PATCH = "diff --git a/m b/m\n--- a/m\n+++ b/m\n@@ -1 +1 @@\n-a\n+b\n"

@@ -6,6 +6,7 @@ from math import log
 from swe_scale.ranking.latent import Belief, believe, matrix_of, scored, weighed
 from swe_scale.ranking.outcomes import Evidence, authors_of
 from swe_scale.ranking.rule import FINALISTS, Ranking, rank
+from swe_scale.ranking.voices import clusters_of
 from swe_scale.records import Ranked
 
 _BREAKS_RIGHT, _BREAKS_WRONG = 0.05, 0.25
@@ -114,10 +115,13 @@ def _why(candidate: str, right: float, belief: Belief, evidence: Evidence) -> It
 
 def _silent(candidate: str, evidence: Evidence) -> str:
     """Return why no check says anything of a candidate, where none does of any."""
-    (makers,) = (frozenset(one.authors) for one in evidence.candidates if one.id == candidate)
+    outcomes, makers = evidence.outcomes, clusters_of(evidence)[evidence.forms[candidate]]
     authors = authors_of(one for one in evidence.checks if one.kind != "regression")
-    others = [check for check, by in authors.items() if not by & makers]
-    run = sum(evidence.outcomes.of(candidate, check) not in (None, "infra") for check in others)
+    others = [check for check, by in authors.items() if not by & makers and check not in outcomes.blind]
+    run = sum(
+        outcomes.of(candidate, check) not in (None, "infra") and not evidence.unreached(candidate, check)
+        for check in others
+    )
     match run:
         case 0:
             return "no check of others was run on it"

@@ -7,7 +7,7 @@ from itertools import count
 from typing import NamedTuple
 
 from swe_scale.ranking.outcomes import Evidence
-from swe_scale.records import BASE, Check
+from swe_scale.records import BASE, Check, Outcome
 
 REPEATS_ON_BASE = 2
 """A check votes only if it fails on the untouched code each time."""
@@ -114,9 +114,9 @@ def repeated(times: int, needs: Needs) -> Needs:
 def _unsettled(evidence: Evidence, under_way: Collection[Cell], times: int) -> Iterator[Cell]:
     """Yield the next run of each cell that votes, was run, and of which the runs left may decide."""
     busy = {(one.check, one.candidate) for one in under_way}
-    runs: dict[tuple[str, str], dict[int, bool]] = defaultdict(dict)
+    runs: dict[tuple[str, str], dict[int, Outcome]] = defaultdict(dict)
     for one in evidence.verdicts:
-        runs[one.check, one.candidate][one.repeat] = one.outcome == "pass"
+        runs[one.check, one.candidate][one.repeat] = one.outcome
     for check in written(evidence):
         if not evidence.outcomes.reproduces(check.id):
             continue
@@ -125,8 +125,8 @@ def _unsettled(evidence: Evidence, under_way: Collection[Cell], times: int) -> I
             said = runs.get(place)
             if said is None or place in busy or len(said) >= times:
                 continue
-            passes = sum(said.values())
-            if 2 * max(passes, len(said) - passes) <= times:
+            clear = [one == "pass" for one in said.values() if one != "infra"]
+            if 2 * max(sum(clear), len(clear) - sum(clear)) <= times:
                 yield Cell(*place, next(number for number in count() if number not in said))
 
 

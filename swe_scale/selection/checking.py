@@ -11,20 +11,22 @@ from typing import Any
 from swe_scale.checks import Cells, spoken
 from swe_scale.prompts import fenced, render
 from swe_scale.ranking import Outcomes
-from swe_scale.records import BASE, Check, Verdict
+from swe_scale.records import BASE, Check, Outcome, Verdict
 from swe_scale.selection.choice import Choice, Chosen, Comparison, chosen_by, converse
 from swe_scale.trajectory.grammar import Malformed, parse, script_of
 
 _CHECKS_SHOWN = 4
 _CHECKS_PER_REPLY = 4
+_NOTHING = Outcomes(())
 
 
-async def settle(compared: Comparison, evidence: Sequence[Check]) -> Choice:
+async def settle(compared: Comparison, evidence: Sequence[Check], known: Outcomes = _NOTHING) -> Choice:
     """Choose among finalists with checks that tell them apart.
 
     Args:
         compared: two or three finalists.
         evidence: reproduction checks to show.
+        known: what they say of the finalists, most of the runs of each cell; what isn't among it is run.
 
     Returns:
         The model's choice; the first finalist if it makes none, with the reason why.
@@ -33,15 +35,15 @@ async def settle(compared: Comparison, evidence: Sequence[Check]) -> Choice:
         EndpointRefused: the endpoint answers nothing at all.
     """
     choice = Choice(compared.finalists[0].id, "")
-    instructions = await _instructions(compared, evidence)
+    instructions = await _instructions(compared, evidence, known)
     return await converse(compared, choice, instructions, partial(_act, compared, choice))
 
 
-async def _instructions(compared: Comparison, evidence: Sequence[Check]) -> str:
+async def _instructions(compared: Comparison, evidence: Sequence[Check], known: Outcomes) -> str:
     cells, outputs = compared.setting.cells, []
     for number, check in enumerate(evidence[:_CHECKS_SHOWN], start=1):
         said = [
-            f"- {label}: {(await cells.verdict(check, name)).outcome}"
+            f"- {label}: {await _outcome(cells, check, name, known)}"
             for name, label in compared.labels.items()
         ]
         outputs.append(f"## Check {number}\n\n{fenced(check.script, check.language)}\n\n" + "\n".join(said))
@@ -53,6 +55,11 @@ async def _instructions(compared: Comparison, evidence: Sequence[Check]) -> str:
         checks=_CHECKS_PER_REPLY,
         languages=spoken(cells.environment.profile),
     )
+
+
+async def _outcome(cells: Cells, check: Check, candidate: str, known: Outcomes) -> Outcome:
+    found = known.of(candidate, check.id)
+    return (await cells.verdict(check, candidate)).outcome if found in (None, "infra") else found
 
 
 async def _act(compared: Comparison, choice: Choice, reply: str, left: int) -> Chosen | str:

@@ -194,12 +194,10 @@ def half_of(evidence: Evidence) -> Evidence:
     """Return evidence with every other written check, in an order that has nothing to do with them."""
     written = sorted({one.id for one in evidence.checks if one.kind != "regression"}, key=digest)
     dropped = frozenset(written[1::2])
-    return Evidence(
-        evidence.candidates,
-        evidence.forms,
-        tuple(one for one in evidence.checks if one.id not in dropped),
-        tuple(one for one in evidence.verdicts if one.check not in dropped),
-        reach=evidence.reach,
+    return replace(
+        evidence,
+        checks=tuple(one for one in evidence.checks if one.id not in dropped),
+        verdicts=tuple(one for one in evidence.verdicts if one.check not in dropped),
     )
 
 
