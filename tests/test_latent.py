@@ -181,6 +181,39 @@ def test_tests_of_the_repository_count() -> None:
     assert ranking.ranked[0].posterior > ranking.ranked[1].posterior + 0.05
 
 
+def test_who_breaks_something_else_does_not_drag_those_along_who_resolve_the_issue_as_it_does() -> None:
+    told = crossed(["...x", "...x", "...x", "xxx."])
+    check = Check.of("tests/test_a.py", "regression")
+    kept = [verdict(one.id, check, "pass") for one in told.candidates]
+    lost = verdict("02", check, "fail").model_copy(update={"broken": ("test_a",)})
+
+    def posterior(tests: Sequence[Verdict]) -> dict[str, float]:
+        several = replace(told, checks=(*told.checks, check), verdicts=(*told.verdicts, *tests))
+        return {one.candidate: one.posterior for one in latent(several).ranked}
+
+    before, after = posterior(kept), posterior([*kept[:2], lost, kept[3]])
+    assert after["02"] < before["02"] / 2
+    assert after["00"] == after["01"] > after["03"]
+    assert abs(after["00"] - before["00"]) < 0.05
+
+    believed_so = believed(replace(told, checks=(*told.checks, check), verdicts=(*told.verdicts, lost)))
+    share = believed_so.cases[:, believed_so.groups.index(("02",))].mean()
+    assert abs(share - believed_so.of("02")) < 0.05, "what is said of cases is what is said of groups"
+
+
+def test_patches_that_differ_only_in_failing_their_own_checks_are_not_alike() -> None:
+    candidates = [candidate(name, [2 * number, 2 * number + 1]) for number, name in enumerate("ab")]
+    checks = [check_by(author) for author in range(4)]
+    fails = {("a", 0), ("a", 1)}
+    verdicts = [
+        verdict(name, check, "fail" if name == BASE or (name, number) in fails else "pass")
+        for name in (BASE, "a", "b")
+        for number, check in enumerate(checks)
+    ]
+    found = believed(evidence(candidates, checks, verdicts))
+    assert found.of("a") < found.of("b")
+
+
 def test_neither_the_order_of_the_files_nor_the_numbers_of_the_trajectories_matter() -> None:
     told = evidence_of(World(REGIMES["middle"], 3).issue(8))
     # Two trajectories wrote the same script.

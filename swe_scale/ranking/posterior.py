@@ -1,6 +1,6 @@
 """The rule that weighs all that is said by how far it can be trusted: checks, scores, judges."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from math import log
 
 from swe_scale.ranking.latent import Belief, believe, matrix_of, scored, weighed
@@ -11,6 +11,7 @@ from swe_scale.records import Ranked
 
 _BREAKS_RIGHT, _BREAKS_WRONG = 0.05, 0.25
 """Assumed: how often right and wrong patches break tests of the repository that others keep."""
+_KEEPS = log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
 _FORGED = -50.0
 """Of what was caught forging what is said of it: it can't be right, whatever checks say."""
 _WORTH = 0.05
@@ -72,24 +73,20 @@ def checked(evidence: Evidence) -> Belief:
 
 def _checked(evidence: Evidence, usual: Ranking) -> Belief:
     matrix, known = matrix_of(evidence), {one.candidate: one for one in usual.ranked}
-    leanings = [_leaning(group.candidates, known, evidence) for group in matrix.groups]
-    return believe(matrix, leanings, evidence.prior)
+    tested = any(one.kind == "regression" for one in evidence.checks)
+    groups = [[known[name] for name in group.candidates] for group in matrix.groups]
+    breaks = [min(one.broken - one.excused for one in group) > 0 for group in groups]
+    leanings = [
+        _FORGED if evidence.outcomes.caught.issuperset(group.candidates) else _KEEPS * (tested and not broken)
+        for group, broken in zip(matrix.groups, breaks, strict=True)
+    ]
+    belief = believe(matrix, leanings, evidence.prior)
+    return belief.doubted([_BREAKS_RIGHT / _BREAKS_WRONG if broken else 1.0 for broken in breaks])
 
 
 def _heard(belief: Belief, evidence: Evidence) -> Belief:
     counted = {one.id for one in evidence.checks}
     return weighed(scored(belief, evidence.scores), evidence.opinions, counted)
-
-
-def _leaning(group: Sequence[str], known: Mapping[str, Ranked], evidence: Evidence) -> float:
-    """Return what speaks for a group beside written checks, as the logarithm of a ratio of likelihoods."""
-    if evidence.outcomes.caught.issuperset(group):
-        return _FORGED
-    if not any(one.kind == "regression" for one in evidence.checks):
-        return 0.0
-    if min(known[name].broken - known[name].excused for name in group) > 0:
-        return log(_BREAKS_RIGHT / _BREAKS_WRONG)
-    return log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
 
 
 def _why(candidate: str, right: float, belief: Belief, evidence: Evidence) -> Iterator[str]:

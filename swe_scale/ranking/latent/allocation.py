@@ -44,6 +44,11 @@ class Allocation:
     flips: float
 
 
+def heard(matrix: Matrix, group: int) -> int:
+    """Return how many checks of a group's own authors that fail on it speak against it."""
+    return min(_HEARD, max(0, matrix.disowned[group] - 1))
+
+
 def allocate(matrix: Matrix, worlds: Worlds, prior: Prior, leanings: Numbers) -> Allocation:
     """Return what is probable; see `believe`.
 
@@ -131,9 +136,8 @@ class _State:
 
     def disowned(self, group: int) -> Numbers:
         """Return, by world, how much speaks against a group that its authors' own checks fail on it."""
-        flips = self.likelihood.worlds.flips
-        heard = min(_HEARD, max(0, self.likelihood.matrix.disowned[group] - 1))
-        return np.asarray(heard * np.log1p(_DISOWNS / flips))
+        likelihood = self.likelihood
+        return np.asarray(heard(likelihood.matrix, group) * np.log1p(_DISOWNS / likelihood.worlds.flips))
 
     def drop(self, group: int) -> None:
         """Take a group away again."""

@@ -1,18 +1,19 @@
 """From a matrix to probabilities: of each candidate that it is right, and that none is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from swe_scale.ranking.latent.allocation import WAYS, allocate
+from swe_scale.ranking.latent.allocation import WAYS, allocate, heard
 from swe_scale.ranking.latent.matrix import Matrix
 from swe_scale.ranking.latent.worlds import worlds
 from swe_scale.ranking.prior import Prior
 
 __all__ = ["Belief", "Prior", "believe"]
 
+_SEED = 1
 _WORLDS = 384
 _FEWEST = 20
 _WORK = 800_000
@@ -49,6 +50,18 @@ class Belief:
         """Return the probability that a candidate is right; 0 of those beyond the largest groups."""
         places = [number for number, group in enumerate(self.groups) if candidate in group]
         return float(self.right[places[0]]) if places else 0.0
+
+    def doubted(self, ratios: Sequence[float]) -> "Belief":
+        """Return the belief once each group has been seen to do what says nothing of any other.
+
+        Args:
+            ratios: by group, how much more probable that is of a right one than of a wrong one; 1 at most.
+        """
+        given, lots = np.asarray(ratios, dtype=np.float64), np.random.default_rng(_SEED)
+        right = self.right * given / (self.right * given + 1 - self.right)
+        kept = np.divide(right, self.right, out=np.zeros_like(right), where=self.right > 0)
+        cases = self.cases & (lots.random(self.cases.shape) < kept)
+        return replace(self, right=right, none=float((~cases.any(axis=1)).mean()), cases=cases)
 
     def contest(self, leader: int, most: int, least: float) -> list[int]:
         """Return the groups that are to be told apart: the leader, and who is likely right where it is not.
@@ -111,7 +124,8 @@ def _alike(matrix: Matrix, leanings: Numbers) -> list[list[int]]:
     for number, group in enumerate(matrix.groups):
         own = np.array([writer == number for writer in matrix.writers], dtype=np.bool_)
         said = np.where(own, -np.sign(matrix.runs.max(initial=0.0)), np.sign(matrix.contrast[number]))
-        found.setdefault((group.size, float(leanings[number]), said.tobytes()), []).append(number)
+        key = group.size, heard(matrix, number), float(leanings[number]), said.tobytes()
+        found.setdefault(key, []).append(number)
     return list(found.values())
 
 
