@@ -194,8 +194,8 @@ def test_who_breaks_something_else_does_not_drag_those_along_who_resolve_the_iss
     before, after = posterior(kept), posterior([*kept[:2], lost, kept[3]])
     assert after["02"] < before["02"] / 2
     assert after["00"] == after["01"] > after["03"]
-    assert abs(after["00"] - before["00"]) < 0.05
-
+    # Less is known of what their kind keeps, and no more.
+    assert after["00"] > 0.75 * before["00"]
     believed_so = believed(replace(told, checks=(*told.checks, check), verdicts=(*told.verdicts, lost)))
     share = believed_so.cases[:, believed_so.groups.index(("02",))].mean()
     assert abs(share - believed_so.of("02")) < 0.05, "what is said of cases is what is said of groups"
