@@ -57,4 +57,8 @@ def method_of(config: RunConfig) -> str:
         parts.append("cascade")
     if config.stragglers != "wait":
         parts.append(config.stragglers)
+    if config.repeats > 1:
+        parts.append(f"repeats {config.repeats}")
+    if config.trace_checks:
+        parts.append("traced")
     return " ".join(parts)
