@@ -11,8 +11,8 @@ from swe_scale.config import RunConfig
 from swe_scale.records import Usage
 
 _GENERATING = (
-    "rule", "turns", "agent_turns", "policy", "objective", "cascade", "stragglers", "min_confidence", "context",
-    "context_tokens", "repeats", "trace_checks", "prior",
+    "rule", "turns", "agent_turns", "policy", "objective", "cascade", "stragglers", "min_confidence",
+    "context", "context_tokens", "repeats", "trace_checks", "prior",
 )  # fmt: skip
 """Settings that must be the same beside strategies and models."""
 
