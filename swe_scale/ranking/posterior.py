@@ -81,6 +81,8 @@ def _checked(evidence: Evidence, usual: Ranking) -> Belief:
         for group, broken in zip(matrix.groups, breaks, strict=True)
     ]
     belief = believe(matrix, leanings, evidence.prior)
+    if not any(breaks):
+        return belief
     return belief.doubted([_BREAKS_RIGHT / _BREAKS_WRONG if broken else 1.0 for broken in breaks])
 
 
