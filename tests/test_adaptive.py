@@ -91,7 +91,7 @@ def moved(progress: Progress, policy: Adaptive | None = None) -> tuple[str, int 
 
 
 def test_of_a_contested_pair_a_check_tells_more_than_another_patch() -> None:
-    policy = Adaptive(pilot=2)
+    policy = Adaptive(pilot=2, worth=0.0025)
     assert moved(judged(CONTESTED, DRAFT), policy) == ("start", 30, None), "whole: it ends by itself"
     assert moved(judged(CONTESTED), policy) == ("start", 50, 3)
     move = policy.next(judged(CONTESTED, DRAFT))

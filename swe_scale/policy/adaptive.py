@@ -40,7 +40,7 @@ class Adaptive:
     """Under way at a time, later: one that takes long holds nobody up."""
     first: int = 3
     """Replies of a new one: a check, an edit, a look at what came of it. Then it is set aside."""
-    worth: float = 0.0025
+    worth: float = 0.007
     """Probability of a gain, per reply, below which no more are spent."""
     look: int = 2
     """Replies that a check takes without a patch: it, and a look at what came of it. It ends by itself."""

@@ -15,8 +15,8 @@ _KEEPS = log((1 - _BREAKS_RIGHT) / (1 - _BREAKS_WRONG))
 _FORGED = -50.0
 """Of what was caught forging what is said of it: it can't be right, whatever checks say."""
 _WORTH = 0.05
-"""Probability that another finalist must add to that of any of them being right. Telling them apart takes
-some eight replies, each worth 0.0025 elsewhere; a verdict that is right with 0.7 gains 0.4 of it."""
+"""Probability that another finalist must add to that of any of them being right. A verdict that is
+right with 0.7 gains 0.4 of it."""
 
 
 def latent(evidence: Evidence) -> Ranking:
