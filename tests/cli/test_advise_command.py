@@ -32,7 +32,7 @@ def test_a_report_that_can_be_read(desk: Desk) -> None:
         "are worth most where a wrong patch costs 2",
         "zero-inflated, %",
         "With so few samples neither can be tried on what was held out.",
-        "1. one more sample of each issue: By the fit, sample 5 of each issue brings",
+        "2. one more sample of each issue: By the fit, sample 5 of each issue brings",
         "No sample ran out of replies: more turns would change nothing.",
         "note: 1 issue without a solution left out.",
     ):

@@ -54,7 +54,7 @@ def test_without_a_model_given_checks_and_the_repositorys_tests_decide(desk: Des
     assert decided == [
         "4 patches are given, 4 to be judged, 4 of them different; "
         "of 3 given checks 3 fail on the untouched code",
-        "there are no level finalists to tell apart",
+        "2 finalists are level, and no model is to tell them apart",
     ]
     (folder,) = (path for path in (desk.folder / "runs").iterdir() if path.is_dir())
     assert {"run.sqlite", "config.toml", "preds.jsonl"} <= {path.name for path in folder.iterdir()}

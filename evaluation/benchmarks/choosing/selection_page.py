@@ -75,7 +75,7 @@ _TABLES: Sequence[tuple[str, str, str, _Cell]] = (
     ),
     (
         "What a policy resolves: difference to fixed plans", "regime: policy",
-        r"(?P<row>[^:]+: adaptive(?:, first 3)?(?:, for cost)?) (?P<column>beside fixed .+)", gain,
+        r"(?P<row>[^:]+: adaptive(?:, for cost|, one turn first)?) (?P<column>beside fixed .+)", gain,
     ),
     (
         "What it costs: turns an issue", "regime: policy",
