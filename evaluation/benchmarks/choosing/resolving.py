@@ -1,5 +1,7 @@
 """A figure of two methods on the same issues."""
 
+from dataclasses import replace
+
 import numpy as np
 from harness import Figure
 from numpy.typing import NDArray
@@ -30,3 +32,9 @@ def resolved(name: str, ours: Numbers, other: Numbers, least: float | None = Non
         goal=None if least is None else f"difference ≥ {least:g}",
         met=None if least is None else difference.value >= least,
     )
+
+
+def not_below(name: str, ours: Numbers, other: Numbers) -> Figure:
+    """Return such a figure of which the goal is that the interval of the difference doesn't end below 0."""
+    found = resolved(name, ours, other)
+    return replace(found, goal="not below beyond noise", met=found.spread is None or found.spread[1] >= 0)

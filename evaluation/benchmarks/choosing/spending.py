@@ -8,7 +8,7 @@ import numpy as np
 from coin_policies import Plan, Spent, Trial, beside, spend
 from coin_world import Dials
 from harness import Figure, Goal
-from resolving import resolved
+from resolving import not_below, resolved
 
 from swe_scale.policy.adaptive import Adaptive
 from swe_scale.ranking import find_rule
@@ -83,9 +83,8 @@ def _figures(name: str, world: str, spent: Spent) -> Iterator[Figure]:
     for family, plans in FAMILIES.items():
         part = Spent(spent.resolved, spent.turns, spent.fixed[:, start : start + len(plans)])
         start += len(plans)
-        yield resolved(
-            f"{name} beside fixed {family} at equal cost", spent.resolved, beside(part, plans), -0.01
-        )
+        label = f"{name} beside fixed {family} at equal cost"
+        yield not_below(label, spent.resolved, beside(part, plans))
     usual = spent.fixed[:, FAMILIES["N × 8"].index(USUAL)]
     label = f"{USUAL.trajectories} × {USUAL.turns}"
     yield resolved(
