@@ -11,6 +11,7 @@ from git_kit import Kit, git
 from swe_scale.errors import RepositoryError
 from swe_scale.records import File
 from swe_scale.repo import Repository
+from swe_scale.repo.access import access
 from swe_scale.repo.publish import TRAILER, Publisher, Remote, Signature
 
 pytestmark = pytest.mark.anyio
@@ -187,9 +188,9 @@ async def test_a_remote_that_refuses_by_a_rule_says_why(case: Case) -> None:
 
 async def test_the_token_is_in_no_command_line_and_no_text(case: Case) -> None:
     assert "t0ken" not in repr(case.publisher.remote)
-    variables = Remote("https://github.com/ada/engine.git", "t0ken").variables()
+    variables = access("https://github.com/ada/engine.git", "t0ken")
     assert variables["GIT_CONFIG_KEY_0"] == "http.https://github.com/.extraHeader"
-    assert Remote("git@github.com:ada/engine.git", "t0ken").variables() == {}
+    assert access("git@github.com:ada/engine.git", "t0ken") == {}
     folder = case.publisher.git.git_dir
     assert folder is not None
     await case.publisher.push(await case.commit(), BRANCH, None)

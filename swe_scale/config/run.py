@@ -37,6 +37,8 @@ class GitHubConfig(Config):
     api: str = "https://api.github.com"
     token_variable: str = "GITHUB_TOKEN"
     """Name of the environment variable with a token; without one, public issues are read without it."""
+    login: str | None = None
+    """Who acts with the token. None: asked of GitHub, which doesn't tell it to apps."""
     patience: float = Field(default=300.0, ge=0)
     """Seconds that a command waits, all in all, when GitHub's rate limits ask it to."""
 

@@ -4,7 +4,6 @@ A commit that is made here says so in a trailer, which depends on all that it ho
 exactly if its head carries the right one: whoever adds to it, or changes it, has made it theirs.
 """
 
-import base64
 import hashlib
 import hmac
 import os
@@ -18,6 +17,7 @@ import anyio
 
 from swe_scale.errors import RepositoryError
 from swe_scale.locks import locked
+from swe_scale.repo.access import access
 from swe_scale.repo.git import Git, object_id
 from swe_scale.repo.repository import Repository
 from swe_scale.repo.source import redacted
@@ -46,18 +46,6 @@ class Remote:
     """https, http, ssh, or a local folder."""
     token: str = field(default="", repr=False)
     """Goes to the host of an http address, in git's environment."""
-
-    def variables(self) -> Mapping[str, str]:
-        """Return what git's environment holds for this remote alone."""
-        host = re.match(r"https?://[^/]+/", self.address)
-        if host is None or not self.token:
-            return {}
-        word = base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
-        return {
-            "GIT_CONFIG_COUNT": "1",
-            "GIT_CONFIG_KEY_0": f"http.{host[0]}.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {word}",
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +173,8 @@ class Publisher:
         online = self.git.online()
         assert online.git_dir is not None
         shared = {name: value for name, value in self.git.variables.items() if name.startswith("GIT_")}
-        git = online.at(online.git_dir, **shared, **self.remote.variables(), **_local(self.remote.address))
+        own = {**access(self.remote.address, self.remote.token), **_local(self.remote.address)}
+        git = online.at(online.git_dir, **shared, **own)
         answer = await git.run(*arguments)
         if answer.code == 0:
             return answer.output

@@ -137,6 +137,15 @@ def _there(request: Request) -> Repository | None:
     return found
 
 
+@route("GET", "/user")
+def user(request: Request) -> Reply:
+    if request.login is None:
+        return refused(401, "Requires authentication")
+    if request.login in request.hub.bots:
+        return refused(403, "Resource not accessible by integration")
+    return 200, request.hub.user(request.login) | {"user_view_type": "private"}
+
+
 @route("GET", "/repos/{repo}")
 def repository(request: Request) -> Reply:
     found = _there(request)

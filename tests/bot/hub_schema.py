@@ -104,8 +104,15 @@ class Description:
         return [self._absolute(one) for one in form] if isinstance(form, list) else form
 
     def _faults(self, form: Mapping[str, Any], value: Any) -> list[str]:
-        check = OAS30Validator(self._absolute(form), registry=self._registry)
+        chosen = self._chosen(form, value)
+        check = OAS30Validator(self._absolute(chosen), registry=self._registry)
         return [f"{error.json_path}: {error.message[:200]}" for error in check.iter_errors(value)][:_FEW]
+
+    def _chosen(self, form: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+        """Return the form that a value says it has, where several would fit."""
+        told = form.get("discriminator", {})
+        kind = value.get(told.get("propertyName")) if isinstance(value, dict) else None
+        return {"$ref": told["mapping"][kind]} if kind in told.get("mapping", {}) else form
 
     def _unknown(self, form: Mapping[str, Any], body: Any) -> list[str]:
         """Return the fields that GitHub would ignore: nothing is sent in vain."""

@@ -97,6 +97,7 @@ class Served:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     served: Served
 
     def log_message(self, format: str, *args: object) -> None:
