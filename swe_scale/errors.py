@@ -13,7 +13,7 @@ SweScaleError                 exit 1
 │   ├── EndpointRefused       exit 1   key, model or address are wrong: nothing will work, so the run stops
 │   └── Interrupted           –        a try that may have been charged broke off; another is paid for
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
-│   └── PerhapsDone           exit 1   whether a change was made isn't known; who asked looks before the next try
+│   └── PerhapsDone           exit 1   whether a change was made isn't known; who asked looks first
 ├── ScoreError                –        an external verifier gave no scores; the run goes on without
 ├── ExtensionError            exit 1   what another package offers (a rule, a policy) failed or makes no sense
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version

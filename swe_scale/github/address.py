@@ -7,6 +7,8 @@ from swe_scale.config import GitHubConfig
 from swe_scale.errors import UsageError
 from swe_scale.records import Record
 
+PUBLIC_HOSTS = ("github.com", "www.github.com")
+"""Of the public service, whose programming interface has a host of its own."""
 _HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(?::[0-9]+)?|\[[0-9a-f:.]+\](?::[0-9]+)?")
 _OWNER, _REPO = r"[A-Za-z0-9][\w-]{0,99}", r"[\w.-]{1,100}"
 _ISSUE_PATH = re.compile(rf"/({_OWNER})/({_REPO})/issues/([0-9]{{1,10}})/?", re.ASCII)
@@ -92,7 +94,7 @@ def api_of(address: RepositoryAddress, config: GitHubConfig) -> str:
     Raises:
         UsageError: the one that is configured is no web address.
     """
-    if address.host in ("github.com", "www.github.com"):
+    if address.host in PUBLIC_HOSTS:
         base = config.api.rstrip("/")
     else:
         base = f"{address.scheme}://{address.host}/api/v3"

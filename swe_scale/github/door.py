@@ -1,8 +1,6 @@
 """The one door to GitHub: asks, waits where it is told to, and turns every failure into one clear line."""
 
 import json
-import os
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,8 +13,9 @@ from gidgethub import HTTPException, sansio
 from pydantic import TypeAdapter, ValidationError
 
 from swe_scale.config import GitHubConfig
-from swe_scale.errors import GitHubError, PerhapsDone, UsageError
+from swe_scale.errors import GitHubError, PerhapsDone
 from swe_scale.github.address import RepositoryAddress, api_of, origin_of
+from swe_scale.github.credentials import is_ours, settled, token_of
 from swe_scale.github.limits import Limited, limited
 from swe_scale.github.refusals import meaning, message_of
 from swe_scale.retry import pause, retrying
@@ -235,23 +234,12 @@ async def open_door(address: RepositoryAddress, config: GitHubConfig) -> AsyncIt
     Raises:
         UsageError: the configured address is none, or the token's variable holds no token.
     """
+    config = settled(config, address.host)
     base = api_of(address, config)
     headers = sansio.create_headers("swe-scale", accept="application/vnd.github+json")
     headers["X-GitHub-Api-Version"] = "2022-11-28"
     token = token_of(config)
-    if token and origin_of(base) == origin_of(config.api):
+    if token and is_ours(address, config):
         headers["authorization"] = f"Bearer {token}"
     async with httpx2.AsyncClient(headers=headers, timeout=_SECONDS) as client:
         yield Door(client, base, config)
-
-
-def token_of(config: GitHubConfig) -> str:
-    """Return the token that the environment has; empty if it has none.
-
-    Raises:
-        UsageError: what is there can't be a token.
-    """
-    token = os.environ.get(config.token_variable, "").strip()
-    if token and not re.fullmatch(r"[!-~]+", token):
-        raise UsageError(f"{config.token_variable} holds characters that no token has; set it again")
-    return token

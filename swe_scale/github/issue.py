@@ -9,6 +9,9 @@ from swe_scale.records import Record
 
 MOST_COMMENTS = 100
 """Comments of an issue that are read, the oldest first."""
+OWN_MARK = "<!-- swe-scale:"
+"""What is in each page that we write, and that nobody sees."""
+_COMMANDS = ("/swe-scale", "/swe-scale solve", "/swe-scale run")
 _PATH = "/repos/{owner}/{repo}/issues/{number}"
 
 
@@ -45,7 +48,7 @@ async def fetch_issue(address: IssueAddress, config: GitHubConfig) -> FetchedIss
         address=_now_at(issue, address),
         title=issue.title,
         body=issue.body or "",
-        comments=tuple(_said(comment) for comment in comments if comment.body),
+        comments=tuple(_said(comment) for comment in comments if _tells(comment)),
         comments_left_out=max(0, issue.comments - len(comments)),
         labels=tuple(label if isinstance(label, str) else label.name for label in issue.labels),
         state=issue.state,
@@ -78,6 +81,12 @@ def _now_at(issue: IssueForm, asked: IssueAddress) -> IssueAddress:
     """Return where an issue is now, if that is on the same host."""
     now = parse_issue_url(issue.html_url) or asked
     return now if (now.scheme, now.host) == (asked.scheme, asked.host) else asked
+
+
+def _tells(comment: CommentForm) -> bool:
+    """Return whether a comment says something of the issue: our own and mere commands to us don't."""
+    body = (comment.body or "").strip()
+    return bool(body) and body not in _COMMANDS and OWN_MARK not in body
 
 
 def _said(comment: CommentForm) -> str:

@@ -31,7 +31,7 @@ class Cutter:
     scope: anyio.CancelScope
     at: int
     after: bool
-    token: object = field(default_factory=anyio.lowlevel.current_token)
+    token: anyio.lowlevel.EventLoopToken = field(default_factory=anyio.lowlevel.current_token)
     seen: int = 0
 
     def __call__(self, method: str, path: str, done: bool) -> None:
