@@ -58,15 +58,3 @@ class Installed:
             check=True,
         )
         return shown.stdout.splitlines()
-
-
-def section(lock: str, *names: str) -> str:
-    """Return what a lock says of some packages, with their hashes.
-
-    Raises:
-        KeyError: one isn't there.
-    """
-    found: dict[str, str] = {}
-    for entry in (ROOT / lock).read_text().replace("\\\n", "\\\0").splitlines():
-        found[entry.partition("==")[0]] = entry.replace("\\\0", "\\\n")
-    return "\n".join(found[name] for name in names) + "\n"

@@ -11,11 +11,10 @@ from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 import pytest
-from packages_kit import NAME, PROJECT, ROOT, VERSION, built, section
+from packages_kit import NAME, PROJECT, ROOT, VERSION, built
 from sandbox_kit import without_bubblewrap
 
 MINORS = ("3.11", "3.12", "3.13")
-BUILDING = ("hatchling", "packaging", "pathspec", "pluggy", "tomlkit", "trove-classifiers")
 
 
 @pytest.fixture(scope="module")
@@ -91,19 +90,14 @@ class Place:
         self.home = folder.with_name("home")
         self.home.mkdir()
         subprocess.run([python, "-m", "venv", folder], check=True)
-        wanted = folder / "wanted.txt"
-        wanted.write_text(
-            (ROOT / "requirements.lock").read_text() + section("requirements-dev.lock", *BUILDING)
-        )
-        if reason := self.pip("--require-hashes", "--requirement", wanted):
+        locks = [f"--requirement={ROOT / name}" for name in ("requirements.lock", "requirements-build.lock")]
+        if reason := self.pip("--require-hashes", *locks):
             pytest.skip(f"what the package needs can't be had for {python}: {reason}")
 
     def pip(self, *arguments: str | Path) -> str:
         """Install; return the last line of what went wrong."""
-        command = [self.bin / "python", "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
-        done = subprocess.run(
-            [*command, *arguments], cwd=self.home, capture_output=True, text=True, check=False
-        )
+        pip = (self.bin / "python", "-m", "pip", "install", "--quiet", "--no-input", "--no-compile")
+        done = subprocess.run([*pip, *arguments], cwd=self.home, capture_output=True, text=True, check=False)
         return done.stderr.strip().splitlines()[-1] if done.returncode else ""
 
     def install(self, distribution: Path) -> None:

@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import pytest
 from packages_kit import NAME, PROJECT, ROOT, VERSION, Installed, built, files_of
 
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-docs.lock")
 FOLDERS = {"prompts": ROOT / "prompts", "sandboxes": ROOT / "sandboxes", "demo": ROOT / "evaluation" / "demo"}
 
 
@@ -69,9 +70,7 @@ def test_command_is_declared(wheel: Path) -> None:
     assert "swe-scale = swe_scale.cli:main" in entry
 
 
-@pytest.mark.parametrize(
-    "lock", ["requirements.lock", "requirements-dev.lock", "tests/real_vllm/requirements.lock"]
-)
+@pytest.mark.parametrize("lock", [*LOCKS, "tests/real_vllm/requirements.lock"])
 def test_locks_are_hashed_and_name_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text and "--index" not in text and "--find-links" not in text
@@ -89,18 +88,18 @@ def pinned(lock: str) -> dict[str, set[str]]:
 
 
 def test_locks_cover_what_is_declared_and_agree() -> None:
-    names = {
-        "requirements.lock": PROJECT["project"]["dependencies"],
-        "requirements-dev.lock": PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"],
-    }
+    depends, groups = PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]
+    names = dict(zip(LOCKS, (depends, depends + groups["dev"], groups["build"], groups["docs"]), strict=True))
     for lock, requirements in names.items():
         assert {requirement.split(">=")[0] for requirement in requirements} <= pinned(lock).keys()
+    assert pinned("requirements-build.lock").items() <= pinned("requirements-dev.lock").items()
     assert pinned("requirements.lock").items() <= pinned("requirements-dev.lock").items()
 
 
-@pytest.mark.parametrize(
-    "script", ["scripts/demo", "scripts/test", "scripts/lint", "scripts/bench", "scripts/vllm", ".ci/run"]
-)
+SCRIPTS = sorted(file.name for file in (ROOT / "scripts").iterdir() if file.is_file())
+
+
+@pytest.mark.parametrize("script", [".ci/run", *(f"scripts/{name}" for name in SCRIPTS)])
 def test_scripts_can_be_started(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     bash = shutil.which("bash")
