@@ -5,9 +5,7 @@ from html.parser import HTMLParser
 
 from markdown_it import MarkdownIt
 
-KINDS = frozenset(
-    ["h1", "h2", "h3", "h4", "li", "ol", "ul", "table", "tr", "pre", "blockquote", "em", "strong"]
-)
+KINDS = {"h1", "h2", "h3", "h4", "li", "ol", "ul", "table", "tr", "pre", "blockquote", "em", "strong"}
 
 
 class _Counting(HTMLParser):

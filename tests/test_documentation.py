@@ -90,9 +90,14 @@ def build(project: Path, site: Path) -> subprocess.CompletedProcess[str]:
     """Build the site of a checkout, strictly; the test is skipped where nothing builds it."""
     if not MKDOCS.exists():
         pytest.skip("no .venv-docs: scripts/docs makes it")
-    command = [MKDOCS, "build", "--strict", "--site-dir", site, "--config-file", project / "mkdocs.yml"]
     wanted = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
-    return subprocess.run(command, capture_output=True, text=True, env=wanted, check=False)
+    return subprocess.run(
+        [MKDOCS, "build", "--strict", "--site-dir", site, "--config-file", project / "mkdocs.yml"],
+        capture_output=True,
+        text=True,
+        env=wanted,
+        check=False,
+    )
 
 
 @pytest.fixture(scope="module")
