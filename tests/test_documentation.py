@@ -9,6 +9,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 
 import pytest
 from elements_kit import elements, elements_of_page
@@ -16,6 +17,7 @@ from packages_kit import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts" / "lib"))
 
+import figures_page
 import links
 import pages
 import settings_page
@@ -27,8 +29,19 @@ PAGES = {f"docs/{path.name}": path.name for path in (ROOT / "docs").glob("*.md")
 LOADED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*\b(?:src|href)=[\"']?(https?:)?//")
 
 
-def test_the_configuration_page_is_that_of_the_code() -> None:
-    assert settings_page.PAGE.read_text() == settings_page.page(), "run scripts/docs configuration"
+@pytest.mark.parametrize("written", [settings_page, figures_page], ids=["configuration", "figures"])
+def test_written_pages_are_as_they_would_be_written(written: ModuleType) -> None:
+    assert written.PAGE.read_text() == written.page(), "run scripts/docs write"
+
+
+def test_figures_are_rounded_and_none_is_left_out() -> None:
+    ours = "{{startup.json|swe-scale --help beside mini --help|ours|.0f}}"
+    spread = "{{real_matrices.json|real: majority beside the lot|spread|+.2f}}"
+    made = figures_page.FIGURE.sub(figures_page.shown, f"{ours} {spread}")
+    assert re.fullmatch(r"\d+ −0\.\d\d … \+0\.\d\d", made)
+    assert "{{" not in figures_page.page()
+    with pytest.raises(KeyError):
+        figures_page.FIGURE.sub(figures_page.shown, "{{startup.json|no such figure|ours|.0f}}")
 
 
 def test_every_field_that_a_person_sets_is_explained() -> None:
