@@ -49,6 +49,8 @@ def test_zizmor_finds_nothing() -> None:
 
 def test_the_schema_holds() -> None:
     assert said("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *WORKFLOWS) == ""
+    pins = FOLDER.parent / "dependabot.yml"
+    assert said("check-jsonschema", "--builtin-schema", "vendor.dependabot", pins) == ""
 
 
 @pytest.mark.parametrize("bad", ["on: push\njobs: {a: {steps: []}}\n", "jobs: [\n"])
