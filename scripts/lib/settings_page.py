@@ -176,7 +176,8 @@ def rows(model: type[BaseModel], writer: Writer) -> Iterator[str]:
         text = " ".join([told, *([f"See {', '.join(places)}."] if places else [])]).strip()
         if name != "kind":
             form = in_words(info.annotation) + bounds(info.metadata)
-            yield f"| `{name}` | {form} | {default(info)} | {text} |"
+            cells = (cell.replace("|", "\\|") for cell in (f"`{name}`", form, default(info), text))
+            yield f"| {' | '.join(cells)} |"
 
 
 def told_of(model: type[BaseModel]) -> str:
