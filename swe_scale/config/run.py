@@ -35,6 +35,7 @@ class GitHubConfig(Config):
     """Where issues are read from."""
 
     api: str = "https://api.github.com"
+    """Address of the service."""
     token_variable: str = "GITHUB_TOKEN"
     """Name of the environment variable with a token; without one, public issues are read without it."""
     login: str | None = None
@@ -47,8 +48,11 @@ class Budget(Config):
     """What one issue may cost; None is no bound."""
 
     usd: float | None = Field(default=None, gt=0)
+    """US dollars, by the prices that are set."""
     tokens: int | None = Field(default=None, gt=0)
+    """Of prompts and replies together."""
     minutes: float | None = Field(default=None, gt=0)
+    """Wall clock."""
 
 
 class ContextSteps(Config):
@@ -96,6 +100,7 @@ class UserConfig(Config):
     """Named strategies, for `--strategy NAME=COUNT`."""
     serve: Serve = Serve()
     sandbox: SandboxConfig | None = None
+    """Where code runs. None: Docker where it answers, otherwise bubblewrap."""
     network: Network = Network()
     limits: Limits = Limits()
     prices: Mapping[str, Price] = {}
@@ -165,6 +170,7 @@ class RunConfig(Config):
     triage: bool = False
     """Whether it is asked first if the issue says enough to be worth it."""
     selection: Selection = "checks"
+    """How level finalists are told apart."""
     selection_turns: int = Field(default=8, ge=0)
     """Replies of each verdict; 0: none is asked for."""
     judges: int = Field(default=1, ge=1, le=100)
