@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from swe_scale.bot.asked import Asked, Ignored
 from swe_scale.bot.brief import Brief
-from swe_scale.bot.event import Asked, Ignored, may_ask, read_event
+from swe_scale.bot.event import may_ask, read_event
 from swe_scale.bot.ground import look
 from swe_scale.config import GitHubConfig
 from swe_scale.github.door import Door, open_door

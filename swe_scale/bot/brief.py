@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from swe_scale.bot.event import Asked, Ignored, may_ask, read_event, read_json
+from swe_scale.bot.asked import Asked, Ignored
+from swe_scale.bot.event import may_ask, read_event, read_json
 from swe_scale.config import explain
 from swe_scale.errors import UsageError
 from swe_scale.github.issue import FetchedIssue

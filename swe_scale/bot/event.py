@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from swe_scale.bot.asked import Asked, Ignored
+from swe_scale.bot.gitlab import asked_by, is_gitlab
 from swe_scale.errors import UsageError
 from swe_scale.github.address import IssueAddress, parse_issue_url
 from swe_scale.github.forms import CommentForm, IssueForm, Label, User
-from swe_scale.records import Record
 
 _LARGEST = 25 << 20
 """Bytes of an event; GitHub sends at most 25 MB."""
@@ -19,33 +20,6 @@ COMMAND = "/swe-scale"
 _SAID = re.compile(r"[ \t]*/swe-scale(?:[ \t]+(solve|run|revise)[:,]?)?(?=\s|\Z)(.*)", re.DOTALL)
 _LONGEST_WORDS = 8000
 _WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
-
-
-class Asked(Record):
-    """What an event asks for."""
-
-    kind: Literal["solve", "revise"]
-    issue: IssueAddress
-    """Of a revision, the pull request."""
-    by: str
-    """Login of who asks."""
-    association: str = "NONE"
-    """How the service says that they stand to the repository; of a label, it says nothing."""
-    bot: bool = False
-    way: Literal["label", "comment", "hand"] = "comment"
-    labelled: str | None = None
-    """The label that was set, which must stay."""
-    words: str = ""
-    """What they wrote after the command."""
-    title: str = ""
-    body: str = ""
-    labels: tuple[str, ...] = ()
-
-
-class Ignored(Record):
-    """An event that asks for nothing."""
-
-    reason: str
 
 
 class _Repository(BaseModel):
@@ -66,22 +40,25 @@ class _Event(BaseModel):
 
 
 def read_event(path: Path, label: str) -> Asked | Ignored:
-    """Return what a GitHub event asks for.
+    """Return what an event of GitHub's or GitLab's asks for.
 
     Args:
-        path: the file that `GITHUB_EVENT_PATH` names.
+        path: the file that `GITHUB_EVENT_PATH` or `TRIGGER_PAYLOAD` names.
         label: the one that asks for a solution.
 
     Raises:
-        UsageError: it can't be read, or is no event of GitHub's.
+        UsageError: it can't be read, or is no event.
     """
+    content = read_json(path)
+    kind = "GitLab" if is_gitlab(content) else "GitHub"
     try:
-        event = _Event.model_validate(read_json(path))
+        if kind == "GitLab":
+            return asked_by(content, label)
+        event = _Event.model_validate(content)
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise UsageError(
-            f"{path} is no event of GitHub's: `{place}` is missing or of another kind"
-        ) from error
+        fault = f"`{place}` is missing or of another kind"
+        raise UsageError(f"{path} is no event of {kind}'s: {fault}") from error
     if event.inputs is not None:
         return _by_hand(event, path)
     if event.comment is not None or event.review is not None:

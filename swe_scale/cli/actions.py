@@ -4,7 +4,7 @@ from pathlib import Path
 
 from swe_scale import batch, jobs
 from swe_scale.batch import Results
-from swe_scale.bot.event import Ignored
+from swe_scale.bot.asked import Ignored
 from swe_scale.cli import settings
 from swe_scale.cli.bringing import forestall
 from swe_scale.cli.ending import End, answer, screen_for

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from swe_scale.bot.admit import admit
+from swe_scale.bot.asked import Ignored
 from swe_scale.bot.brief import write_brief
 from swe_scale.bot.deliver import Wish
-from swe_scale.bot.event import Ignored, read_event
+from swe_scale.bot.event import read_event
 from swe_scale.bot.handover import read_handover
 from swe_scale.cli.bringing import bring_as
 from swe_scale.cli.screen import ABSTAINED, PROPOSED, Naming, Screen, interruptible

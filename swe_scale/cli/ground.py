@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale import batch
+from swe_scale.bot.asked import Ignored
 from swe_scale.bot.brief import read_brief
-from swe_scale.bot.event import Ignored
 from swe_scale.cli.ending import check_deliverable
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import UsageError

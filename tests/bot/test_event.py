@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from swe_scale.bot.event import Asked, Ignored, may_ask, read_event
+from swe_scale.bot.asked import Asked, Ignored
+from swe_scale.bot.event import may_ask, read_event
 from swe_scale.errors import UsageError
 
 REPOSITORY = {"full_name": "ada/engine", "html_url": "https://github.com/ada/engine"}
@@ -158,3 +159,67 @@ def test_what_is_no_event(tmp_path: Path, text: str, says: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read"):
         read_event(tmp_path / "none", "swe-scale")
+
+
+GITLAB = {
+    "object_kind": "issue",
+    "user": {"username": "ada"},
+    "project": {
+        "web_url": "https://gitlab.com/tools/math/engine",
+        "path_with_namespace": "tools/math/engine",
+    },
+    "object_attributes": {
+        "iid": 7,
+        "title": HOSTILE,
+        "description": None,
+        "state": "opened",
+        "action": "update",
+    },
+    "labels": [{"title": "swe-scale"}],
+    "changes": {"labels": {"previous": [], "current": [{"title": "Swe-Scale"}]}},
+}
+
+
+def test_a_label_at_gitlab(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(GITLAB))
+    found = asked(path)
+    assert found.issue.clone_url == "https://gitlab.com/tools/math/engine.git"
+    assert (found.issue.number, found.title, found.by) == (7, HOSTILE, "ada")
+    assert may_ask(found) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"object_kind": "note"}, "is a note, not an issue"),
+        ({"changes": {}}, "was not set by this event"),
+        (
+            {
+                "changes": {
+                    "labels": {"previous": [{"title": "swe-scale"}], "current": [{"title": "swe-scale"}]}
+                }
+            },
+            "not set",
+        ),
+        ({"object_attributes": GITLAB["object_attributes"] | {"state": "closed"}}, "the issue is closed"),  # type: ignore[operator]
+    ],
+)
+def test_what_asks_for_nothing_at_gitlab(tmp_path: Path, change: dict[str, Any], reason: str) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(GITLAB | change))
+    assert reason in ignored(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"object_attributes": {"iid": 0, "title": "x"}}, "no event of GitLab's: `object_attributes.iid`"),
+        ({"project": {"web_url": "javascript:x", "path_with_namespace": "a/b"}}, "names no project"),
+    ],
+)
+def test_what_is_no_event_of_gitlab(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(GITLAB | change))
+    with pytest.raises(UsageError, match=says):
+        read_event(path, "swe-scale")

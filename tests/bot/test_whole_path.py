@@ -1,4 +1,4 @@
-"""From an issue to a pull request as users meet it: commands, a scripted model, a service like GitHub, git."""
+"""From an issue to a pull request as users meet it: commands, scripted models, a service like GitHub."""
 
 import json
 from collections.abc import Iterator
@@ -90,7 +90,7 @@ def test_one_command_from_an_address_to_a_pull_request(office: Office) -> None:
     assert "Candidates × checks" in body
     assert "@ada" not in body.replace("`@ada`", "")
     assert [comment.login for comment in office.asked.comments] == ["ada", "swe-scale[bot]"]
-    diff = office.hosted.ask("diff", "main", "swe-scale/issue-1")
+    diff = office.hosted.ask("diff", "--full-index", "main", "swe-scale/issue-1")
     assert diff.strip() == str(answer["patch"]).strip()
 
 
