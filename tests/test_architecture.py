@@ -48,6 +48,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("batch", "grades"),
     ("sweep",),
     ("swebench", "analysis", "viewer", "doctor", "demo"),
+    ("bot",),
     ("cli",),
     ("__main__",),
 )
