@@ -13,6 +13,8 @@ FEWEST = 10
 """Commits by people, below which history says nothing."""
 _ENOUGH = 20
 """Repairs from which on they alone say how a repair is told."""
+_MAJORITY = 0.5
+"""Share of commits from which on a beginning is taken; where they differ more, none is safe."""
 _BOT = re.compile(
     r"\[bot\]|(?:^|[\W_])bots?(?:\W|$)|bot\b.{0,40}<|dependabot|renovate|github-actions|jenkins",
     re.IGNORECASE,
@@ -63,6 +65,8 @@ class Habits(Record):
     """Columns at which bodies are wrapped; None: they aren't."""
     sign_off: bool = False
     """Whether commits carry a sign-off."""
+    sign_offs: float = 0.0
+    """Share of them that do."""
     names: frozenset[str] = frozenset()
     """Words that stand in subjects with a capital only, though these begin without one."""
     reasons: tuple[str, ...] = ("no history says how commits are written: plain imperative",)
@@ -137,6 +141,7 @@ def habits_of(commits: Sequence[Told], *, labelled: bool = False) -> Habits:
         closes=_closes(commits),
         width=_width(commits),
         sign_off=signed >= 0.5,
+        sign_offs=signed,
         names=_names(commits) if capital < 0.5 else frozenset(),
         reasons=(
             f"subjects: {kind} in {share:.0%} {what}{', as the project declares' if labelled else ''}",
@@ -174,6 +179,8 @@ def _kind(sample: Sequence[Told], commits: Sequence[Told], *, labelled: bool) ->
     if labelled and kinds["label"] >= len(sample) / 4:
         return "label", kinds["label"] / len(sample)
     kind = max(kinds, key=lambda one: (kinds[one], one == "plain"))
+    if kinds[kind] < _MAJORITY * len(sample):
+        kind = "plain"
     return kind, kinds[kind] / len(sample)
 
 
