@@ -9,16 +9,16 @@ import argparse
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from swe_scale.house.habits import Told, habits_of, told
 from swe_scale.house.change import Change
+from swe_scale.house.habits import Told, habits_of, told
 from swe_scale.house.messages import title_of
 from swe_scale.house.scopes import scope_of
 from swe_scale.house.subjects import Subject, read_subject
@@ -31,8 +31,17 @@ from swe_scale.statistics import difference, wilson
 TUNED = (
     "felixxm/django", "sympy/sympy", "pytest-dev/pytest", "psf/requests", "numpy/numpy", "golang/tools",
     "vitejs/vite", "tiangolo/fastapi", "rubocop/rubocop", "encode/httpx", "moby/buildkit", "pypa/pip",
+    "apache/kafka", "prometheus/prometheus",
 )  # fmt: skip
 """Repositories whose figures were looked at while the choices were made."""
+REPORTED = (
+    "aio-libs/aiohttp", "astropy/astropy", "carloscuesta/gitmoji", "commitizen-tools/commitizen", "conan-io/conan",
+    "containerd/containerd", "curl/curl", "eslint/eslint", "git/git", "golang/net", "miniflux/v2",
+    "mwaskom/seaborn", "nedbat/coveragepy", "nodejs/undici", "open-telemetry/opentelemetry-python",
+    "openstack/oslo.config", "pallets/flask", "psf/black", "pydantic/pydantic", "pylint-dev/pylint", "python/mypy",
+    "scipy/scipy", "sphinx-doc/sphinx", "sveltejs/kit", "tokio-rs/tokio", "twisted/twisted", "withastro/astro",
+)  # fmt: skip
+"""Others, of many forms."""
 HIDDEN = 200
 BEFORE = 300
 EVERY = 20
@@ -48,7 +57,7 @@ class Scored:
 
     ours: dict[str, list[bool]] = field(default_factory=dict)
     plain: dict[str, list[bool]] = field(default_factory=dict)
-    kind: str = ""
+    form: str = ""
 
 
 async def past_of(folder: Path, work: Path) -> tuple[Past, ...]:
@@ -64,7 +73,7 @@ def score(commits: Sequence[Told]) -> Scored:
     for at in range(0, min(HIDDEN, len(commits) - EVERY), EVERY):
         known = commits[at + EVERY : at + EVERY + BEFORE]
         habits = habits_of(known)
-        scored.kind = scored.kind or f"{habits.kind} {habits.label or habits.lead}".strip()
+        scored.form = scored.form or f"{habits.kind} {habits.label or habits.lead}".strip()
         for one in commits[at : at + EVERY]:
             scope = scope_of(one.past.paths, known) if habits.kind != "plain" else ""
             summary = raised(one.subject.text)
@@ -102,3 +111,74 @@ def _beginning(subject: Subject) -> tuple[str, bool, bool]:
     """Return the kind of a beginning, and of a label whether it is in capitals, and whether it is lower."""
     label = subject.label if subject.kind == "label" else ""
     return subject.kind, label.isupper(), label.islower()
+
+
+def figures(scored: dict[str, Scored]) -> list[dict[str, Any]]:
+    """Return the figures of several repositories together, in the form of the benchmarks'."""
+    found = []
+    for sample in SAMPLES:
+        for measure in MEASURES:
+            name = f"{sample}, {measure}"
+            ours = [value for one in scored.values() for value in one.ours.get(name, ())]
+            plain = [value for one in scored.values() for value in one.plain.get(name, ())]
+            gain = difference(ours, plain)
+            found.append(
+                {
+                    "name": f"commits whose form is met: {name}; plain imperative beside it",
+                    "ours": sum(ours) / len(ours), "baseline": sum(plain) / len(plain),
+                    "unit": "share of commits", "interval": wilson(sum(ours), len(ours)).interval,
+                    "difference": gain.interval, "only_ours": gain.only_ours,
+                    "only_baseline": gain.only_other, "commits": len(ours),
+                }
+            )  # fmt: skip
+    return found
+
+
+def by_repository(scored: dict[str, Scored]) -> dict[str, Any]:
+    """Return the shares of each repository, ours first, and what is held for its form."""
+    return {
+        name: {
+            "form": one.form,
+            **{
+                measure: [
+                    round(sum(values[measure]) / len(values[measure]), 3) for values in (one.ours, one.plain)
+                ]
+                for measure in one.ours
+            },
+        }
+        for name, one in scored.items()
+    }
+
+
+async def scored_of(folders: Sequence[Path], work: Path) -> dict[str, Scored]:
+    """Return what was reached of each repository."""
+    found = {}
+    for folder in folders:
+        name = folder.parent.name.replace("+", "/")
+        commits = told(await past_of(folder, work))
+        if len(commits) >= HIDDEN + EVERY:
+            found[name] = score(commits)
+            print(f"{name}: {found[name].form}", file=sys.stderr, flush=True)
+    return found
+
+
+def main() -> None:
+    """Score the repositories and print what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument(
+        "--repos", type=Path, required=True, help="folder with the repositories, OWNER+NAME/repo"
+    )
+    parser.add_argument("--half", choices=("tuned", "reported"), default="reported")
+    given = parser.parse_args()
+    names = TUNED if given.half == "tuned" else REPORTED
+    folders = [given.repos / name.replace("/", "+") / "repo" for name in names]
+    if missing := [str(folder) for folder in folders if not folder.is_dir()]:
+        parser.error(f"not there: {', '.join(missing)}")
+    with tempfile.TemporaryDirectory() as work:
+        scored = anyio.run(scored_of, folders, Path(work))
+    document = {"half": given.half, "figures": figures(scored), "by_repository": by_repository(scored)}
+    print(json.dumps(document, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

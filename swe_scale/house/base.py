@@ -18,7 +18,8 @@ _EXAMPLES = 4
 """Fragments of a folder that are asked for."""
 _NAMED = (
     "pyproject.toml", "towncrier.toml", "setup.cfg", "package.json", ".changeset/config.json", ".cz.toml",
-    ".cz.json", ".gitlint", ".changie.yaml", ".changie.yml", ".commitlintrc", ".github/dco.yml", "changelog.d/scriv.ini",
+    ".cz.json", ".gitlint", ".changie.yaml", ".changie.yml", ".commitlintrc", ".github/dco.yml",
+    "changelog.d/scriv.ini",
 )  # fmt: skip
 _ELSEWHERE = (
     "contributing*", ".github/contributing*", "docs/contributing*", "commitlint.config.*", ".commitlintrc.*",
@@ -47,7 +48,7 @@ class Base:
     """Of those of `files_that_tell` that are there."""
 
     def text(self, path: str) -> str:
-        """Return the text of a file, bytes that are not UTF-8 surrogate-escaped; empty where there is none."""
+        """Return a file's text, bytes that are not UTF-8 surrogate-escaped; empty where there is none."""
         return self.contents.get(path, b"").decode("utf-8", "surrogateescape")
 
     def toml(self, path: str) -> Mapping[str, Any]:
@@ -98,11 +99,12 @@ def _telling(paths: Sequence[str], changed: Sequence[str]) -> Iterator[str]:
     there = frozenset(paths)
     yield from (name for name in _NAMED if name in there)
     yield from (path for path in paths if any(fnmatch.fnmatchcase(path.lower(), one) for one in _ELSEWHERE))
-    yield from [path for path in paths if LIVING.fullmatch(PurePosixPath(path).name) and path.count("/") < 4][
-        :12
-    ]
-    above = (str(folder / "package.json") for path in changed for folder in PurePosixPath(path).parents)
-    yield from (path for path in above if path in there)
+    above = dict.fromkeys(str(folder) for path in changed for folder in PurePosixPath(path).parents)
+    places = {".", "docs", "doc", *above}
+    near = (path for path in paths if str(PurePosixPath(path).parent) in places)
+    yield from (path for path in near if LIVING.fullmatch(PurePosixPath(path).name))
+    packages = (str(PurePosixPath(folder) / "package.json") for folder in above)
+    yield from (path for path in packages if path in there)
     counted: dict[str, int] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")

@@ -11,6 +11,8 @@ from swe_scale.house.living import add_entry
 
 _LEAST = 0.1
 """Share of commits that touch a changelog from which on a change tells of itself there."""
+_ROOTS = (".", "docs", "doc")
+"""Folders whose changelog tells of the whole project."""
 
 
 def changelog_of(change: Change, base: Base, commits: Sequence[Told]) -> Entry:
@@ -48,21 +50,22 @@ def changelog_of(change: Change, base: Base, commits: Sequence[Told]) -> Entry:
 
 def _living(change: Change, base: Base, commits: Sequence[Told]) -> tuple[str, float]:
     """Return the changelog that is nearest to what is changed, and the share of commits that touch it."""
-    there = [
-        path for path in base.paths if LIVING.fullmatch(PurePosixPath(path).name) and path in base.contents
-    ]
-    if not there:
-        return "", 0.0
+    above = {str(folder) for path in change.paths for folder in PurePosixPath(path).parents}
+    # One that lies elsewhere is that of something vendored, or a test's.
+    places = {*_ROOTS, *above}
+    near = (path for path in base.contents if str(PurePosixPath(path).parent) in places)
+    there = [path for path in near if LIVING.fullmatch(PurePosixPath(path).name) and path in base.paths]
     counted = [one.past.paths for one in commits if one.past.paths]
-    touched = {path: sum(path in paths for paths in counted) for path in there}
+    shares = {path: _share(path, counted) for path in there}
+    # A package's own comes first, but an old file in a corner must not.
+    alive = [path for path in there if shares[path] >= _LEAST or len(counted) < FEWEST]
+    best = max(alive or there, key=lambda path: (path.count("/") * bool(alive), shares[path]), default="")
+    return best, shares.get(best, 0.0)
 
-    def near(path: str) -> tuple[int, int, int]:
-        folder = path.rpartition("/")[0]
-        holds = bool(change.paths) and all(one.startswith(f"{folder}/") for one in change.paths)
-        # A package's own comes first, but an old file in a corner must not.
-        return (folder.count("/") + 1 if folder and holds and touched[path] else 0, touched[path], -len(path))
 
-    best = max(there, key=near)
-    beneath = best.rpartition("/")[0]
-    about = [paths for paths in counted if not beneath or any(one.startswith(f"{beneath}/") for one in paths)]
-    return best, touched[best] / len(about) if about else 0.0
+def _share(path: str, counted: Sequence[Sequence[str]]) -> float:
+    """Return the share of commits to the package of a changelog that touch it."""
+    folder = str(PurePosixPath(path).parent)
+    start = "" if folder in _ROOTS else f"{folder}/"
+    about = [paths for paths in counted if any(one.startswith(start) for one in paths)]
+    return sum(path in paths for paths in about) / len(about) if about else 0.0

@@ -1,8 +1,7 @@
 """Writes the text of a pull request: what was done, in the project's own template where it has one."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from swe_scale.house.base import Base
 from swe_scale.house.change import Change
@@ -29,12 +28,22 @@ _CLOSING = re.compile(
     r"(?:#\s*(?:\S{0,40}|<[^>]{0,40}>|\([^)]{0,40}\)|\[[^\]]{0,40}\])|\([^)]{0,60}\)|)\s*\.?",
     re.IGNORECASE,
 )
+_CASELESS = re.IGNORECASE
 _ABOUT = (
-    ("made_by", re.compile(r"\bAI\b|\bLLMs?\b|\bgenerat(?:ed|ive)\b|\bartificial\b", re.IGNORECASE)),
-    ("closes", re.compile(r"\bissues?\b|\btickets?\b|\bfixes\b|\bcloses?\b|\brelated\b|\breferences?\b", re.IGNORECASE)),
-    ("tested", re.compile(r"\btest(?:s|ed|ing|\s?plan)?\b|\bverif", re.IGNORECASE)),
-    ("what", re.compile(r"\bdescription\b|\bsummary\b|\bwhat\b|\bchanges?\b|\boverview\b|\bpurpose\b|\bproposed\b", re.IGNORECASE)),
-)  # fmt: skip
+    ("made_by", re.compile(r"\bAI\b|\bLLMs?\b|\bgenerat(?:ed|ive)\b|\bartificial\b", _CASELESS)),
+    (
+        "closes",
+        re.compile(r"\bissues?\b|\btickets?\b|\bfixes\b|\bcloses?\b|\brelated\b|\breferences?\b", _CASELESS),
+    ),
+    ("tested", re.compile(r"\btest(?:s|ed|ing|\s?plan)?\b|\bverif", _CASELESS)),
+    (
+        "what",
+        re.compile(
+            r"\bdescription\b|\bsummary\b|\bwhat\b|\bchanges?\b|\boverview\b|\bpurpose\b|\bproposed\b",
+            _CASELESS,
+        ),
+    ),
+)
 """What a section asks for, by its heading."""
 _OTHER = re.compile(
     r"check\s?list|change\s?log|breaking|types? of change|screenshots?|release notes?|review", re.IGNORECASE

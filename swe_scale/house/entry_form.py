@@ -37,7 +37,7 @@ class EntryForm:
     label: str = ""
     """What an entry for a repair begins with."""
     reference: str = ""
-    """How it names the issue, with `{}` for its number: before the text; after it where a blank comes first."""
+    """How it names the issue, with `{}` for its number: after the text if it begins with a blank."""
     stop: bool = True
     width: int | None = None
     """Characters of a line; None: an entry is one line."""

@@ -30,7 +30,7 @@ class Entry:
 
 
 def fragment_of(change: Change, base: Base) -> Entry | None:
-    """Return the fragment that a project wants of a change; None where it keeps none."""
+    """Return the fragment that a project wants of a change; None where it has no folder that keeps them."""
     for tool in (_towncrier, _scriv, _changeset, _reno, _changie):
         if (entry := tool(change, base)) is not None:
             return entry
@@ -58,7 +58,7 @@ def _towncrier(change: Change, base: Base) -> Entry | None:
     if kind is None:
         return Entry(None, "none of its types of fragments stands for a repair")
     if not names:
-        return Entry(None, f"its folder for fragments isn't there: {folder}")
+        return None
     suffixes = Counter(
         match[2] or "" for name in names for one in [name] if (match := _FRAGMENT.fullmatch(one))
     )
@@ -133,7 +133,7 @@ def _scriv(change: Change, base: Base) -> Entry | None:
     examples = [name for name in base.within(folder) if re.match(r"\d{8}_\d{6}_", name)]
     form = _text(config, "format") or (PurePosixPath(examples[0]).suffix[1:] if examples else "rst")
     if not base.within(folder):
-        return Entry(None, f"its folder for fragments isn't there: {folder}")
+        return None
     heading = "### Fixed" if form == "md" else "Fixed\n-----"
     path = f"{folder}/{change.written:%Y%m%d_%H%M%S}_{slug(change)}.{form}"
     return _added(base, path, f"{heading}\n\n- {sentence(change, f'.{form}')}\n", "scriv's form")
@@ -191,7 +191,7 @@ def _changie(change: Change, base: Base) -> Entry | None:
     text += "".join(f'custom:\n  {field}: "{change.issue}"\n' for field in fields[:1])
     name = f"{kind.replace(' ', '-')}-{change.written:%Y%m%d-%H%M%S}.yaml"
     if not any(path.startswith(f"{folder}/") for path in base.paths):
-        return Entry(None, f"its folder for fragments isn't there: {folder}")
+        return None
     return _added(base, f"{folder}/{name}", text, "changie's form")
 
 

@@ -14,7 +14,9 @@ FEWEST = 10
 _ENOUGH = 20
 """Repairs from which on they alone say how a repair is told."""
 _MAJORITY = 0.5
-"""Share of commits from which on a beginning is taken; where they differ more, none is safe."""
+"""Share of commits from which on a beginning is taken; where they differ more, none is safe …"""
+_NOT_ODD = 0.25
+"""… if so many have none."""
 _BOT = re.compile(
     r"\[bot\]|(?:^|[\W_])bots?(?:\W|$)|bot\b.{0,40}<|dependabot|renovate|github-actions|jenkins",
     re.IGNORECASE,
@@ -35,6 +37,8 @@ _CLOSING_LEAD = re.compile(r"\[?(?:fix|close|resolve)", re.IGNORECASE)
 _SIGNED = re.compile(r"^Signed-off-by: .+@", re.MULTILINE)
 _TRAILER = re.compile(r"^[A-Za-z][\w-]*: ")
 _SERVICE = "noreply@github.com"
+_TITLE = 72
+"""Characters that a subject may always have."""
 _WIDEST = 100
 """Characters of a line beyond which text isn't wrapped by hand."""
 
@@ -179,7 +183,7 @@ def _kind(sample: Sequence[Told], commits: Sequence[Told], *, labelled: bool) ->
     if labelled and kinds["label"] >= len(sample) / 4:
         return "label", kinds["label"] / len(sample)
     kind = max(kinds, key=lambda one: (kinds[one], one == "plain"))
-    if kinds[kind] < _MAJORITY * len(sample):
+    if kinds[kind] < _MAJORITY * len(sample) and kinds["plain"] >= _NOT_ODD * len(sample):
         kind = "plain"
     return kind, kinds[kind] / len(sample)
 
@@ -222,7 +226,7 @@ def _trailing(sample: Sequence[Told]) -> str:
 
 def _longest(commits: Sequence[Told]) -> int:
     lengths = sorted(len(one.past.message.strip().partition("\n")[0]) for one in commits)
-    return min(100, max(50, lengths[len(lengths) * 19 // 20]))
+    return min(100, max(_TITLE, lengths[len(lengths) * 19 // 20]))
 
 
 def _closes(commits: Sequence[Told]) -> str:

@@ -1,4 +1,4 @@
-"""Puts an entry into a changelog that tells every release, under what comes next, and changes nothing else."""
+"""Puts an entry into a changelog of all releases, under what comes next, and changes nothing else."""
 
 import re
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FIXES = re.compile(r"\b(?:fixed|fixes|bug[ -]?fix(?:es)?|bugs?(?: fixed)?)\b", re.IGNORECASE)
 _UNRELEASED = re.compile(
     r"\bunreleased\b|\bin development\b|\bunder development\b|\bupcoming\b|\bnext\b|\bdev\b|\bTB[DA]\b"
-    r"|\bto be released\b|\bnot (?:yet )?released\b|\bin progress\b|^(?:master|main|head|trunk|develop)$|\bYYYY\b|\bxx\b",
+    r"|\bto be released\b|\bnot (?:yet )?released\b|\bin progress\b"
+    r"|^(?:master|main|head|trunk|develop)$|\bYYYY\b|\bxx\b",
     re.IGNORECASE,
 )
 _UNRELEASED_LINE = re.compile(
@@ -145,11 +146,13 @@ def _after_items(start: int, end: int, lines: Sequence[str], entry: str, form: E
     at = items[-1] + 1
     while at < end and _continues(at, end, lines):
         at += 1
-    return at, f"\n{entry}" if form.apart else entry
+    blanks = [not lines[number - 1].strip() for number in items[1:]]
+    apart = sum(blanks) * 2 > len(blanks) if blanks else form.apart
+    return at, f"\n{entry}" if apart else entry
 
 
 def _continues(at: int, end: int, lines: Sequence[str]) -> bool:
-    """Return whether a line belongs to the item above: it is indented, or an indented one follows blank ones."""
+    """Return whether a line belongs to the item above: it is indented, or blank before such a one."""
     if lines[at].strip():
         return lines[at][0].isspace()
     after = next((lines[number] for number in range(at, end) if lines[number].strip()), "")

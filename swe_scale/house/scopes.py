@@ -11,7 +11,7 @@ _NEAREST = 7
 """Past commits that have a say."""
 _LEAST = 0.3
 """Share of their say beyond which a name is taken."""
-_USUAL = 0.2
+_USUAL = 0.05
 """Share of names from which on a rule is taken to make them of folders."""
 
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["label", "module", "bracketed", "reference", "gitmoji", "plain"]
-"""`fix(scope): x` or `BUG: x`, `net/http: x`, `[module] x`, `Fixed #1 -- x`, `:bug: x`, none of these."""
+Kind = Literal["label", "module", "bracketed", "reference", "keyed", "gitmoji", "plain"]
+"""`fix(scope): x` or `BUG: x`, `net/http: x`, `[module] x`, `Fixed #1 -- x`, `ABC-1: x`, `:bug: x`, none."""
 
 _SURE = frozenset((
     "feat", "feature", "fix", "fixed", "fixes", "bug", "bugfix", "hotfix", "chore", "refactor", "perf",
@@ -28,6 +28,7 @@ _REFERENCE = re.compile(
     rf"(?:(?:,? and |, ?|,? & ){_NUMBER})*(\]?\s*(?:--?|[:–—|])?\s+)",
     re.IGNORECASE,
 )
+_KEYED = re.compile(r"\[?[A-Z][A-Z0-9_]{1,20}-\d+\]?\s*[:–—-]?\s+")
 _GITMOJI = re.compile("(:[a-z0-9_+]{2,40}:|[\u203c-\u3299\U0001f000-\U0001faff]\ufe0f?)\\s*")
 _BRACKET = re.compile(r"\[([^\[\]\s][^\[\]]{0,40})\]:?\s+")
 _LABEL = re.compile(r"([A-Za-z]{2,15}(?:(?:, ?|/|& ?)[A-Za-z]{2,12}){0,3})(\([^()]{1,60}\))?!?:\s+")
@@ -76,6 +77,8 @@ def read_subject(line: str, *, squashed: bool = False) -> Subject:
         lead = f"{match[1]}{number}{match[3]}".replace("{}{}", "{}")
         if match[1] or match[3].strip():
             return Subject("reference", text[match.end() :], lead=lead, trailing=trailing)
+    if match := _KEYED.match(text):
+        return Subject("keyed", text[match.end() :], trailing=trailing)
     if match := _GITMOJI.match(text):
         return Subject("gitmoji", text[match.end() :], label=match[1], trailing=trailing)
     if match := _BRACKET.match(text):

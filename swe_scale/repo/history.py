@@ -59,9 +59,8 @@ async def past(git: Git, commit: str, most: int) -> tuple[Past, ...]:
         count = min(_AT_A_TIME, most - len(found))
         bounds = (f"--max-count={count}", f"--skip={len(found)}")
         with tempfile.TemporaryFile(dir=git.home.parent) as file:
-            answer = await git.run(
-                "log", *_WANTED, *bounds, f"--format={_FORM.format(mark)}", object_id(commit), "--", output=file
-            )
+            form = f"--format={_FORM.format(mark)}"
+            answer = await git.run("log", *_WANTED, *bounds, form, object_id(commit), "--", output=file)
             if answer.code != 0:
                 return tuple(found)
             file.seek(0)
