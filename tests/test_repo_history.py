@@ -66,8 +66,8 @@ async def test_who_wrote_and_who_committed(tmp_path: Path) -> None:
     source = tmp_path / "source"
     head = imported(source, (b"first", [b"a"]))
     stream = (
-        b"commit refs/heads/main\nauthor %s <x@y> 1 +0000\ncommitter <> 2 +0000\ndata 3\nhow\nfrom refs/heads/main^0\n"
-        % ("größe\x1b".encode() + b"\xff" + b"n" * 300)
+        b"commit refs/heads/main\nauthor %s <x@y> 1 +0000\ncommitter <> 2 +0000\n"
+        b"data 3\nhow\nfrom refs/heads/main^0\n" % ("größe\x1b".encode() + b"\xff" + b"n" * 300)
     )
     git(source, "fast-import", "--quiet", input=stream)
     head = git(source, "rev-parse", "main").decode().strip()

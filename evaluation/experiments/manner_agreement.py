@@ -35,11 +35,12 @@ TUNED = (
 )  # fmt: skip
 """Repositories whose figures were looked at while the choices were made."""
 REPORTED = (
-    "aio-libs/aiohttp", "astropy/astropy", "carloscuesta/gitmoji", "commitizen-tools/commitizen", "conan-io/conan",
-    "containerd/containerd", "curl/curl", "eslint/eslint", "git/git", "golang/net", "miniflux/v2",
-    "mwaskom/seaborn", "nedbat/coveragepy", "nodejs/undici", "open-telemetry/opentelemetry-python",
-    "openstack/oslo.config", "pallets/flask", "psf/black", "pydantic/pydantic", "pylint-dev/pylint", "python/mypy",
-    "scipy/scipy", "sphinx-doc/sphinx", "sveltejs/kit", "tokio-rs/tokio", "twisted/twisted", "withastro/astro",
+    "aio-libs/aiohttp", "astropy/astropy", "carloscuesta/gitmoji", "commitizen-tools/commitizen",
+    "conan-io/conan", "containerd/containerd", "curl/curl", "eslint/eslint", "git/git", "golang/net",
+    "miniflux/v2", "mwaskom/seaborn", "nedbat/coveragepy", "nodejs/undici",
+    "open-telemetry/opentelemetry-python", "openstack/oslo.config", "pallets/flask", "psf/black",
+    "pydantic/pydantic", "pylint-dev/pylint", "python/mypy", "scipy/scipy", "sphinx-doc/sphinx",
+    "sveltejs/kit", "tokio-rs/tokio", "twisted/twisted", "withastro/astro",
 )  # fmt: skip
 """Others, of many forms."""
 HIDDEN = 200

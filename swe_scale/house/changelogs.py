@@ -23,9 +23,6 @@ def changelog_of(change: Change, base: Base, commits: Sequence[Told]) -> Entry:
         base: the tree that it changes.
         commits: before the base, newest first; they say whether a changelog grows with each change or only
             with a release.
-
-    Raises:
-        PatchError: the tree names a path that no file may have.
     """
     if (entry := fragment_of(change, base)) is not None:
         return entry

@@ -7,9 +7,10 @@ from swe_scale.house.base import Base
 from swe_scale.house.change import Change
 from swe_scale.quoting import markdown_text, visible
 
-LONGEST = 30_000
-"""Characters of a text, so that more than half of what a service takes is left to the evidence."""
-_TEMPLATE = 12_000
+_READ = 64_000
+"""Characters of a template that are read; comments may be many."""
+_TEMPLATE = 6_000
+"""Characters of it that are kept, so that most of what a service takes is left to the evidence."""
 _PARAGRAPH = 8_000
 _PLACE = re.compile(
     r"(?:(?:\.github/|docs/)?pull_request_template(?:\.md|\.txt)?|\.gitlab/merge_request_templates/default\.md)",
@@ -21,11 +22,19 @@ _SEVERAL = re.compile(
     re.IGNORECASE,
 )
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(
+    r"</?(?:a|b|br|center|code|details|div|em|h[1-6]|hr|i|img|input|kbd|li|ol|p|picture|pre|span|strong|sub|summary|sup"
+    r"|t[dhr]|table|ul)\b[^<>\n]{0,300}>",
+    re.IGNORECASE,
+)
+_HTML = re.compile(r"<(?=[!?/A-Za-z])(?!https?:)")
+"""What may hide all that follows until its end, which may be missing."""
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(.{1,200}?)\s*#*|\*\*([^*]{1,100})\*\*:?")
 _BOX = re.compile(r"(\s*(?:[-*+]|\d+[.)])\s+)\[[^\]\n]{0,3}\]")
 _CLOSING = re.compile(
     r"(\s*(?:[-*+]\s+)?(?:-?\s?)?\**(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?)\**\s*:?\**\s*)"
-    r"(?:#\s*(?:\S{0,40}|<[^>]{0,40}>|\([^)]{0,40}\)|\[[^\]]{0,40}\])|\([^)]{0,60}\)|)\s*\.?",
+    r"(?:#\s*(?:\S{0,40}|\\?<[^>]{0,40}>|\([^)]{0,40}\)|\[[^\]]{0,40}\])|\([^)]{0,60}\)|)\s*\.?",
     re.IGNORECASE,
 )
 _CASELESS = re.IGNORECASE
@@ -90,32 +99,36 @@ def description_of(change: Change, template: str, said: Told) -> str:
     """
     what = markdown_text(change.paragraph.strip() or change.summary.strip(), _PARAGRAPH)
     parts = {"what": what, "closes": said.closes, "tested": said.tested, "made_by": said.made_by}
-    sections = _sections(_quiet(template[:_TEMPLATE])) if template.strip() else []
+    sections = _sections(_quiet(template[:_READ])) if template.strip() else []
     placed = {"tested"}
     filled = [_filled(one, parts, placed) for one in sections]
     above = [parts[name] for name in ("what", "closes") if name not in placed and parts[name]]
     below = [parts["made_by"]] * ("made_by" not in placed and bool(said.made_by))
-    return "\n\n".join(part for part in (*above, *filled, *below) if part)[:LONGEST]
+    return "\n\n".join(part for part in (*above, *filled, *below) if part)
 
 
 def _quiet(template: str) -> str:
-    """Return a template whose boxes are unticked and which mentions nobody."""
-    text = _COMMENT.sub("", visible(template))
-    text = re.sub(r"(?<![\w/.`])@(?=\w)", "@<!-- -->", text)
-    return _BOX.sub(r"\1[ ]", text)
+    """Return a template without HTML, whose boxes are unticked and which mentions nobody."""
+    text = _HTML.sub(r"\<", _TAG.sub("", _COMMENT.sub("", visible(template))))
+    text = _BOX.sub(r"\1[ ]", re.sub(r"(?<![\w/.`])@(?=\w)", "@<!-- -->", text))
+    return text if len(text) <= _TEMPLATE else text[:_TEMPLATE].rpartition("\n")[0]
 
 
 def _sections(template: str) -> list[_Section]:
     found = [_Section("", [])]
-    fenced = False
+    opened = ""
     for line in template.split("\n"):
-        fenced ^= line.lstrip().startswith(("```", "~~~"))
-        if not fenced and _HEADING.fullmatch(line.rstrip()):
+        fence = _FENCE.match(line)
+        if fence and not opened:
+            opened = fence[1]
+        elif fence and fence[1].startswith(opened) and line.strip() == fence[1]:
+            opened = ""
+        if not opened and _HEADING.fullmatch(line.rstrip()):
             found.append(_Section(line.rstrip(), []))
         else:
             found[-1].lines.append(line.rstrip())
-    if fenced:
-        found[-1].lines.append("```")
+    if opened:
+        found[-1].lines.append(opened)
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from swe_scale.errors import PatchError
 from swe_scale.house.base import Base, table
 from swe_scale.house.change import Change, Edit
 from swe_scale.house.entries import sentence, slug, token, wrapped
@@ -38,7 +39,10 @@ def fragment_of(change: Change, base: Base) -> Entry | None:
 
 
 def _added(base: Base, path: str, text: str, why: str) -> Entry:
-    check_path(path)
+    try:
+        check_path(path)
+    except PatchError as error:
+        return Entry(None, str(error))
     if path in base.paths:
         return Entry(None, f"{path} is there already")
     return Entry(Edit(path=path, data=text.encode()), f"{why}: {path}")

@@ -54,11 +54,7 @@ class Manner:
         return description_of(change, self.template, Said(closes, tested, made_by))
 
     def changelog(self, change: Change) -> Entry:
-        """Return the edit that tells users of a change, if the project wants one, and why.
-
-        Raises:
-            PatchError: the tree names a path that no file may have.
-        """
+        """Return the edit that tells users of a change, if the project wants one, and why."""
         return changelog_of(change, self.base, self.commits)
 
     def _scope(self, change: Change) -> str:
