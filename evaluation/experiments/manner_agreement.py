@@ -18,7 +18,8 @@ from typing import Any
 import anyio
 
 from swe_scale.house.change import Change
-from swe_scale.house.habits import Told, habits_of, told
+from swe_scale.house.commits import Told, told
+from swe_scale.house.habits import habits_of
 from swe_scale.house.messages import title_of
 from swe_scale.house.scopes import scope_of
 from swe_scale.house.subjects import Subject, read_subject

@@ -1,28 +1,9 @@
-"""What is known of a project's own ways: its formatters, and how it tells of its changes."""
+"""What is known of a project's own ways: its formatters (here), and how it tells of changes (`house.manner`).
 
-from swe_scale.house.base import Base, files_that_tell
-from swe_scale.house.change import Change, Edit
+The latter is not imported with the former, since whoever prepares an environment has no use for it.
+"""
+
 from swe_scale.house.formatters import PLACE, Formatter, Plain
 from swe_scale.house.found import TOLD_BY, formatters_of, formatters_wanted
-from swe_scale.house.fragments import Entry
-from swe_scale.house.manner import PAST, Manner, manner_of
-from swe_scale.house.messages import Identity, Message
 
-__all__ = [
-    "PAST",
-    "PLACE",
-    "TOLD_BY",
-    "Base",
-    "Change",
-    "Edit",
-    "Entry",
-    "Formatter",
-    "Identity",
-    "Manner",
-    "Message",
-    "Plain",
-    "files_that_tell",
-    "formatters_of",
-    "formatters_wanted",
-    "manner_of",
-]
+__all__ = ["PLACE", "TOLD_BY", "Formatter", "Plain", "formatters_of", "formatters_wanted"]

@@ -5,8 +5,9 @@ from pathlib import PurePosixPath
 
 from swe_scale.house.base import LARGEST, LIVING, Base
 from swe_scale.house.change import Change, Edit
+from swe_scale.house.commits import Told
 from swe_scale.house.fragments import Entry, fragment_of
-from swe_scale.house.habits import FEWEST, Told
+from swe_scale.house.habits import FEWEST
 from swe_scale.house.living import add_entry
 
 _LEAST = 0.1

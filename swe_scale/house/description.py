@@ -31,9 +31,9 @@ _HTML = re.compile(r"<(?=[!?/A-Za-z])(?!https?:)")
 """What may hide all that follows until its end, which may be missing."""
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(.{1,200}?)\s*#*|\*\*([^*]{1,100})\*\*:?")
-_BOX = re.compile(r"(\s*(?:[-*+]|\d+[.)])\s+)\[[^\]\n]{0,3}\]")
+_BOX = re.compile(r"^([ \t]{0,20}(?:[-*+]|\d{1,9}[.)])[ \t]{1,4})\[[^\]\n]{0,3}\]", re.MULTILINE)
 _CLOSING = re.compile(
-    r"(\s*(?:[-*+]\s+)?(?:-?\s?)?\**(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?)\**\s*:?\**\s*)"
+    r"([ \t]{0,20}(?:[-*+][ \t]{1,4})?\**(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?)\**\s*:?\**\s*)"
     r"(?:#\s*(?:\S{0,40}|\\?<[^>]{0,40}>|\([^)]{0,40}\)|\[[^\]]{0,40}\])|\([^)]{0,60}\)|)\s*\.?",
     re.IGNORECASE,
 )

@@ -10,6 +10,8 @@ from swe_scale.house.entries import sentence, wrapped
 
 _READ = 60
 """Entries that are looked at."""
+_ENDS = 400
+"""Characters of an entry's beginning and end that are looked at."""
 _ITEM = re.compile(r"( {0,3}[-*+•])( {1,4})(\S.*)")
 _WIDEST = 120
 """Characters of a line beyond which entries aren't wrapped by hand."""
@@ -66,7 +68,9 @@ def form_of(lines: Sequence[str], suffix: str) -> EntryForm:
         return EntryForm(suffix)
     items = [_item(lines, start) for start in starts]
     texts = [" ".join(part.strip() for part in item) for item in items]
-    bodies = [match[3] for text in texts if (match := _ITEM.match(text))]
+    bodies = [
+        f"{match[3][:_ENDS]}{match[3][_ENDS:][-_ENDS:]}" for text in texts if (match := _ITEM.match(text))
+    ]
     first = _ITEM.match(lines[starts[0]])
     assert first is not None
     reference = _reference(bodies)

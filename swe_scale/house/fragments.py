@@ -182,10 +182,12 @@ def _changie(change: Change, base: Base) -> Entry | None:
     config = next((text for name in (".changie.yaml", ".changie.yml") if (text := base.text(name))), "")
     if not config:
         return None
-    kinds = re.findall(r"^\s*-?\s*label:\s*[\"']?([\w -]{1,40}?)[\"']?\s*$", config, re.MULTILINE)
+    kinds = re.findall(r"^[ \t]*-?[ \t]*label:[ \t]*[\"']?([\w -]{1,40}?)[\"']?[ \t]*$", config, re.MULTILINE)
     kind = next((one for one in kinds if one.lower() in (*_FIXES, "bug fix", "bug fixes")), None)
     fields = re.findall(
-        r"^\s*-?\s*key:\s*[\"']?(\w{1,40})[\"']?\s*$", config.partition("\ncustom:")[2], re.MULTILINE
+        r"^[ \t]*-?[ \t]*key:[ \t]*[\"']?(\w{1,40})[\"']?[ \t]*$",
+        config.partition("\ncustom:")[2],
+        re.MULTILINE,
     )
     if kind is None or any(field.lower() != "issue" for field in fields) or (fields and not change.issue):
         return Entry(None, "its fragments want fields that aren't known")
@@ -201,5 +203,5 @@ def _changie(change: Change, base: Base) -> Entry | None:
 
 def _changie_folder(config: str) -> Iterator[str]:
     for name, usual in (("changesDir", ".changes"), ("unreleasedDir", "unreleased")):
-        found = re.search(rf"^{name}:\s*[\"']?([\w./-]{{1,100}}?)[\"']?\s*$", config, re.MULTILINE)
+        found = re.search(rf"^{name}:[ \t]*[\"']?([\w./-]{{1,100}}?)[\"']?[ \t]*$", config, re.MULTILINE)
         yield found[1].strip("/") if found else usual

@@ -3,11 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from swe_scale.house.subjects import REPAIRS, Kind, Subject, read_subject
+from swe_scale.house.commits import CLOSES, Told, first_line
+from swe_scale.house.subjects import REPAIRS, Kind
 from swe_scale.records import Record
-from swe_scale.repo.history import Past
 
 FEWEST = 10
 """Commits by people, below which history says nothing."""
@@ -17,26 +16,9 @@ _MAJORITY = 0.5
 """Share of commits from which on a beginning is taken; where they differ more, none is safe …"""
 _NOT_ODD = 0.25
 """… if so many have none."""
-_BOT = re.compile(
-    r"\[bot\]|(?:^|[\W_])bots?(?:\W|$)|bot\b.{0,40}<|dependabot|renovate|github-actions|jenkins",
-    re.IGNORECASE,
-)
-_NO_CHANGE = re.compile(
-    r"Merge |Revert |Back ?port |v?\d+(?:\.\d+)+\S*$"
-    r"|(?:(?:Release|Bump|Prepare|Preparing|Version|Set version|Update version)\b.{0,60}\d+\.\d+)",
-    re.IGNORECASE,
-)
-_REPAIR = re.compile(
-    r"\b(?:fix(?:e[sd])?|bug|crash|regression|incorrect|wrong|broken|prevent|avoid)\b", re.IGNORECASE
-)
-_CLOSES = re.compile(
-    r"^[ \t]*(?:[-*] )?(fix(?:e[sd])?|close[sd]?|resolve[sd]?)(:?) (?:[\w.-]+/[\w.-]+)?#\d+(\.?)[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
 _CLOSING_LEAD = re.compile(r"\[?(?:fix|close|resolve)", re.IGNORECASE)
 _SIGNED = re.compile(r"^Signed-off-by: .+@", re.MULTILINE)
 _TRAILER = re.compile(r"^[A-Za-z][\w-]*: ")
-_SERVICE = "noreply@github.com"
 _TITLE = 72
 """Characters that a subject may always have."""
 _WIDEST = 100
@@ -74,40 +56,6 @@ class Habits(Record):
     names: frozenset[str] = frozenset()
     """Words that stand in subjects with a capital only, though these begin without one."""
     reasons: tuple[str, ...] = ("no history says how commits are written: plain imperative",)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One past commit by a person, with its subject taken apart."""
-
-    past: Past
-    subject: Subject
-    body: str
-
-    @property
-    def repairs(self) -> bool:
-        """Whether it mends a fault, by its own words."""
-        line = self.past.message.partition("\n")[0]
-        return self.subject.repairs or bool(_REPAIR.search(line) or _CLOSES.search(self.body))
-
-    @property
-    def names_an_issue(self) -> bool:
-        """Whether it says which issue it resolves."""
-        return self.subject.kind == "reference" or bool(_CLOSES.search(self.body))
-
-
-def told(past: Iterable[Past]) -> tuple[Told, ...]:
-    """Return the commits that people wrote to change something; bots', merges and releases don't count."""
-    return tuple(
-        _told(one)
-        for one in past
-        if one.message.strip() and not _BOT.search(one.author) and not _NO_CHANGE.match(one.message)
-    )
-
-
-def _told(one: Past) -> Told:
-    line, _, body = one.message.strip().partition("\n")
-    return Told(one, read_subject(line, squashed=_SERVICE in one.committer), body.strip())
 
 
 def habits_of(commits: Sequence[Told], *, labelled: bool = False) -> Habits:
@@ -225,12 +173,12 @@ def _trailing(sample: Sequence[Told]) -> str:
 
 
 def _longest(commits: Sequence[Told]) -> int:
-    lengths = sorted(len(one.past.message.strip().partition("\n")[0]) for one in commits)
+    lengths = sorted(len(first_line(one.past)) for one in commits)
     return min(100, max(_TITLE, lengths[len(lengths) * 19 // 20]))
 
 
 def _closes(commits: Sequence[Told]) -> str:
-    found = (match for one in commits for match in _CLOSES.finditer(one.body))
+    found = (match for one in commits for match in CLOSES.finditer(one.body))
     return _usual(f"{match[1]}{match[2]} #{{}}{match[3]}" for match in found) or "Fixes #{}"
 
 

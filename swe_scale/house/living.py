@@ -24,7 +24,7 @@ _UNRELEASED_LINE = re.compile(
 )
 _VERSION = re.compile(r"\d+\.\d+|\d{4}-\d\d-\d\d")
 _KEPT = re.compile(r"keep ?a ?changelog", re.IGNORECASE)
-_ATX = re.compile(r"(#{1,6})\s+(.+?)\s*#*")
+_ATX = re.compile(r"(#{1,6})\s+(.{1,200}?)\s*#{0,6}")
 _UNDERLINE = re.compile(r"([=\-~^\"'*+.`_:#])\1{2,}")
 _BOLD = re.compile(r"\*\*([^*]{1,60})\*\*:?|([A-Z][\w ]{1,40}):")
 _BULLET = re.compile(r"( {0,3}[-*+•])( {1,4})\S")

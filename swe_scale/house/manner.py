@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from swe_scale.house.base import Base, table
 from swe_scale.house.change import Change
 from swe_scale.house.changelogs import changelog_of
+from swe_scale.house.commits import Told, told
 from swe_scale.house.description import Told as Said
 from swe_scale.house.description import description_of, template_of
 from swe_scale.house.fragments import Entry
-from swe_scale.house.habits import FEWEST, Habits, Told, habits_of, told
+from swe_scale.house.habits import FEWEST, Habits, habits_of
 from swe_scale.house.messages import Identity, Message, closing_line, commit_message, title_of
 from swe_scale.house.scopes import scope_of
 from swe_scale.repo.history import Past

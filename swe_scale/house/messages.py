@@ -57,9 +57,9 @@ def title_of(change: Change, habits: Habits, scope: str = "") -> str:
     Args:
         change: of which nothing is trusted.
         habits: of the project.
-        scope: part of the project that it is about; empty where none is known.
+        scope: part of the project that it is about, as strangers may have named it; empty where none is known.
     """
-    before = _lead(change, habits, scope)
+    before = _lead(change, habits, plain_line(scope, 60))
     after = f" {habits.trailing.format(change.issue)}" if habits.trailing and change.issue else ""
     text = _TAGGED.sub("", plain_line(change.summary, 400), count=1).rstrip(".!… ")
     own = read_subject(text)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
-from swe_scale.house.habits import Told
+from swe_scale.house.commits import Told
 
 _NEAREST = 7
 """Past commits that have a say."""

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swe_scale.house import Base, Change, Entry, manner_of
+from swe_scale.house.base import Base
+from swe_scale.house.change import Change
+from swe_scale.house.fragments import Entry
 from swe_scale.house.living import add_entry
+from swe_scale.house.manner import manner_of
 from swe_scale.repo import Past
 
 CHANGE = Change(

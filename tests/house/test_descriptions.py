@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from swe_scale.house import Base, Change, manner_of
+from swe_scale.house.base import Base
+from swe_scale.house.change import Change
+from swe_scale.house.manner import manner_of
 
 CHANGE = Change(summary="Lookup fails", paragraph="It did, fixes #99 @bob.", issue=12)
 WHAT = "It did, fixes `#99` `@bob`."
@@ -70,7 +72,19 @@ def test_without_a_paragraph_the_summary_is_told() -> None:
 
 def test_texts_are_bounded() -> None:
     long = Change(summary="x", paragraph="word @a " * 100_000, issue=12)
-    for line in ("- [x] a\n", "#8 @a\n", "<details>", "<!-- x", "`" * 9, "## What\n", "~~~~~\n"):
+    for line in (
+        "- [x] a\n",
+        "#8 @a\n",
+        "<details>",
+        "<!-- x",
+        "`" * 9,
+        "## What\n",
+        "~~~~~\n",
+        "\n",
+        " ",
+        "\r\n",
+        "fixes ",
+    ):
         assert len(described("## Other\n" + line * 30_000, change=long)) <= 40_000
     assert "Fixes #12" in described("", change=long)
 

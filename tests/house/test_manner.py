@@ -8,7 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swe_scale.errors import UsageError
-from swe_scale.house import Base, Change, Identity, Manner, files_that_tell, manner_of
+from swe_scale.house.base import Base, files_that_tell
+from swe_scale.house.change import Change
+from swe_scale.house.manner import Manner, manner_of
+from swe_scale.house.messages import Identity
 from swe_scale.repo import Past
 
 CHANGE = Change(summary="Lookup fails on empty names.", paragraph="It did.\n\nIt no longer does.", issue=12)
@@ -85,6 +88,13 @@ def test_the_summarys_own_label_gives_way() -> None:
     project = manner("BUG: Fix a crash")
     for summary in ("fix: empty names", "[Bug] empty names", "BUG: empty names", "bug(core): empty names."):
         assert project.title(Change(summary=summary, issue=1)) == "BUG: Empty names"
+
+
+def test_words_of_past_strangers_dont_act_either() -> None:
+    change = CHANGE.model_copy(update={"paths": ("src/core/a.py",)})
+    assert manner("@team/core: Fix a crash").title(change) == "(at)team/core: Lookup fails on empty names"
+    assert manner("fix(closes #7): a crash").title(change) == "fix(closes no. 7): lookup fails on empty names"
+    assert "{" not in manner("Fix {0} a {x} crash\n\nCloses {y}/z#1").message(CHANGE).text
 
 
 def test_names_keep_their_capital() -> None:
