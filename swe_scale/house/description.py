@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from swe_scale.house.base import Base
 from swe_scale.house.change import Change
-from swe_scale.quoting import markdown_text, visible
+from swe_scale.quoting import markdown_text, unclosing, visible
 
 _READ = 64_000
 """Characters of a template that are read; comments may be many."""
@@ -31,12 +31,13 @@ _HTML = re.compile(r"<(?=[!?/A-Za-z])(?!https?:)")
 """What may hide all that follows until its end, which may be missing."""
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r" {0,3}#{1,6}\s+(.{1,200}?)\s*#*|\*\*([^*]{1,100})\*\*:?")
-_BOX = re.compile(r"^([ \t]{0,20}(?:[-*+]|\d{1,9}[.)])[ \t]{1,4})\[[^\]\n]{0,3}\]", re.MULTILINE)
+_BOX = re.compile(r"[ \t]{0,20}(?:[-*+]|\d{1,9}[.)])[ \t]{1,4}\[ \]")
 _CLOSING = re.compile(
     r"([ \t]{0,20}(?:[-*+][ \t]{1,4})?\**(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?)\**\s*:?\**\s*)"
     r"(?:#\s*(?:\S{0,40}|\\?<[^>]{0,40}>|\([^)]{0,40}\)|\[[^\]]{0,40}\])|\([^)]{0,60}\)|)\s*\.?",
     re.IGNORECASE,
 )
+_REFERENCE = re.compile(r"(?<![\w/&])#(?=\d)")
 _CASELESS = re.IGNORECASE
 _ABOUT = (
     ("made_by", re.compile(r"\bAI\b|\bLLMs?\b|\bgenerat(?:ed|ive)\b|\bartificial\b", _CASELESS)),
@@ -110,7 +111,7 @@ def description_of(change: Change, template: str, said: Told) -> str:
 def _quiet(template: str) -> str:
     """Return a template without HTML, whose boxes are unticked and which mentions nobody."""
     text = _HTML.sub(r"\<", _TAG.sub("", _COMMENT.sub("", visible(template))))
-    text = _BOX.sub(r"\1[ ]", re.sub(r"(?<![\w/.`])@(?=\w)", "@<!-- -->", text))
+    text = re.sub(r"\[[xX]\]", "[ ]", re.sub(r"(?<![\w/.`])@(?=\w)", "@<!-- -->", text))
     return text if len(text) <= _TEMPLATE else text[:_TEMPLATE].rpartition("\n")[0]
 
 
@@ -167,10 +168,6 @@ def _closed(line: str, closes: str, placed: set[str]) -> str:
 
 def _unreferring(text: str, parts: dict[str, str]) -> str:
     """Return text of a template in which no number but ours refers to an issue."""
-    ours = {part for part in parts.values() if part}
-    return "\n".join(
-        line
-        if line in ours or any(line in part for part in ours)
-        else re.sub(r"(?<![\w/&])#(?=\d)", "#<!-- -->", line)
-        for line in text.split("\n")
-    )
+    ours = {line for part in parts.values() for line in part.split("\n")}
+    lines = text.split("\n")
+    return "\n".join(line if line in ours else _REFERENCE.sub("#<!-- -->", unclosing(line)) for line in lines)

@@ -16,7 +16,7 @@ _PARAGRAPHS = 20
 _PARAGRAPH = 2000
 """Characters of one."""
 _TAGGED = re.compile(
-    r"\((?:bug|fix|feature|feature request|issue|regression|question)[\w ]{0,20}\)[:\s]*", re.IGNORECASE
+    r"^\((?:bug|fix|feature|feature request|issue|regression|question)[\w ]{0,20}\)[:\s]*", re.IGNORECASE
 )
 """What an issue's title begins with, once its brackets are made harmless."""
 _ENDS_MAIL = re.compile(r"---|diff -|Index: |From |>From ")
@@ -57,7 +57,7 @@ def title_of(change: Change, habits: Habits, scope: str = "") -> str:
     Args:
         change: of which nothing is trusted.
         habits: of the project.
-        scope: part of the project that it is about, as strangers may have named it; empty where none is known.
+        scope: part of the project that it is about, in whoever's words; empty where none is known.
     """
     before = _lead(change, habits, plain_line(scope, 60))
     after = f" {habits.trailing.format(change.issue)}" if habits.trailing and change.issue else ""

@@ -91,8 +91,9 @@ def test_texts_are_bounded() -> None:
 
 PIECES = (
     "## What\n", "## Issue\n", "## Testing\n", "Fixes #7\n", "closes: #<Issue Number>\n", "- [x] done\n",
-    "<!--", "-->", "<pre>", "<?", "<script>", "<details>", "````md\n",
-    "```\n", "@team", "#8", " ", "\n", "text", "\u202e", "\x1b[31m", "**AI**\n", "Fixes #99", "~~~\n",
+    "<!--", "-->", "<pre>", "<?", "<script>", "<details>", "````md\n", "```\n", "@team", "#8", "#1\n",
+    "Fixes #1\n", "fixes GH-7\n", " ", "\n", "text", "\u202e", "\x1b[31m", "**AI**\n", "Fixes #99",
+    "~~~\n",
 )  # fmt: skip
 
 
@@ -100,7 +101,7 @@ PIECES = (
 def test_hostile_templates_are_data(template: str) -> None:
     text = described(template)
     assert not re.search(r"(?<![\w/.`])@\w|\[x\]|\u202e|\x1b", text)
-    assert not re.search(r"(?i)(?:fix(?:es)?|closes?):? #(?!12\b)\d", text)
+    assert not re.search(r"(?i)\b(?:fix(?:es)?|closes?):?\s+(?:#(?!12\b)|gh-)\d", text)
     assert len(re.findall(r"Fixes #12", text)) == 1
     tokens = MarkdownIt("commonmark").parse(f"{text}\n\n<details>after</details>")
     assert tokens[-1].content == "<details>after</details>", "what is posted below it is not swallowed"
