@@ -8,7 +8,16 @@ character would be worse: what is copied then differs from what is seen. In plai
 formatting, the sign itself gives way to words: `(at)name`, `no. 99`.
 """
 
-from swe_scale.quoting.markup import LARGEST, fenced, markdown_text, rst_line
+from swe_scale.quoting.markup import LARGEST, fenced, markdown_text, rst_line, unclosing
 from swe_scale.quoting.plain import plain_line, shortened, visible
 
-__all__ = ["LARGEST", "fenced", "markdown_text", "plain_line", "rst_line", "shortened", "visible"]
+__all__ = [
+    "LARGEST",
+    "fenced",
+    "markdown_text",
+    "plain_line",
+    "rst_line",
+    "shortened",
+    "unclosing",
+    "visible",
+]

@@ -36,7 +36,7 @@ def fenced(text: str, most: int = LARGEST, language: str = "") -> str:
         most: characters of it, the fence included.
         language: letters, digits, `+` and `-`.
     """
-    shown = _TICKS.sub(f"{_LONGEST_RUN * '`'}…", _unclosing(visible(text[: 2 * most])))
+    shown = _TICKS.sub(f"{_LONGEST_RUN * '`'}…", unclosing(visible(text[: 2 * most])))
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)
     room = max(0, most - 2 * len(fence) - len(language) - 6)
@@ -44,8 +44,11 @@ def fenced(text: str, most: int = LARGEST, language: str = "") -> str:
     return f"{fence}{language}\n{cut}\n{fence}"
 
 
-def _unclosing(code: str) -> str:
-    """Return code whose raw text closes no issue, should it become the message of a commit."""
+def unclosing(code: str) -> str:
+    """Return text of which no part closes an issue as it stands, even as the message of a commit.
+
+    References after a word that closes get a blank; all else stays as it is, so that it serves for code.
+    """
 
     def apart(match: re.Match[str]) -> str:
         return re.sub(r"(?i)(#|gh-|:)(?=\d|//)", r"\1 ", match[0])
@@ -110,7 +113,7 @@ def _markdown_line(line: str) -> str:
     if _UNDERLINE.fullmatch(bare.rstrip()):
         return f"{indent}\\{bare}"
     return indent + _formatted(
-        TRAILER.sub(r"\1", bare), _markdown_escaped, lambda code: f"`{_unclosing(code)}`", _markdown_joint
+        TRAILER.sub(r"\1", bare), _markdown_escaped, lambda code: f"`{unclosing(code)}`", _markdown_joint
     )
 
 

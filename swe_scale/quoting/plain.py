@@ -10,9 +10,13 @@ _UNSEEN = re.compile(
 """What has no shape of its own, though Unicode takes it for letters and marks."""
 _MARKS = 3
 """Combining marks on one character that are kept; more of them cover the lines around."""
-_MARKER = re.compile(r"(?<!\w)\[([A-Za-z][A-Za-z -]{0,40})\]")
+_MARKER = re.compile(
+    r"(?<!\w)\[([A-Za-z][A-Za-z -]{0,40})\]|\[((?:skip|no)[ -](?:ci|actions)|(?:ci|actions)[ -]skip)\]",
+    re.IGNORECASE,
+)
+"""What a CI service may take for a command."""
 TRAILER = re.compile(
-    r"\b((?:[A-Za-z]{1,20}-){1,4}(?:by|to|id|checks|pr)|BREAKING[ -]CHANGE)[\s:]*:", re.IGNORECASE
+    r"((?:[A-Za-z]{1,20}-){1,4}(?:by|to|id|checks|pr)|BREAKING[ -]CHANGE)[\s:]*:", re.IGNORECASE
 )
 """By what a message of a commit tells of people, and of what it breaks."""
 _FIRST = re.compile(r"(?:(?:::+|##+|(?:fixup|squash|amend)!)\s*)+", re.IGNORECASE)
@@ -54,7 +58,7 @@ def plain_line(text: str, most: int = 200) -> str:
     """
     line = " ".join(visible(text[: 4 * most + 1000]).replace("***", "").split())
     line = line[first.end() :] if (first := _FIRST.match(line)) else line
-    line = TRAILER.sub(r"\1", _MARKER.sub(r"(\1)", line))
+    line = TRAILER.sub(r"\1", _MARKER.sub(r"(\1\2)", line))
     line = re.sub(r"[:\s]*:/{2,}", ":", line)
     line = re.sub(r"@+(?=\w)", "(at)", line)
     line = re.sub(r"(?<=[\w)])#+(?=\d)", " no. ", line)
