@@ -10,19 +10,20 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from swe_scale.bot.comments import say
-from swe_scale.bot.examined import Terms, Withheld, examined
+from swe_scale.bot.examined import Terms, Withheld, examined, objection_to
 from swe_scale.bot.ground import Ground, look, may_push, no_right
 from swe_scale.bot.handover import Handover
 from swe_scale.bot.marks import Mark
-from swe_scale.bot.page import Facts, comment_text, pull_text
+from swe_scale.bot.page import Facts, comment_text, pull_text, tested_text
 from swe_scale.bot.pulls import Place, ours_of, propose
 from swe_scale.bot.rebase import Rebased
 from swe_scale.bot.secrets import Secrets
-from swe_scale.bot.words import Words
+from swe_scale.bot.words import with_changelog, words_of
 from swe_scale.errors import GitHubError
 from swe_scale.github.address import IssueAddress, RepositoryAddress
 from swe_scale.github.door import Door
 from swe_scale.github.pulls import NewPull, fork_of, own_login
+from swe_scale.house.messages import Identity
 from swe_scale.repo import Repository
 from swe_scale.repo.publish import Publisher, Remote, Signature
 
@@ -51,6 +52,8 @@ class Wish:
     """Page of the job that has the decision page."""
     name: str = "swe-scale"
     email: str = "swe-scale@users.noreply.github.com"
+    signer: Identity | None = None
+    """Who signs commits off, where the project wants it."""
     login: str | None = None
     """Who acts with the token. None: asked of GitHub."""
 
@@ -77,7 +80,7 @@ class Delivered:
     """Why it isn't a pull request."""
 
 
-async def deliver(handover: Handover, words: Words, wish: Wish, means: Means) -> Delivered:
+async def deliver(handover: Handover, wish: Wish, means: Means) -> Delivered:
     """Deliver an answer; done again, it changes nothing that is as it should be.
 
     Raises:
@@ -87,7 +90,7 @@ async def deliver(handover: Handover, words: Words, wish: Wish, means: Means) ->
     ground = await look(means.door, wish.issue, wish.label)
     if ground.closed_to_us:
         return Delivered("nothing", "", ground.closed_to_us)
-    visit = _Visit(handover, words, wish, means, ground, await own_login(means.door, wish.login))
+    visit = _Visit(handover, wish, means, ground, await own_login(means.door, wish.login))
     terms = Terms(branch=visit.base, allow_workflows=wish.allow_workflows, min_confidence=wish.min_confidence)
     found = await examined(handover, terms, means.repository, means.secrets)
     if isinstance(found, Withheld):
@@ -102,7 +105,6 @@ class _Visit:
     """One delivery, once it is known that something may be delivered."""
 
     handover: Handover
-    words: Words
     wish: Wish
     means: Means
     ground: Ground
@@ -114,7 +116,7 @@ class _Visit:
 
     def _facts(self, *notes: str) -> Facts:
         shown = tuple(note for note in notes if note)
-        return Facts(self.wish.issue.number, self.words.closes, shown, self.wish.run_url)
+        return Facts(self.wish.issue.number, shown, self.wish.run_url)
 
     async def comment(self, withheld: Withheld) -> Delivered:
         """Say under the issue what was found, and why there is no pull request."""
@@ -126,30 +128,39 @@ class _Visit:
         url = await self._say(comment_text(shown, self._facts(withheld.reason), mark))
         return Delivered("comment", url, reason)
 
-    async def propose(self, made: Rebased) -> Delivered:
+    async def propose(self, found: Rebased) -> Delivered:
         """Push the patch to our branch, open or change our pull request, and say so under the issue."""
         home = await self._home()
-        place = Place(
-            self.wish.issue.repository, home.owner, f"{BRANCHES}{self.wish.issue.number}",
-            self.wish.issue.number, self.login,
-        )  # fmt: skip
+        number = self.wish.issue.number
+        upstream = self.wish.issue.repository
+        place = Place(upstream, home.owner, f"{BRANCHES}{number}", number, self.login)
         await ours_of(self.means.door, place)
-        remote = Remote(home.clone_url, self.means.token)
-        commit = await self._pushed(made, place.branch, remote)
-        if commit is None:
-            return await self.comment(
-                Withheld(reason=f"Somebody else has added to the branch `{place.branch}`.")
-            )
-        mark = Mark("pull", self.wish.issue.number, self.handover.digest, commit)
-        body = self._safe(pull_text(self.handover, self._facts(*made.notes), mark))
-        head = place.branch if home == place.upstream else place.head
-        pull = await propose(
-            self.means.door, place, NewPull(head, self.base, self._safe(self.words.title), body)
+        words = await words_of(self.means.repository, found, self.handover, number, self.wish.signer)
+        made = await with_changelog(self.means.repository, found, words)
+        if objection := await self._against(made):
+            return await self.comment(objection)
+        commit = await self._pushed(
+            made, words.message, place.branch, Remote(home.clone_url, self.means.token)
         )
+        if commit is None:
+            theirs = f"Somebody else has added to the branch `{place.branch}`."
+            return await self.comment(Withheld(reason=theirs))
+        mark = Mark("pull", number, self.handover.digest, commit)
+        facts = self._facts(*made.notes, *(f"Missing: {lack}" for lack in words.lacks))
+        description = words.description(tested_text(self.handover.evidence))
+        body = self._safe(pull_text(description, self.handover, facts, mark))
+        head = place.branch if home == upstream else place.head
+        new = NewPull(head, self.base, self._safe(words.title), body)
+        pull = await propose(self.means.door, place, new)
         if self.wish.comment:
             own = replace(mark, kind="comment")
-            await self._say(comment_text(self.handover, self._facts(*made.notes), own, pull.html_url))
+            await self._say(comment_text(self.handover, self._facts(*found.notes), own, pull.html_url))
         return Delivered("pull request", pull.html_url)
+
+    async def _against(self, made: Rebased) -> Withheld | None:
+        """Return what speaks against a change with its changelog entry, whose place the project names."""
+        terms = Terms(branch=self.base, allow_workflows=self.wish.allow_workflows)
+        return await objection_to(made, terms, self.means.repository)
 
     async def _home(self) -> RepositoryAddress:
         """Return the repository to which the branch is pushed."""
@@ -163,11 +174,11 @@ class _Visit:
             raise GitHubError(f"the fork of {upstream} has a name that no repository can have")
         return fork
 
-    async def _pushed(self, made: Rebased, branch: str, remote: Remote) -> str | None:
+    async def _pushed(self, made: Rebased, message: str, branch: str, remote: Remote) -> str | None:
         """Return the commit that is now on our branch; None if somebody else has added to it."""
         publisher = await Publisher.open(self.means.repository, remote)
         who = Signature(self.wish.name, self.wish.email, self.handover.seconds)
-        commit = await publisher.commit(made.tree, made.parent, self._safe(self.words.message), who)
+        commit = await publisher.commit(made.tree, made.parent, self._safe(message), who)
         there = await publisher.at(branch)
         if there == commit:
             return commit

@@ -46,14 +46,23 @@ async def examined(
         return Withheld(reason=f"That is below the {terms.min_confidence:g} that is asked for.")
     try:
         made = await rebased(repository, handover.patch, handover.base_commit, terms.branch)
-        changes = await repository.changes(made.old, made.tree)
+        return await objection_to(made, terms, repository) or made
     except PatchError as error:
         return Withheld(reason=f"The patch can't be delivered: {error}")
+
+
+async def objection_to(made: Rebased, terms: Terms, repository: Repository) -> Withheld | None:
+    """Return why a change may not be delivered, by what it changes; None if it may.
+
+    Raises:
+        PatchError: it changes a submodule.
+    """
+    changes = await repository.changes(made.old, made.tree)
     if not changes:
         return Withheld(reason=f"It changes nothing any more: `{terms.branch}` has it already.")
     found = objections(await _before(repository, made.old, changes), changes)
     left = tuple(one for one in found if not (one.lifted and terms.allow_workflows))
-    return Withheld(reason=_worded(left)) if left else made
+    return Withheld(reason=_worded(left)) if left else None
 
 
 async def _before(repository: Repository, tree: str, changes: Changes) -> dict[str, File]:

@@ -24,23 +24,22 @@ class Facts:
 
     number: int
     """Of the issue."""
-    closes: str
-    """The line by which the project's pull requests close an issue."""
     notes: tuple[str, ...] = ()
     """What a reader must know of this delivery, such as a base that has moved; our own words."""
     run_url: str = ""
     """Page of the job that has the decision page, if there is one."""
 
 
-def pull_text(handover: Handover, facts: Facts, mark: Mark) -> str:
-    """Return the text of a pull request."""
-    top = (
-        facts.closes,
-        f"_{plain_line(handover.title, 300)}_" if handover.title.strip() else "",
-        _confidence(handover),
-        "\n".join(f"- {line}" for line in (*_standing(handover.evidence), *facts.notes)),
-        *_warned(handover),
-    )
+def tested_text(evidence: Evidence) -> str:
+    """Return, a line each, what the checks and tests say of the patch."""
+    return "\n".join(f"- {line}" for line in _standing(evidence))
+
+
+def pull_text(description: str, handover: Handover, facts: Facts, mark: Mark) -> str:
+    """Return the text of a pull request: its description in the project's manner, then what speaks for it."""
+    tested = tested_text(handover.evidence)
+    shown = "" if tested in description else tested
+    top = (description, _confidence(handover), shown, *_notes(facts), *_warned(handover))
     return _page((*top, *_folded(handover, facts), mark.text))
 
 
@@ -89,7 +88,7 @@ def _warned(handover: Handover) -> Iterator[str]:
 
 
 def _standing(evidence: Evidence) -> Iterator[str]:
-    """Yield, a line each, what the checks and tests say of the patch."""
+    """Yield what the checks and tests say of the patch."""
     if not evidence.rows:
         return
     best = evidence.rows[0]

@@ -10,7 +10,6 @@ from swe_scale.bot.deliver import Delivered, Means, Wish, deliver
 from swe_scale.bot.ground import look, may_push, no_right
 from swe_scale.bot.handover import Handover, handover_of, read_handover, write_handover
 from swe_scale.bot.secrets import Secrets
-from swe_scale.bot.words import plain_words
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import UsageError
 from swe_scale.github import open_door
@@ -92,5 +91,4 @@ async def bring_as(
         door.tell = tell
         repository = await Repository.open(source, repository_folder(source), token)
         means = Means(door, repository, token, Secrets(os.environ), tell)
-        words = plain_words(handover.title, wish.issue.number)
-        return await deliver(handover, words, wish, means)
+        return await deliver(handover, wish, means)

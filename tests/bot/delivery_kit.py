@@ -11,7 +11,6 @@ from git_kit import Kit, git
 from swe_scale.bot.deliver import Delivered, Means, Wish, deliver
 from swe_scale.bot.handover import Handover
 from swe_scale.bot.secrets import Secrets
-from swe_scale.bot.words import plain_words
 from swe_scale.config import GitHubConfig
 from swe_scale.github import IssueAddress, open_door, parse_issue_url
 from swe_scale.repo import Repository
@@ -79,8 +78,7 @@ class Project:
         """Deliver an answer as a process of its own would."""
         answer = handover or self.answer()
         async with self.means() as means:
-            words = plain_words(answer.title, self.issue.number)
-            return await deliver(answer, words, self.wish(**wish), means)
+            return await deliver(answer, self.wish(**wish), means)
 
     def comments(self) -> list[str]:
         return [comment.body for comment in self.issue.comments]

@@ -11,8 +11,9 @@ from git_kit import git
 
 from swe_scale.bot.deliver import deliver
 from swe_scale.bot.marks import mark_of
-from swe_scale.bot.words import plain_words
 from swe_scale.errors import GitHubError, RepositoryError
+from swe_scale.house.messages import Identity
+from swe_scale.repo.publish import Publisher, Remote
 from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
@@ -40,15 +41,15 @@ async def test_an_answer_becomes_a_draft_pull_request(project: Project) -> None:
         f"{project.served.url}/ada/engine/pull/{number}",
     )
     assert (pull.head, pull.base, pull.draft) == (f"ada:{BRANCH}", "main", True)
-    assert pull.issue.title == "Fix mean([]) raises ZeroDivisionError"
+    assert pull.issue.title == "mean([]) raises ZeroDivisionError"
     assert pull.issue.body is not None
-    assert pull.issue.body.startswith("Fixes #1\n")
+    assert "\nFixes #1\n" in pull.issue.body
     assert "Confidence **0.83**" in pull.issue.body
     assert project.hosted.branches() == ["main", BRANCH]
     diff = project.hosted.ask("diff", "main", BRANCH)
     assert "+    if not values:\n+        return 0.0" in diff
     assert project.hosted.ask("log", "-1", "--format=%an %s", BRANCH) == (
-        "swe-scale Fix mean([]) raises ZeroDivisionError"
+        "swe-scale mean([]) raises ZeroDivisionError"
     )
     [comment] = project.comments()
     assert delivered.url in comment
@@ -259,7 +260,7 @@ async def test_from_a_fork(project: Project, monkeypatch: pytest.MonkeyPatch) ->
     for _ in range(2):
         async with project.means("visitor-token") as means:
             wish = project.wish(fork=True, comment=False)
-            delivered = await deliver(answer, plain_words(answer.title, 1), wish, means)
+            delivered = await deliver(answer, wish, means)
         assert delivered.kind == "pull request"
     assert project.hosted.branches() == ["main"]
     [pull] = project.hosted.pulls.values()
@@ -286,3 +287,49 @@ async def test_secrets_are_never_posted(project: Project) -> None:
     await project.deliver(talking)
     assert not [text for text in project.comments() if TOKEN in text]
     assert project.hosted.branches() == ["main"]
+
+
+CHANGELOG = """# Changelog
+
+## Unreleased
+
+### Fixed
+
+- Something before, case {number}.
+
+## 1.0.0
+
+- First.
+"""
+TEMPLATE = "## What\n\n<!-- Tell. @ada -->\n\n## Tests\n\n- [ ] I have read the guide\n"
+
+
+async def test_a_change_is_told_in_the_projects_own_manner(project: Project) -> None:
+    folder = project.kit.folder
+    for number in range(12):
+        changelog = CHANGELOG.format(number=number).encode()
+        template = {".github/PULL_REQUEST_TEMPLATE.md": TEMPLATE.encode()}
+        project.kit.write({f"f{number}.py": b"x = 1\n", "CHANGELOG.md": changelog} | template)
+        git(folder, "add", "-A")
+        git(folder, "commit", "-q", "-m", f"fix: handle case {number}\n\nSigned-off-by: A <a@example.org>")
+    base = project.pushed({"last.py": b""})
+    answer = project.answer(base_commit=base, title="fix mean of nothing. Fixes #99 @ada")
+    await project.deliver(answer, signer=Identity("Ada Engine", "ada@example.org"))
+    [pull] = project.hosted.pulls.values()
+    assert pull.issue.title.startswith("fix: ")
+    body = pull.issue.body or ""
+    assert body.index("## What") < body.index("## Tests") < body.index("- [ ] I have read the guide")
+    assert "Fixes #1" in body and "Fixes #99" not in body
+    message = project.hosted.ask("log", "-1", "--format=%B", BRANCH)
+    assert "Signed-off-by: Ada Engine <ada@example.org>" in message
+    assert "#99" not in message
+    assert await is_ours(project)
+    shown = project.hosted.ask("show", f"{BRANCH}:CHANGELOG.md")
+    assert shown.index("mean of nothing") < shown.index("## 1.0.0")
+
+
+async def is_ours(project: Project) -> bool:
+    async with project.means() as means:
+        remote = Remote(project.address.clone_url, TOKEN)
+        publisher = await Publisher.open(means.repository, remote)
+        return await publisher.made(BRANCH, project.hosted.commit_of(BRANCH))

@@ -12,7 +12,6 @@ from bot.delivery_kit import PATCH, TOKEN, Project
 from bot.hub_server import Served, serving
 
 from swe_scale.bot.deliver import BRANCHES, Delivered, deliver
-from swe_scale.bot.words import plain_words
 from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +56,7 @@ async def interrupted(project: Project, number: int, at: int, after: bool) -> De
         project.served.watch = Cutter(scope, at, after)
         async with project.means() as means:
             wish = project.wish_for(number)
-            found = await deliver(answer, plain_words(answer.title, number), wish, means)
+            found = await deliver(answer, wish, means)
     project.served.watch = lambda method, path, done: None
     return found
 
