@@ -1,7 +1,6 @@
 """Carries out the commands of the bot's jobs that hold a token and run no code of the repository."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from swe_scale.bot.admit import admit
@@ -55,7 +54,7 @@ def run_deliver(handover: Path, wish: Wish, config: Path | None, *, json: bool) 
 
     async def act() -> int:
         answer = read_handover(handover)
-        found = await bring_as(answer, replace(wish, login=github.login), github, screen.say)
+        found = await bring_as(answer, wish, github, screen.say)
         screen.say(
             f"{found.kind}{f' {found.url}' if found.url else ''}{f': {found.reason}' if found.reason else ''}"
         )

@@ -1,8 +1,10 @@
 """Brings an answer to GitHub at the end of a run, or in a job of its own."""
 
 import os
+import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from swe_scale.batch import repository_folder
@@ -14,6 +16,7 @@ from swe_scale.config import GitHubConfig
 from swe_scale.errors import UsageError
 from swe_scale.github import open_door
 from swe_scale.github.credentials import token_for
+from swe_scale.house.messages import Identity
 from swe_scale.jobs import Delivery
 from swe_scale.records import Issue, Solution
 from swe_scale.repo import Repository
@@ -72,7 +75,7 @@ async def bring(
     assert delivery.at is not None
     wish = Wish(
         issue=delivery.at, pull=delivery.pull, comment=delivery.comment, fork=delivery.fork,
-        allow_workflows=delivery.allow_workflows, login=github.login,
+        allow_workflows=delivery.allow_workflows,
     )  # fmt: skip
     return await bring_as(handover, wish, github, tell)
 
@@ -90,5 +93,20 @@ async def bring_as(
     async with open_door(wish.issue, github) as door:
         door.tell = tell
         repository = await Repository.open(source, repository_folder(source), token)
+        wish = replace(wish, login=github.login, signer=_signer(github))
         means = Means(door, repository, token, Secrets(os.environ), tell)
         return await deliver(handover, wish, means)
+
+
+def _signer(github: GitHubConfig) -> Identity | None:
+    """Return who signs commits off.
+
+    Raises:
+        UsageError: the configuration names nobody in the form that git has for it.
+    """
+    if github.sign_off is None:
+        return None
+    match = re.fullmatch(r"([^<>\n]+?) <([^<>\s]+)>", github.sign_off.strip())
+    if match is None:
+        raise UsageError(f"`github.sign_off` is {github.sign_off!r}; write it as `Name <address>`.")
+    return Identity(match[1], match[2])

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from swe_scale.config.base import Config
+from swe_scale.config.github import GitHubConfig
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.prior import PriorConfig
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
@@ -29,19 +30,6 @@ _UNSAID: Mapping[str, object] = {
     "prior": None,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
-
-
-class GitHubConfig(Config):
-    """Where issues are read from."""
-
-    api: str = "https://api.github.com"
-    """Address of the service."""
-    token_variable: str = "GITHUB_TOKEN"
-    """Name of the environment variable with a token; without one, public issues are read without it."""
-    login: str | None = None
-    """Who acts with the token. None: asked of GitHub, which doesn't tell it to apps."""
-    patience: float = Field(default=300.0, ge=0)
-    """Seconds that a command waits, all in all, when GitHub's rate limits ask it to."""
 
 
 class Budget(Config):

@@ -192,3 +192,20 @@ def test_the_example_keeps_rights_apart() -> None:
         assert not [step for step in jobs[name]["steps"] if "checkout" in step.get("uses", "")]
     checkout = next(step for step in jobs["solve"]["steps"] if "checkout" in step.get("uses", ""))
     assert checkout["with"]["persist-credentials"] is False
+
+
+def test_linters_find_nothing_in_the_example(tmp_path: Path) -> None:
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    text = EXAMPLE.read_text().replace("OWNER/swe-scale@REF", f"owner/swe-scale@{'a' * 40} # v1.0.0")
+    (folder / "swe-scale.yml").write_text(text)
+    (tmp_path / "action.yml").write_text(ACTION.read_text())
+    tools = Path(sys.executable).parent
+    for command in (
+        ("zizmor", "--offline", "--no-progress", "--strict-collection", str(tmp_path)),
+        ("check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(folder / "swe-scale.yml")),
+        ("check-jsonschema", "--builtin-schema", "vendor.github-actions", str(tmp_path / "action.yml")),
+        ("check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(EXAMPLE.with_name("gitlab.yml"))),
+    ):
+        done = subprocess.run([tools / command[0], *command[1:]], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
