@@ -13,6 +13,7 @@ SweScaleError                 exit 1
 │   ├── EndpointRefused       exit 1   key, model or address are wrong: nothing will work, so the run stops
 │   └── Interrupted           –        a try that may have been charged broke off; another is paid for
 ├── GitHubError               exit 1   GitHub can't be reached, refuses, or has no such issue
+│   └── PerhapsDone           exit 1   whether a change was made isn't known; who asked looks first
 ├── ScoreError                –        an external verifier gave no scores; the run goes on without
 ├── ExtensionError            exit 1   what another package offers (a rule, a policy) failed or makes no sense
 ├── StoreError                exit 1   the run folder: disk full, locked, of a newer version
@@ -95,6 +96,15 @@ class Interrupted(ModelError):
 
 class GitHubError(SweScaleError):
     """GitHub can't be reached, refuses, or doesn't have what was asked for."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        """What GitHub answered; None if it gave no answer that can be used."""
+
+
+class PerhapsDone(GitHubError):
+    """No answer came to a request that changes something: look whether it was carried out."""
 
 
 class ScoreError(SweScaleError):

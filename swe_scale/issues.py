@@ -99,7 +99,11 @@ async def _fetched(argument: str, github: GitHubConfig) -> Draft:
         raise UsageError(
             f"{argument} is not the address of an issue (https://github.com/OWNER/REPOSITORY/issues/NUMBER)"
         )
-    issue = await fetch_issue(address, github)
+    return draft_of_issue(await fetch_issue(address, github))
+
+
+def draft_of_issue(issue: FetchedIssue) -> Draft:
+    """Return the draft of an issue that GitHub has."""
     comments = (*issue.comments, *_left_out(issue))
     return Draft(
         id=safe_id(f"{issue.address.owner}__{issue.address.repo}-{issue.address.number}"),

@@ -9,12 +9,15 @@ from pydantic import ValidationError
 from swe_scale.config import Budget, RunConfig, Serve, explain
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
+from swe_scale.github.address import IssueAddress
 from swe_scale.given import Given
 from swe_scale.pipeline import provisional_key, solution_key
 from swe_scale.records import Issue, Record, Solution, Usage, digest
 from swe_scale.store import Key, Readable, Store, recorded
 
 _JOB = Key("job", "1")
+STDOUT = Path("-")
+"""Stands for standard output where a file is named."""
 
 
 class Task(Record):
@@ -34,6 +37,18 @@ class Delivery(Record):
     """Apply to a dirty work tree, too."""
     out: Path | None = None
     """File that the patch is written to."""
+    handover: Path | None = None
+    """File for whoever delivers it, with the evidence."""
+    at: IssueAddress | None = None
+    """Issue that it is delivered to. None: it isn't."""
+    pull: bool = False
+    """Open or update a draft pull request."""
+    comment: bool = False
+    """Comment under the issue."""
+    fork: bool = False
+    """Push to a fork where the token may not push."""
+    allow_workflows: bool = False
+    """Deliver changes to workflows and lock files, too."""
 
 
 class Started(Record):

@@ -51,6 +51,7 @@ class Service(Record):
     """A server beside the code under test, such as PostgreSQL: reached by its own cell alone."""
 
     name: str
+    """Small letters, digits, `-` and `_`; its log is named after it."""
     port: int = Field(ge=1, le=65_535)
     """On which it listens, on the cell's own loopback."""
     command: str = ""

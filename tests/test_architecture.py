@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("errors", "records", "assets", "flags", "readable", "foreign"),
+    ("errors", "records", "assets", "flags", "readable", "quoting", "foreign"),
     ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions", "given"),
     ("store",),
     ("ledger", "clock", "statistics", "timeline"),
@@ -48,6 +48,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("batch", "grades"),
     ("sweep",),
     ("swebench", "analysis", "viewer", "doctor", "demo"),
+    ("bot",),
     ("cli",),
     ("__main__",),
 )

@@ -13,7 +13,7 @@ import pytest
 from swe_scale import github
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import GitHubError, UsageError
-from swe_scale.github import IssueAddress, fetch_issue, parse_issue_url
+from swe_scale.github import IssueAddress, door, fetch_issue, parse_issue_url
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ class Service:
 
     @property
     def config(self) -> GitHubConfig:
-        return GitHubConfig(api=self.url)
+        return GitHubConfig(api=self.url, patience=0)
 
     def answer(self, path: str, value: Any, status: int = 200, **headers: str) -> None:
         named = {name.replace("_", "-"): text for name, text in headers.items()}
@@ -282,7 +282,7 @@ async def test_an_answer_of_another_kind(service: Service, body: bytes) -> None:
 
 
 async def test_an_answer_without_end_is_cut_off(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(github, "_LARGEST_REPLY", 1 << 20)
+    monkeypatch.setattr(door, "_LARGEST_REPLY", 1 << 20)
     service.answer(ISSUE, issue(body="x" * (2 << 20)))
     with pytest.raises(GitHubError, match="larger than 1 MiB"):
         await fetch_issue(ADDRESS, service.config)
@@ -297,7 +297,7 @@ async def test_a_host_that_can_not_be_reached() -> None:
 
 
 async def test_a_host_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(github, "_SECONDS", 0.05)
+    monkeypatch.setattr(door, "_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = GitHubConfig(api=f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(GitHubError, match="did not answer within"):

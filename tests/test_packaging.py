@@ -3,33 +3,14 @@
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
-import tomllib
-import venv
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packages_kit import NAME, PROJECT, ROOT, VERSION, Installed, built, files_of
 
-ROOT = Path(__file__).resolve().parent.parent
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock", "requirements-docs.lock")
 FOLDERS = {"prompts": ROOT / "prompts", "sandboxes": ROOT / "sandboxes", "demo": ROOT / "evaluation" / "demo"}
-BUILD = "import hatchling.build as build; print(build.build_{kind}({folder!r}))"
-
-
-def files_of(folder: Path) -> set[str]:
-    return {
-        file.relative_to(folder).as_posix()
-        for file in folder.rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
-    }
-
-
-def built(kind: str, folder: Path) -> Path:
-    """Return a wheel of the checkout, built the way an installer would."""
-    code = BUILD.format(kind=kind, folder=str(folder))
-    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    return folder / shown.stdout.strip().splitlines()[-1]
 
 
 @pytest.fixture(scope="module")
@@ -40,31 +21,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def editable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built("editable", tmp_path_factory.mktemp("editable"))
-
-
-class Installed:
-    """A fresh environment with one wheel; what that depends on is taken from the one that runs the tests."""
-
-    def __init__(self, folder: Path, wheel: Path) -> None:
-        venv.create(folder, symlinks=True, with_pip=False)
-        self.python = folder / "bin" / "python"
-        self.site = next((folder / "lib").glob("python*/site-packages"))
-        with ZipFile(wheel) as archive:
-            archive.extractall(self.site)
-        # Paths that are added this way are searched last, and their own .pth files aren't read.
-        (self.site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-
-    def says(self, code: str) -> list[str]:
-        """Return the lines that a program prints, run far from the checkout."""
-        shown = subprocess.run(
-            [self.python, "-c", code],
-            cwd=self.site,
-            env={"PATH": os.defpath},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return shown.stdout.splitlines()
 
 
 ASSETS = f"from swe_scale import assets; print(*map(assets.folder, {tuple(FOLDERS)!r}), sep='\\n')"
@@ -79,7 +35,7 @@ def test_wheel_holds_the_package_and_its_assets(wheel: Path) -> None:
     assert shipped <= held
     code = {f"swe_scale/{file}" for file in files_of(ROOT / "swe_scale") if not file.endswith(".pyc")}
     assert held - shipped - code == {
-        f"swe_scale-0.1.0.dist-info/{name}"
+        f"{NAME}.dist-info/{name}"
         for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
     assert code <= held
@@ -105,18 +61,16 @@ def test_nothing_else_becomes_importable(kind: str, wheel: Path, editable: Path,
     beside = sorted({path.stem for path in ROOT.iterdir() if not path.name.startswith(".")} - own)
     code = f"from importlib.util import find_spec; print(*[name for name in {beside!r} if find_spec(name)])"
     assert installed.says(code) == [""]
-    assert installed.says("import swe_scale; print(swe_scale.__version__)") == ["0.1.0"]
+    assert installed.says("import swe_scale; print(swe_scale.__version__)") == [VERSION]
 
 
 def test_command_is_declared(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
-        entry = archive.read("swe_scale-0.1.0.dist-info/entry_points.txt").decode()
+        entry = archive.read(f"{NAME}.dist-info/entry_points.txt").decode()
     assert "swe-scale = swe_scale.cli:main" in entry
 
 
-@pytest.mark.parametrize(
-    "lock", ["requirements.lock", "requirements-dev.lock", "tests/real_vllm/requirements.lock"]
-)
+@pytest.mark.parametrize("lock", [*LOCKS, "tests/real_vllm/requirements.lock"])
 def test_locks_are_hashed_and_name_no_address(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "://" not in text and "--index" not in text and "--find-links" not in text
@@ -134,19 +88,18 @@ def pinned(lock: str) -> dict[str, set[str]]:
 
 
 def test_locks_cover_what_is_declared_and_agree() -> None:
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    names = {
-        "requirements.lock": declared["project"]["dependencies"],
-        "requirements-dev.lock": declared["project"]["dependencies"] + declared["dependency-groups"]["dev"],
-    }
+    depends, groups = PROJECT["project"]["dependencies"], PROJECT["dependency-groups"]
+    names = dict(zip(LOCKS, (depends, depends + groups["dev"], groups["build"], groups["docs"]), strict=True))
     for lock, requirements in names.items():
         assert {requirement.split(">=")[0] for requirement in requirements} <= pinned(lock).keys()
+    assert pinned("requirements-build.lock").items() <= pinned("requirements-dev.lock").items()
     assert pinned("requirements.lock").items() <= pinned("requirements-dev.lock").items()
 
 
-@pytest.mark.parametrize(
-    "script", ["scripts/demo", "scripts/test", "scripts/lint", "scripts/bench", "scripts/vllm", ".ci/run"]
-)
+SCRIPTS = sorted(file.name for file in (ROOT / "scripts").iterdir() if file.is_file())
+
+
+@pytest.mark.parametrize("script", [".ci/run", *(f"scripts/{name}" for name in SCRIPTS)])
 def test_scripts_can_be_started(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     bash = shutil.which("bash")

@@ -62,6 +62,21 @@ async def test_strange_messages(tmp_path: Path, message: bytes) -> None:
     assert found[1].message.strip() == message.decode("utf-8", "replace").strip()
 
 
+async def test_who_wrote_and_who_committed(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    head = imported(source, (b"first", [b"a"]))
+    stream = (
+        b"commit refs/heads/main\nauthor %s <x@y> 1 +0000\ncommitter <> 2 +0000\n"
+        b"data 3\nhow\nfrom refs/heads/main^0\n" % ("größe\x1b".encode() + b"\xff" + b"n" * 300)
+    )
+    git(source, "fast-import", "--quiet", input=stream)
+    head = git(source, "rev-parse", "main").decode().strip()
+    second, first = await past(source, head)
+    assert first.author == first.committer == "A <a@example.org>"
+    assert second.author.startswith("größe\x1b") and 150 < len(second.author) <= 200
+    assert (second.message.strip(), second.committer, second.paths) == ("how", " <>", ())
+
+
 async def test_strange_names(tmp_path: Path) -> None:
     names = {
         rb"line\nend": "line\nend",
@@ -167,7 +182,8 @@ async def test_nothing_that_the_configuration_names_runs_or_changes_what_is_read
 ) -> None:
     head = git(hostile.folder, "rev-parse", "HEAD").decode().strip()
     (found,) = await past(hostile.folder, head)
-    assert found == Past("change\n", (".gitattributes", "f"))
+    name = "A <a@example.org>"
+    assert found == Past("change\n", (".gitattributes", "f"), name, name)
     assert not (tmp_path / "canary").exists()
     git(hostile.folder, "-c", "diff.orderFile=/dev/null", "log", "--show-signature")
     assert (tmp_path / "canary").exists(), "the trap itself works"

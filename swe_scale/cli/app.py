@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from swe_scale.cli.advise_app import advise
+from swe_scale.cli.bot_app import bot
 from swe_scale.cli.compare_app import compare
-from swe_scale.cli.delivering import Apply, Force, Name, Out, Repo
+from swe_scale.cli.delivering import Base, Repo
 from swe_scale.cli.end import Config, Json, finish
 from swe_scale.cli.environment_app import environment
 from swe_scale.cli.eval_app import evaluate
@@ -21,6 +22,7 @@ from swe_scale.cli.prepare_app import prepare
 from swe_scale.cli.process import allow_descriptors, prepare_streams
 from swe_scale.cli.replay_app import replay
 from swe_scale.cli.report_app import report
+from swe_scale.cli.run_app import run
 from swe_scale.cli.select_app import Several, select
 
 app = typer.Typer(
@@ -31,8 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Base = Annotated[str | None, typer.Option(metavar="COMMIT", help="Commit to start from. [default: HEAD]")]
 
 
 def _version(wanted: bool) -> None:
@@ -52,26 +52,7 @@ def _top(
     """Carry the options that come before any command."""
 
 
-@app.command(cls=Command)
-@shares_options
-def run(
-    issue: Annotated[str, typer.Argument(help="A file, - for stdin, a quoted text, or a GitHub issue URL.")],
-    options: SolveOptions,
-    repo: Repo = None,
-    base: Base = None,
-    name: Name = None,
-    apply: Apply = False,
-    force: Force = False,
-    out: Out = None,
-    json: Json = False,
-) -> None:
-    """Solve one issue: one patch with the evidence for it, or the reasons why there is none."""
-    from swe_scale.cli.actions import Target, run_issue
-    from swe_scale.jobs import Delivery
-
-    target = Target(issue=issue, repo=repo, base=base, name=name)
-    delivery = Delivery(apply=apply, force=force, out=out.absolute() if out else None)
-    finish(lambda: run_issue(target, options, delivery, json=json))
+app.command(cls=Command)(shares_options(run))
 
 
 @app.command(cls=Command)
@@ -235,6 +216,7 @@ app.command(cls=Command)(grade)
 app.command(cls=Command)(replay)
 app.add_typer(environment, name="environment")
 app.add_typer(images, name="images")
+app.add_typer(bot, name="bot")
 
 
 @app.command(cls=Command)

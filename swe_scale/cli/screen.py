@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,15 @@ class Screen:
     progress: Console
 
     @classmethod
-    def open(cls, as_json: bool) -> "Screen":
-        """Return the screen of this process."""
+    def open(cls, as_json: bool, *, patch: bool = False) -> "Screen":
+        """Return the screen of this process.
+
+        Args:
+            as_json: whether the answer is one JSON document.
+            patch: whether stdout is for a patch alone.
+        """
         width = None if sys.stdout.isatty() else _PIPED_WIDTH
-        return cls(as_json, Console(width=width), Console(stderr=True))
+        return cls(as_json, Console(width=width, stderr=patch), Console(stderr=True))
 
     def say(self, text: str) -> None:
         """Print a line beside the answer."""
@@ -57,15 +62,33 @@ class Screen:
         with _writing():
             print(json.dumps(value))
 
+    def text(self, value: str) -> None:
+        """Print a text on stdout as it is."""
+        with _writing():
+            sys.stdout.buffer.write(value.encode("utf-8", "surrogateescape"))
+            sys.stdout.buffer.flush()
+
     def show(self, what: RenderableType) -> None:
         """Print what a person reads as the answer."""
         with _writing():
             self.answer.print(what)
 
-    def answer_with(self, solution: Solution) -> int:
-        """Print a solution; return the exit code."""
+    def answer_with_nothing(self, reason: str) -> int:
+        """Say why nothing was done; return the exit code."""
+        self.say(f"nothing to do: {reason}")
         if self.json:
-            self.document(report.document(solution))
+            self.document({"outcome": "ignored", "reason": reason})
+        return ABSTAINED
+
+    def answer_with(self, solution: Solution, more: Mapping[str, object] | None = None) -> int:
+        """Print a solution; return the exit code.
+
+        Args:
+            solution: the answer.
+            more: further fields of the JSON document.
+        """
+        if self.json:
+            self.document(report.document(solution) | dict(more or {}))
         else:
             with _writing():
                 report.show(solution, self.answer)

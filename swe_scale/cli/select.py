@@ -8,7 +8,9 @@ from pathlib import Path
 import anyio
 
 from swe_scale.cli import settings
-from swe_scale.cli.actions import Ground, Target, answer, ground_of, name_of, solve_one
+from swe_scale.cli.actions import name_of, solve_one
+from swe_scale.cli.ending import End, answer, screen_for
+from swe_scale.cli.ground import Ground, Target, ground_of_issue
 from swe_scale.cli.naming import names_models
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.place import RUNS, Place
@@ -22,6 +24,7 @@ from swe_scale.errors import RepositoryError, UsageError
 from swe_scale.events import Events
 from swe_scale.gathering import FAULTY, UNUSABLE, gather
 from swe_scale.given import Given
+from swe_scale.issues import read_issue
 from swe_scale.jobs import Delivery, Job, Task
 
 _MANY = 100
@@ -46,13 +49,15 @@ def select_patch(target: Target, wish: Wish, options: SolveOptions, delivery: De
     Raises:
         SweScaleError: what was given can't be used, or something that is needed failed.
     """
-    screen, events = Screen.open(json), Events()
+    screen, events = screen_for(delivery, json=json), Events()
     naming = Naming()
 
     async def act() -> int:
+        assert target.issue is not None
         _check_issue(target.issue)
         user = load_user_config(options.config)
-        ground = await ground_of(target, user, delivery)
+        draft = await read_issue(target.issue, user.github)
+        ground = await ground_of_issue(draft, target, user.github, delivery)
         given = await _given(wish, ground, screen)
         wanted = _wanted(wish, options, user)
         async with _reach(wanted, user, screen, events) as reached:
@@ -64,7 +69,8 @@ def select_patch(target: Target, wish: Wish, options: SolveOptions, delivery: De
             naming.name = name_of(target.name, task, config)
             job = Job(kind="run", config=config, tasks=(task,), delivery=delivery, started=reached.started)
             solution = await solve_one(job, reached.models, Place(RUNS / naming.name, screen, events))
-        return await answer(solution, ground.repository, delivery, screen)
+        end = End(ground.repository, delivery, ground.issue, RUNS / naming.name, user.github)
+        return await answer(solution, end, screen)
 
     return interruptible(act, naming)
 

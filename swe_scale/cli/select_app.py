@@ -107,11 +107,11 @@ def select(
     json: Json = False,
 ) -> None:
     """Choose among patches that others made for one issue: the likeliest, with the evidence for it."""
-    from swe_scale.cli.actions import Target
+    from swe_scale.cli.ground import Target
     from swe_scale.cli.select import Wish, select_patch
-    from swe_scale.jobs import Delivery
+    from swe_scale.jobs import STDOUT, Delivery
 
     target = Target(issue=issue, repo=repo, base=base, name=name)
     wish = Wish(tuple(candidates), tuple(checks or ()), write_checks, instance)
-    delivery = Delivery(apply=apply, force=force, out=out.absolute() if out else None)
+    delivery = Delivery(apply=apply, force=force, out=out if out in (None, STDOUT) else out.absolute())
     finish(lambda: select_patch(target, wish, options, delivery, json=json))

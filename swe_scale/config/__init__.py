@@ -2,6 +2,7 @@
 
 from swe_scale.config.base import Config
 from swe_scale.config.files import cache_folder, dump_toml, explain, load_user_config, read_toml, user_folder
+from swe_scale.config.github import GitHubConfig
 from swe_scale.config.models import (
     AnthropicEndpoint,
     Endpoint,
@@ -17,7 +18,6 @@ from swe_scale.config.prior import PriorConfig
 from swe_scale.config.run import (
     Budget,
     ContextSteps,
-    GitHubConfig,
     Objective,
     RunConfig,
     Selection,

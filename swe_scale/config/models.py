@@ -24,6 +24,7 @@ class Endpoint(Config):
     """What all kinds of endpoints have."""
 
     model: str
+    """Its name, as the server knows it."""
     key_file: Path | None = None
     """A file that holds the key, in place of the variable."""
     timeout: float = Field(default=600.0, gt=0)
@@ -65,6 +66,7 @@ class AnthropicEndpoint(Endpoint):
 
     kind: Literal["anthropic"] = "anthropic"
     base_url: str = "https://api.anthropic.com"
+    """Address of the service, or of a gateway that speaks its protocol."""
     key_variable: str = "ANTHROPIC_API_KEY"
     """Name of the environment variable that holds the key; the key itself is never stored."""
     context_length: int = Field(default=200_000, ge=512)
@@ -80,6 +82,7 @@ class Pool(Config):
 
     kind: Literal["pool"] = "pool"
     endpoints: tuple[OpenAIEndpoint, ...] = Field(min_length=1)
+    """One table each; `kind` may be left out."""
 
     @property
     def model(self) -> str:
@@ -103,7 +106,9 @@ class ScriptedReplies(Config):
     replies: Path
     """A folder `trajectory/03/turn/05.md`, or a JSON Lines file of `{"step", "text"}`."""
     model: str = "scripted"
+    """Name under which its tokens are booked."""
     context_length: int | None = 131_072
+    """Tokens that prompt and reply may have together."""
 
 
 ModelConfig = Annotated[
@@ -121,6 +126,7 @@ class Serve(Config):
     variables: Mapping[str, str] = {}
     """Further environment variables of the server."""
     host: str = "127.0.0.1"
+    """Address on which it listens."""
     port: int = Field(default=8000, ge=0, le=65_535)
     """0: any that is free."""
     trajectories: int = Field(default=10, ge=1)
@@ -139,8 +145,11 @@ class StageSampling(Config):
     temperature: tuple[Annotated[float, Field(ge=0, le=2)], ...] = (0.8,)
     """A ladder that trajectories take in turn; empty: the server's own."""
     top_p: float | None = Field(default=None, gt=0, le=1)
+    """Drawn from the most probable tokens that together have this probability."""
     top_k: int | None = Field(default=None, ge=1)
+    """Drawn from so many of the most probable tokens."""
     min_p: float | None = Field(default=None, ge=0, le=1)
+    """Drawn from tokens with at least this share of the most probable one's probability."""
     effort: str | None = None
     """How much a reasoning model is to think, in the server's own word: `low`, `medium`, `high`, …"""
     seed: int = 0
@@ -155,7 +164,9 @@ class Price(Config):
     """US dollars per million tokens."""
 
     prompt: float = Field(ge=0)
+    """What is sent."""
     completion: float = Field(ge=0)
+    """What is replied, reasoning with it."""
     cached: float | None = Field(default=None, ge=0)
     """Prompt tokens from the server's cache. None: as `prompt`."""
     written: float | None = Field(default=None, ge=0)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
 from swe_scale.config.base import Config
+from swe_scale.config.github import GitHubConfig
 from swe_scale.config.models import AnthropicEndpoint, ModelConfig, Price, Serve, StageSampling
 from swe_scale.config.prior import PriorConfig
 from swe_scale.config.sandbox import Limits, Network, SandboxConfig
@@ -31,20 +32,15 @@ _UNSAID: Mapping[str, object] = {
 """Settings that came later, with what held before: runs made then are found under these."""
 
 
-class GitHubConfig(Config):
-    """Where issues are read from."""
-
-    api: str = "https://api.github.com"
-    token_variable: str = "GITHUB_TOKEN"
-    """Name of the environment variable with a token; without one, public issues are read without it."""
-
-
 class Budget(Config):
     """What one issue may cost; None is no bound."""
 
     usd: float | None = Field(default=None, gt=0)
+    """US dollars, by the prices that are set."""
     tokens: int | None = Field(default=None, gt=0)
+    """Of prompts and replies together."""
     minutes: float | None = Field(default=None, gt=0)
+    """Wall clock."""
 
 
 class ContextSteps(Config):
@@ -92,6 +88,7 @@ class UserConfig(Config):
     """Named strategies, for `--strategy NAME=COUNT`."""
     serve: Serve = Serve()
     sandbox: SandboxConfig | None = None
+    """Where code runs. None: Docker where it answers, otherwise bubblewrap."""
     network: Network = Network()
     limits: Limits = Limits()
     prices: Mapping[str, Price] = {}
@@ -161,6 +158,7 @@ class RunConfig(Config):
     triage: bool = False
     """Whether it is asked first if the issue says enough to be worth it."""
     selection: Selection = "checks"
+    """How level finalists are told apart."""
     selection_turns: int = Field(default=8, ge=0)
     """Replies of each verdict; 0: none is asked for."""
     judges: int = Field(default=1, ge=1, le=100)

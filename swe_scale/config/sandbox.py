@@ -47,6 +47,7 @@ class Local(Config):
 
     kind: Literal["local"] = "local"
     python: str | None = None
+    """Interpreter for the environment. None: the one that runs swe-scale."""
 
 
 SandboxConfig = Annotated[Docker | Bubblewrap | Local, Field(discriminator="kind")]
@@ -86,7 +87,9 @@ class Limits(Config):
     memory: int = Field(default=4 * 1024**3, ge=16 * 1024**2)
     """Bytes."""
     cpus: float = Field(default=1.0, gt=0)
+    """Processors' worth of time."""
     pids: int = Field(default=512, ge=8)
+    """Processes and threads at a time."""
     disk: int = Field(default=2 * 1024**3, ge=1024**2)
     """Bytes that it may write, where the backend can hold it."""
     output: int = Field(default=64 * 1024, ge=256)

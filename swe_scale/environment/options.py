@@ -72,11 +72,13 @@ class Dockerfile(Config):
     """How an image is built of the tree."""
 
     path: Below
+    """Of the file, from the repository's root."""
     context: Below = ""
     """Folder of the tree whose files it may take. Empty: the root."""
     target: str = ""
     """Stage at which it ends. Empty: the last."""
     arguments: Mapping[str, str] = {}
+    """Build arguments."""
 
 
 def _dockerfile(value: Any) -> Any:

@@ -100,6 +100,8 @@ class Git:
     """None: git looks for it from `cwd` upward."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Added to every process's environment."""
+    access: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Variables that a process gets which talks to the network: they may hold a token."""
     settings: tuple[str, ...] = ()
     """Added to our own settings, of which the last one wins; `name=value` each."""
     limiter: anyio.CapacityLimiter = field(
@@ -137,7 +139,7 @@ class Git:
             "GIT_CONFIG_NOSYSTEM": "0",
             "LC_ALL": "C",
         }
-        return replace(self, variables={**own, **switches})
+        return replace(self, variables={**own, **switches, **self.access})
 
     async def run(
         self,

@@ -3,7 +3,7 @@
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -11,6 +11,7 @@ import anyio
 from swe_scale.errors import RepositoryError
 from swe_scale.records import Changes, File
 from swe_scale.repo import export, ignore, objects, patches, worktree
+from swe_scale.repo.access import access
 from swe_scale.repo.git import Git, object_id
 from swe_scale.repo.history import Past, past
 from swe_scale.repo.objects import Entry
@@ -36,18 +37,19 @@ class Repository:
     _listings: OrderedDict[str, tuple[Entry, ...]] = field(default_factory=OrderedDict)
 
     @classmethod
-    async def open(cls, source: str, folder: Path) -> "Repository":
+    async def open(cls, source: str, folder: Path, token: str = "") -> "Repository":
         """Return the repository of a source, with its store and (of an address) its mirror in `folder`.
 
         Args:
             source: a folder in a work tree, a bare repository, or an https, ssh, http or file address.
             folder: ours alone; it is made where it isn't there. An address is fetched into it once.
+            token: shown to the host of an http address; empty if there is none.
 
         Raises:
             RepositoryError: there is no repository, it can't be reached, or `folder` can't be written.
         """
         try:
-            git = Git.prepare(folder / "home")
+            git = replace(Git.prepare(folder / "home"), access=access(source, token))
             place = git.home.parent
             remote = is_address(source)
             found = await (mirror(git, source, place / "mirror") if remote else find_local(git, source))

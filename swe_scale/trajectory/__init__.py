@@ -69,6 +69,7 @@ def find_strategy(assignment: Assignment) -> Opener:
 
     Raises:
         UsageError: there is none of that name.
+        ExtensionError: it can't be loaded.
     """
     match assignment.settings or OWN_STRATEGIES.get(assignment.strategy):
         case Prompted(kind="revise"):
@@ -83,8 +84,9 @@ def find_strategy(assignment: Assignment) -> Opener:
             from swe_scale.trajectory.draft import open_draft
 
             return open_draft
-    found: Opener = offered(assignment.strategy).load()
-    return found
+    from swe_scale.trajectory.foreign_strategy import foreign
+
+    return foreign(assignment.strategy)
 
 
 def offered(name: str, configured: Iterable[str] = ()) -> EntryPoint:

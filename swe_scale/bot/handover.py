@@ -1,0 +1,113 @@
+"""What solving hands to delivering: a file of which the job that holds the token believes nothing."""
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from swe_scale.bot.evidence import Evidence, evidence_of
+from swe_scale.config import explain
+from swe_scale.errors import UsageError
+from swe_scale.records import Issue, Record, Solution, Usage
+
+_LARGEST = 16 << 20
+_COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
+_LONGEST = 4000
+
+
+class Handover(Record):
+    """One issue's answer, without anything that an agent could have written by the page."""
+
+    version: Literal[1] = 1
+    issue: str = Field(max_length=200)
+    """Its id; which issue is delivered to, the one who delivers says himself."""
+    title: str = Field(max_length=300)
+    """Of the issue, as it was when it was read."""
+    base_commit: str = Field(pattern=_COMMIT)
+    """On which the patch was made and judged."""
+    outcome: Literal["proposed", "abstained"]
+    patch: str | None
+    confidence: float = Field(ge=0, le=1)
+    reason: str = Field(max_length=_LONGEST)
+    evidence: Evidence = Evidence()
+    usage: Usage = Usage()
+    unchecked: tuple[str, ...] = Field(default=(), max_length=20)
+    """What was not looked at, a line each."""
+    warnings: tuple[str, ...] = Field(default=(), max_length=20)
+    """What a reader should know of the issue's text, such as words that are meant for a model."""
+    seconds: int = Field(ge=0)
+    """When it was solved, since the epoch: a delivery that is made again makes the same commit."""
+
+    @property
+    def digest(self) -> str:
+        """Name of this answer: equal ones are delivered once."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def handover_of(solution: Solution, issue: Issue, seconds: int, warnings: tuple[str, ...] = ()) -> Handover:
+    """Return what is handed on of a solution.
+
+    Args:
+        solution: the answer.
+        issue: what was solved.
+        seconds: when, since the epoch.
+        warnings: of the issue's text.
+    """
+    return Handover(
+        issue=issue.id,
+        title=issue.title[:300],
+        base_commit=issue.base_commit,
+        outcome=solution.outcome,
+        patch=solution.patch,
+        confidence=solution.confidence,
+        reason=solution.reason[:_LONGEST],
+        evidence=evidence_of(solution),
+        usage=solution.usage,
+        unchecked=_unchecked(solution),
+        warnings=warnings[:20],
+        seconds=seconds,
+    )
+
+
+def _unchecked(solution: Solution) -> tuple[str, ...]:
+    """Return what nothing was run for."""
+    kinds = {check.kind for check in solution.checks}
+    found = []
+    if "regression" not in kinds:
+        found.append("None of the project's own tests was run: none was found near the change that runs.")
+    if not kinds - {"regression"}:
+        found.append("There is no check that shows the issue: none that was written can be used.")
+    return tuple(found)
+
+
+def write_handover(path: Path, handover: Handover) -> None:
+    """Write what is handed on.
+
+    Raises:
+        UsageError: the file can't be written.
+    """
+    try:
+        path.write_text(handover.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+
+
+def read_handover(path: Path) -> Handover:
+    """Return what was handed on.
+
+    Raises:
+        UsageError: there is no such file, it is too large, or has another form.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    if len(data) > _LARGEST:
+        raise UsageError(f"{path} is larger than {_LARGEST >> 20} MiB; no patch is that large")
+    try:
+        return Handover.model_validate_json(data)
+    except ValidationError as error:
+        said = explain(error)
+        raise UsageError(f"{path} is not what `swe-scale run --handover` writes:\n{said}") from error

@@ -1,0 +1,77 @@
+"""One draft pull request of ours per issue, however often it is delivered."""
+
+from dataclasses import dataclass
+
+from swe_scale.bot.marks import mark_of
+from swe_scale.errors import GitHubError, PerhapsDone
+from swe_scale.github.address import RepositoryAddress
+from swe_scale.github.door import Door
+from swe_scale.github.forms import PullForm
+from swe_scale.github.pulls import NewPull, change_pull, open_pull, pulls_from
+
+_TRIES = 3
+_EXISTS = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where pull requests of an issue come from and go to."""
+
+    upstream: RepositoryAddress
+    """The repository that they are made to."""
+    owner: str
+    """Of the repository that has the branch."""
+    branch: str
+    issue: int
+    login: str
+    """Who acts with the token."""
+
+    @property
+    def head(self) -> str:
+        """The branch, as GitHub names it across repositories."""
+        return f"{self.owner}:{self.branch}"
+
+
+async def ours_of(door: Door, place: Place) -> PullForm | None:
+    """Return the open pull request that we made for an issue; None if there is none.
+
+    Raises:
+        GitHubError: it can't be read, or the one from our branch is somebody else's.
+    """
+    opened = [one for one in await pulls_from(door, place.upstream, place.head) if one.state == "open"]
+    for one in opened:
+        by = one.user.login if one.user else ""
+        if by.lower() == place.login.lower() and mark_of(one.body, "pull", place.issue):
+            return one
+    if opened:
+        raise GitHubError(
+            f"{opened[0].html_url} comes from the branch {place.branch} and isn't ours;"
+            " close it, or rename the branch"
+        )
+    return None
+
+
+async def propose(door: Door, place: Place, new: NewPull) -> PullForm:
+    """Open the pull request of an issue, or change the one that is there to say what is true now.
+
+    Its title stays as somebody may have changed it.
+
+    Raises:
+        GitHubError: it is refused.
+    """
+    for tried in range(_TRIES):
+        found = await ours_of(door, place)
+        if found is not None:
+            if (found.body or "").replace("\r\n", "\n") == new.body:
+                return found
+            return await change_pull(door, place.upstream.issue(found.number), None, new.body)
+        try:
+            return await open_pull(door, place.upstream, new)
+        except PerhapsDone:
+            if tried == _TRIES - 1:
+                raise
+        except GitHubError as error:
+            # Somebody was quicker, or an earlier try was carried out though it seemed to fail.
+            if error.status != _EXISTS or "already exists" not in str(error) or tried == _TRIES - 1:
+                raise
+    raise AssertionError("the last try returns or raises")

@@ -1,0 +1,186 @@
+"""From an issue to a pull request as users meet it: commands, scripted models, a service like GitHub."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bot.hub_server import Served, serving
+from bot.hub_state import Comment, Issue, Repository
+from main_job import ALSO_RIGHT, RIGHT, WRONG, Desk, assert_clean, endpoint, git, replies
+from scripted_server import ScriptedServer
+
+BOT, MODEL_KEY = "t0ken-of-the-bot", "k3y-of-the-model"
+HOSTILE = "mean([]) crashes $(touch x) `touch y` \"'; ::set-output name=a::b \u202e @ada"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    (tmp_path / "hosted").mkdir()
+    with serving(tmp_path / "hosted") as found:
+        yield found
+    assert found.wrong == []
+
+
+class Office(Desk):
+    """A desk whose repository is hosted, with an issue there."""
+
+    def __init__(self, folder: Path, served: Served) -> None:
+        super().__init__(folder)
+        self.served = served
+        served.hub.tokens.update({BOT: "swe-scale[bot]"})
+        self.hosted: Repository = served.add("ada/stats", roles={"ada": "admin", "swe-scale[bot]": "write"})
+        git(self.repository, "push", "-q", str(self.hosted.git), "main")
+        self.asked: Issue = self.hosted.add_issue(
+            HOSTILE, "`mean([])` raises ZeroDivisionError; it should return 0.0.", labels=["swe-scale"]
+        )
+        self.asked.comments.append(Comment(7, "ada", "It should return 0.0.", "OWNER"))
+        self.config = folder / "config.toml"
+        self.config.write_text(f'[github]\napi = "{served.api}"\ntoken_variable = "BOT_TOKEN"\n')
+        self.url = f"{served.url}/ada/stats/issues/1"
+
+    def calls(self, *arguments: str, token: str = "", code: int = 0) -> Any:
+        """Run a command, with a token or without; return what it printed."""
+        self.environment = {"OPENAI_API_KEY": MODEL_KEY} | ({"BOT_TOKEN": token} if token else {})
+        ran = self.run(*arguments, "--config", str(self.config))
+        assert_clean(ran, code)
+        assert BOT not in ran.stdout + ran.stderr
+        return ran
+
+    def event(self, **content: Any) -> Path:
+        path = self.folder / "event.json"
+        issue = {
+            "number": 1, "title": HOSTILE, "body": "x", "state": "open", "labels": [{"name": "swe-scale"}],
+            "user": {"login": "bob"},
+        }  # fmt: skip
+        repository = {"full_name": "ada/stats", "html_url": f"{self.served.url}/ada/stats"}
+        plain = {"action": "labeled", "issue": issue, "label": {"name": "swe-scale"},
+                 "repository": repository, "sender": {"login": "ada", "type": "User"}}  # fmt: skip
+        path.write_text(json.dumps(plain | content))
+        return path
+
+
+@pytest.fixture
+def office(tmp_path: Path, served: Served) -> Office:
+    return Office(tmp_path, served)
+
+
+def model(bodies: tuple[str, ...] = (RIGHT, ALSO_RIGHT, WRONG)) -> ScriptedServer:
+    written = replies(bodies)
+    return ScriptedServer(lambda step, _: written[step.partition("/")[2]])
+
+
+SOLVE = ("--sandbox", "local", "--samples", "3")
+
+
+def test_one_command_from_an_address_to_a_pull_request(office: Office) -> None:
+    with model() as server:
+        given = ("run", office.url, "--pr", "--comment", "--json", *SOLVE, *endpoint(server.base_url))
+        answer = json.loads(office.calls(*given, token=BOT).stdout)
+        calls = len(server.calls)
+        again = json.loads(office.calls(*given, token=BOT).stdout)
+    assert calls == len(server.calls)
+    [(number, pull)] = office.hosted.pulls.items()
+    url = f"{office.served.url}/ada/stats/pull/{number}"
+    assert answer["delivery"] == {"kind": "pull request", "url": url, "reason": ""} == again["delivery"]
+    assert pull.draft
+    body = pull.issue.body or ""
+    assert "Passes 3 of 3 checks that fail without it." in body or "checks that fail without it" in body
+    assert "Candidates × checks" in body
+    assert "@ada" not in body.replace("`@ada`", "")
+    assert [comment.login for comment in office.asked.comments] == ["ada", "swe-scale[bot]"]
+    diff = office.hosted.ask("diff", "--full-index", "main", "swe-scale/issue-1")
+    assert diff.strip() == str(answer["patch"]).strip()
+
+
+def test_two_jobs_of_which_only_those_that_run_nothing_hold_the_token(office: Office) -> None:
+    event, brief, handover = office.event(), office.folder / "brief.json", office.folder / "handover.json"
+    admitted = office.calls("bot", "admit", "--event", str(event), "--out", str(brief), "--json", token=BOT)
+    assert json.loads(admitted.stdout) == {"go": True, "issue": office.url, "kind": "solve"}
+    office.served.asked.clear()
+    with model() as server:
+        solved = office.calls(
+            "run", "--event", str(brief), "--repo", str(office.repository), "--handover", str(handover),
+            "--out", "-", *SOLVE, *endpoint(server.base_url),
+        )  # fmt: skip
+        prompt = json.dumps(server.calls[0].body["messages"])
+    assert office.served.asked == []
+    assert solved.stdout.startswith("diff --git a/stats.py b/stats.py\n")
+    assert "[OWNER]" in prompt and "It should return 0.0." in prompt
+    delivered = office.calls(
+        "bot", "deliver", str(handover), "--event", str(event), "--json", "--run-url", "https://ci.example.org/7",
+        token=BOT,
+    )  # fmt: skip
+    assert json.loads(delivered.stdout)["kind"] == "pull request"
+    [pull] = office.hosted.pulls.values()
+    assert "https://ci.example.org/7" in (pull.issue.body or "")
+
+
+def test_an_event_that_asks_for_nothing_spends_nothing(office: Office) -> None:
+    brief = office.folder / "brief.json"
+    bot = {"login": "renovate[bot]", "type": "Bot"}
+    for content, reason in (
+        ({"sender": bot}, "bots never ask"),
+        ({"label": {"name": "bug"}}, "the label is"),
+    ):
+        event = office.event(**content)
+        told = office.calls("bot", "admit", "--event", str(event), "--out", str(brief), token=BOT)
+        assert reason in told.stderr
+        assert not brief.exists()
+        ran = office.calls("run", "--event", str(event), "--replies", "none", *SOLVE, code=3)
+        assert reason in ran.stderr
+    event = office.event(sender={"login": "bob", "type": "User"})
+    told = office.calls("bot", "admit", "--event", str(event), "--out", str(brief), "--json", token=BOT)
+    assert "may not ask without `write`" in json.loads(told.stdout)["reason"]
+
+
+def test_what_admits_tells_the_job_in_words_of_ours(office: Office) -> None:
+    outputs = office.folder / "outputs"
+    office.environment = {"BOT_TOKEN": BOT, "GITHUB_OUTPUT": str(outputs)}
+    given = ("--event", str(office.event()), "--out", "brief.json", "--config", str(office.config))
+    assert_clean(office.run("bot", "admit", *given), 0)
+    assert outputs.read_text() == "go=true\nissue=1\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "--pr", "ISSUE.md"), "need an issue on GitHub"),
+        (("run", "ISSUE.md", "--event", "event.json"), "one of them"),
+        (("run",), "one of them"),
+        (("run", "ISSUE.md", "--json", "--out", "-"), "both want stdout"),
+        (("bot", "deliver", "none.json", "--issue", "URL"), "none.json can't be read"),
+        (("bot", "deliver", "ISSUE.md", "--issue", "URL"), "is not what `swe-scale run --handover` writes"),
+        (("bot", "deliver", "ISSUE.md"), "one of them"),
+        (("bot", "deliver", "ISSUE.md", "--issue", "nonsense"), "is not the address of an issue"),
+        (("bot", "admit", "--event", "none.json", "--out", "x"), "none.json can't be read"),
+        (("bot", "admit", "--event", "ISSUE.md", "--out", "x"), "is not JSON"),
+    ],
+)
+def test_what_can_not_be_meant(office: Office, arguments: tuple[str, ...], says: str) -> None:
+    named = {"ISSUE.md": str(office.issue), "URL": office.url}
+    ran = office.calls(*(named.get(one, one) for one in arguments), token=BOT, code=2)
+    assert says in " ".join(ran.stderr.split())
+
+
+def test_nothing_is_spent_on_what_could_not_be_delivered(office: Office) -> None:
+    with model() as server:
+        given = ("run", office.url, "--pr", *SOLVE, *endpoint(server.base_url))
+        assert "set BOT_TOKEN" in office.calls(*given, code=2).stderr
+        assert "refuses the token in BOT_TOKEN" in office.calls(*given, token="wrong", code=1).stderr
+        office.hosted.roles["swe-scale[bot]"] = "read"
+        assert "may not push to ada/stats" in office.calls(*given, token=BOT, code=1).stderr
+        office.asked.state = "closed"
+        assert "is closed" in office.calls(*given, token=BOT, code=2).stderr
+    assert server.calls == []
+
+
+def test_a_private_repository_is_cloned_with_the_token(office: Office) -> None:
+    office.hosted.private = True
+    with model() as server:
+        given = ("run", office.url, "--pr", "--json", *SOLVE, *endpoint(server.base_url))
+        answer = json.loads(office.calls(*given, token=BOT).stdout)
+    assert answer["delivery"]["kind"] == "pull request"
+    places = [path for path in office.folder.rglob("*") if path.is_file() and "hosted" not in path.parts]
+    assert not [path for path in places if BOT.encode() in path.read_bytes()]
