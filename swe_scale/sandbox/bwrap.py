@@ -125,9 +125,10 @@ class Rooms:
 
 async def _ended(process: Process) -> None:
     if process.returncode is None:
-        # Not by its own method, which takes a dead process's status from whoever waits for it.
+        # Not by its own method, which takes a dead process's status from whoever waits for it. The whole group:
+        # one that is still being made has a child which waits for it, and doesn't end with it yet.
         with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
     # Its pipes are closed with it.
     await process.aclose()
 
