@@ -10,6 +10,7 @@ import anyio
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import UsageError
 from swe_scale.github import FetchedIssue, fetch_issue, parse_issue_url
+from swe_scale.github.unseen import seen
 from swe_scale.records import Issue, Record
 
 LARGEST = 1 << 20
@@ -39,10 +40,12 @@ class Draft(Record):
     images: tuple[str, ...] = ()
     clone_url: str | None = None
     """Where the issue's repository can be cloned from, if the issue says."""
+    warnings: tuple[str, ...] = ()
+    """What a reader should know of its text, such as words that are meant for a model."""
 
     def on(self, repo: str, base_commit: str) -> Issue:
         """Return the issue, on this commit of this repository."""
-        return Issue(repo=repo, base_commit=base_commit, **self.model_dump(exclude={"clone_url"}))
+        return Issue(repo=repo, base_commit=base_commit, **self.model_dump(exclude={"clone_url", "warnings"}))
 
 
 async def read_issue(argument: str, github: GitHubConfig) -> Draft:
@@ -103,16 +106,19 @@ async def _fetched(argument: str, github: GitHubConfig) -> Draft:
 
 
 def draft_of_issue(issue: FetchedIssue) -> Draft:
-    """Return the draft of an issue that GitHub has."""
-    comments = (*issue.comments, *_left_out(issue))
+    """Return the draft of an issue that GitHub has, as its page shows it."""
+    title, body = seen(issue.title, "the title"), seen(issue.body, "the issue")
+    comments = [seen(text, f"comment {number}") for number, text in enumerate(issue.comments, start=1)]
+    texts = (*(one.text for one in comments), *_left_out(issue))
     return Draft(
         id=safe_id(f"{issue.address.owner}__{issue.address.repo}-{issue.address.number}"),
-        title=" ".join(issue.title.split())[:_LONGEST_TITLE],
-        body=_bounded(issue.body),
-        comments=comments,
+        title=" ".join(title.text.split())[:_LONGEST_TITLE],
+        body=_bounded(body.text),
+        comments=texts,
         labels=issue.labels,
-        images=find_images("\n".join((issue.body, *comments))),
+        images=find_images("\n".join((body.text, *texts))),
         clone_url=issue.address.clone_url,
+        warnings=tuple(told for one in (title, body, *comments) for told in one.warnings),
     )
 
 

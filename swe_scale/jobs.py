@@ -49,6 +49,8 @@ class Delivery(Record):
     """Push to a fork where the token may not push."""
     allow_workflows: bool = False
     """Deliver changes to workflows and lock files, too."""
+    warnings: tuple[str, ...] = ()
+    """What a reader should know of the issue's text."""
 
 
 class Started(Record):

@@ -1,7 +1,7 @@
 """One comment of ours under an issue, however often it is written."""
 
 from swe_scale.bot.marks import mark_of
-from swe_scale.errors import PerhapsDone
+from swe_scale.errors import GitHubError, PerhapsDone
 from swe_scale.github.address import IssueAddress
 from swe_scale.github.door import Door
 from swe_scale.github.forms import CommentForm
@@ -10,6 +10,7 @@ from swe_scale.github.pulls import add_comment, change_comment, delete_comment
 
 _MOST_COMMENTS = 3000
 _TRIES = 3
+_GONE = (404, 410)
 
 
 async def say(door: Door, address: IssueAddress, issue: int, text: str, login: str) -> str:
@@ -33,8 +34,10 @@ async def say(door: Door, address: IssueAddress, issue: int, text: str, login: s
         ]
         try:
             return await _write(door, address, text, ours)
-        except PerhapsDone:
-            if tried == _TRIES - 1:
+        except GitHubError as error:
+            # It may have been written though no answer came, or have been deleted since it was looked for.
+            again = isinstance(error, PerhapsDone) or (error.status in _GONE and bool(ours))
+            if not again or tried == _TRIES - 1:
                 raise
     raise AssertionError("the last try returns or raises")
 

@@ -39,6 +39,8 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         ground = await ground_of(target, user.github, delivery)
         if isinstance(ground, Ignored):
             return screen.answer_with_nothing(ground.reason)
+        for warning in ground.delivery.warnings:
+            screen.say(f"look at the issue's text: {warning}")
         await forestall(ground.delivery, user.github)
         async with reach(options, user, 1, screen, events) as reached:
             config = settings.run_config(options, user, reached.configured, reached.context_length)

@@ -46,21 +46,21 @@ async def forestall(delivery: Delivery, github: GitHubConfig) -> None:
             raise no_right(ground.repository)
 
 
-def hand_over(solution: Solution, issue: Issue, folder: Path, out: Path | None) -> Handover:
+def hand_over(solution: Solution, issue: Issue, folder: Path, delivery: Delivery) -> Handover:
     """Return what is handed on of a run, the same however often it is asked for; write it where it is wished.
 
     Raises:
         UsageError: a file can't be written.
     """
-    fresh = handover_of(solution, issue, int(time.time()))
+    fresh = handover_of(solution, issue, int(time.time()), delivery.warnings)
     kept = folder / _NAME
     if kept.is_file():
         before = read_handover(kept)
         same = fresh.model_copy(update={"seconds": before.seconds})
         fresh = same if same == before else fresh
     write_handover(kept, fresh)
-    if out is not None:
-        write_handover(out, fresh)
+    if delivery.handover is not None:
+        write_handover(delivery.handover, fresh)
     return fresh
 
 

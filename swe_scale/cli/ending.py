@@ -34,7 +34,7 @@ async def answer(solution: Solution, end: End, screen: Screen) -> int:
     await _deliver(solution, end.repository, end.delivery, screen)
     if end.delivery.at is None and end.delivery.handover is None:
         return screen.answer_with(solution)
-    handover = hand_over(solution, end.issue, end.folder, end.delivery.handover)
+    handover = hand_over(solution, end.issue, end.folder, end.delivery)
     if end.delivery.at is None:
         return screen.answer_with(solution)
     delivered = await bring(handover, end.delivery, end.github, screen.say)

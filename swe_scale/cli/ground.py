@@ -54,6 +54,7 @@ async def ground_of(target: Target, github: GitHubConfig, delivery: Delivery) ->
     if isinstance(found, Ignored):
         return found
     draft, at = found
+    delivery = delivery.model_copy(update={"warnings": draft.warnings})
     if delivery.pull or delivery.comment:
         if at is None:
             raise UsageError("--pr and --comment need an issue on GitHub: its address, or --event.")

@@ -125,8 +125,8 @@ class Rooms:
 
 async def _ended(process: Process) -> None:
     if process.returncode is None:
-        # Not by its own method, which takes a dead process's status from whoever waits for it. The whole group:
-        # one that is still being made has a child which waits for it, and doesn't end with it yet.
+        # Not by its own method, which takes a dead process's status from whoever waits for it. The whole
+        # group: one that is still being made has a child which waits for it, and doesn't end with it yet.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     # Its pipes are closed with it.
