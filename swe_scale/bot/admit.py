@@ -6,7 +6,9 @@ from swe_scale.bot.asked import Asked, Ignored
 from swe_scale.bot.brief import Brief
 from swe_scale.bot.event import may_ask, read_event
 from swe_scale.bot.ground import look
+from swe_scale.bot.revision import Revision, revision_of
 from swe_scale.config import GitHubConfig
+from swe_scale.github.address import IssueAddress
 from swe_scale.github.door import Door, open_door
 from swe_scale.github.issue import fetch_issue
 from swe_scale.github.pulls import permission_of
@@ -31,22 +33,28 @@ async def admit(event: Path, label: str, config: GitHubConfig) -> Brief | Ignore
         return asked
     if reason := may_ask(asked):
         return Ignored(reason=reason)
+    found = Revision(asked.issue, ())
     async with open_door(asked.issue, config) as door:
-        if reason := await _against(door, asked):
+        if asked.kind == "revise":
+            revision = await revision_of(door, asked, config.login)
+            if isinstance(revision, Ignored):
+                return revision
+            found = revision
+        if reason := await _against(door, asked, found.issue):
             return Ignored(reason=reason)
-    issue = await fetch_issue(asked.issue, config)
+    issue = await fetch_issue(found.issue, config)
     return Brief(
-        asked=asked,
+        asked=asked.model_copy(update={"issue": found.issue}),
         title=issue.title,
         body=issue.body,
-        comments=issue.comments,
+        comments=(*issue.comments, *found.comments),
         comments_left_out=issue.comments_left_out,
         labels=issue.labels,
     )
 
 
-async def _against(door: Door, asked: Asked) -> str:
-    ground = await look(door, asked.issue, asked.labelled)
+async def _against(door: Door, asked: Asked, issue: IssueAddress) -> str:
+    ground = await look(door, issue, asked.labelled)
     if ground.closed_to_us:
         return ground.closed_to_us
     permission = await permission_of(door, asked.issue.repository, asked.by)

@@ -23,7 +23,7 @@ class Brief(Record):
     asked: Asked
     title: str = Field(max_length=_LONGEST)
     body: str = Field(max_length=_LONGEST)
-    comments: tuple[str, ...] = Field(default=(), max_length=200)
+    comments: tuple[str, ...] = Field(default=(), max_length=600)
     comments_left_out: int = 0
     labels: tuple[str, ...] = Field(default=(), max_length=200)
 

@@ -30,13 +30,13 @@ class Mark:
         return f"<!-- swe-scale:{self.kind} issue={self.issue} answer={self.answer} head={self.head} -->"
 
 
-def mark_of(page: str | None, kind: Kind, issue: int) -> Mark | None:
-    """Return the mark of a page; None if it isn't one of this kind for this issue.
+def mark_of(page: str | None, kind: Kind, issue: int | None) -> Mark | None:
+    """Return the mark of a page; None if it isn't one of this kind for this issue (None: for any).
 
     It tells nothing of who wrote the page: whoever reads it must know that from elsewhere.
     """
     found = list(_MARK.finditer((page or "").replace("\r\n", "\n")))
     # Ours stands last: what a page shows of a patch may look like one.
-    if not found or found[-1][1] != kind or int(found[-1][2]) != issue:
+    if not found or found[-1][1] != kind or issue not in (None, int(found[-1][2])):
         return None
-    return Mark(kind, issue, found[-1][3], found[-1][4])
+    return Mark(kind, int(found[-1][2]), found[-1][3], found[-1][4])

@@ -1,19 +1,21 @@
 """Carries out the commands of the bot's jobs that hold a token and run no code of the repository."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from swe_scale.bot.admit import admit
-from swe_scale.bot.asked import Ignored
+from swe_scale.bot.asked import Asked, Ignored
 from swe_scale.bot.brief import write_brief
 from swe_scale.bot.deliver import Wish
 from swe_scale.bot.event import read_event
 from swe_scale.bot.handover import read_handover
+from swe_scale.bot.revision import issue_behind
 from swe_scale.cli.bringing import bring_as
 from swe_scale.cli.screen import ABSTAINED, PROPOSED, Naming, Screen, interruptible
-from swe_scale.config import load_user_config
+from swe_scale.config import GitHubConfig, load_user_config
 from swe_scale.errors import StoreError, UsageError
-from swe_scale.github import IssueAddress, parse_issue_url
+from swe_scale.github import open_door, parse_issue_url
 
 
 def run_admit(event: Path, out: Path, label: str, config: Path | None, *, json: bool) -> int:
@@ -43,7 +45,7 @@ def run_admit(event: Path, out: Path, label: str, config: Path | None, *, json: 
     return interruptible(act, Naming())
 
 
-def run_deliver(handover: Path, wish: Wish, config: Path | None, *, json: bool) -> int:
+def run_deliver(handover: Path, asked: Asked, wish: Wish, config: Path | None, *, json: bool) -> int:
     """Deliver what another job has found; return the exit code.
 
     Raises:
@@ -54,7 +56,7 @@ def run_deliver(handover: Path, wish: Wish, config: Path | None, *, json: bool) 
 
     async def act() -> int:
         answer = read_handover(handover)
-        found = await bring_as(answer, wish, github, screen.say)
+        found = await bring_as(answer, await _behind(wish, asked, github), github, screen.say)
         screen.say(
             f"{found.kind}{f' {found.url}' if found.url else ''}{f': {found.reason}' if found.reason else ''}"
         )
@@ -65,8 +67,8 @@ def run_deliver(handover: Path, wish: Wish, config: Path | None, *, json: bool) 
     return interruptible(act, Naming())
 
 
-def issue_of(issue: str | None, event: Path | None, label: str) -> tuple[IssueAddress, str | None]:
-    """Return the issue that is delivered to, and the label that it must still have.
+def issue_of(issue: str | None, event: Path | None, label: str) -> Asked:
+    """Return what is delivered to: an issue, or of a revision the pull request; and the label that must stay.
 
     It is taken from the event that started the job or from an option: never from what was handed over.
 
@@ -79,13 +81,23 @@ def issue_of(issue: str | None, event: Path | None, label: str) -> tuple[IssueAd
         asked = read_event(event, label)
         if isinstance(asked, Ignored):
             raise UsageError(f"{event} asks for nothing: {asked.reason}")
-        return asked.issue, asked.labelled
+        return asked
     address = parse_issue_url(issue or "")
     if address is None:
-        raise UsageError(
-            f"{issue} is not the address of an issue (https://HOST/OWNER/REPOSITORY/issues/NUMBER)."
-        )
-    return address, None
+        wanted = "https://HOST/OWNER/REPOSITORY/issues/NUMBER"
+        raise UsageError(f"{issue} is not the address of an issue ({wanted}).")
+    return Asked(kind="solve", issue=address, by="", way="hand")
+
+
+async def _behind(wish: Wish, asked: Asked, github: GitHubConfig) -> Wish:
+    """Return a wish with the issue that the pull request is for which is to be revised."""
+    if asked.kind == "solve":
+        return wish
+    async with open_door(asked.issue, github) as door:
+        found = await issue_behind(door, asked.issue, github.login)
+    if isinstance(found, Ignored):
+        raise UsageError(f"nothing is delivered: {found.reason}")
+    return replace(wish, issue=found)
 
 
 def _tell_job(*, go: bool, number: int | None = None) -> None:

@@ -63,11 +63,11 @@ def deliver(
         from swe_scale.bot.deliver import Wish
         from swe_scale.cli.bot import issue_of, run_deliver
 
-        address, labelled = issue_of(issue, event, label)
+        asked = issue_of(issue, event, label)
         wish = Wish(
-            issue=address, pull=not comment_only, comment=not no_comment, label=labelled, base=base,
+            issue=asked.issue, pull=not comment_only, comment=not no_comment, label=asked.labelled, base=base,
             fork=fork, allow_workflows=allow_workflows, min_confidence=min_confidence, run_url=run_url,
         )  # fmt: skip
-        return run_deliver(handover, wish, config, json=json)
+        return run_deliver(handover, asked, wish, config, json=json)
 
     finish(act)

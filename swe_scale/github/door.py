@@ -17,7 +17,7 @@ from swe_scale.errors import GitHubError, PerhapsDone
 from swe_scale.github.address import RepositoryAddress, api_of, origin_of
 from swe_scale.github.credentials import is_ours, settled, token_of
 from swe_scale.github.limits import Limited, limited
-from swe_scale.github.refusals import meaning, message_of
+from swe_scale.github.refusals import Answer, meaning
 from swe_scale.retry import pause, retrying
 
 _LARGEST_REPLY = 16 << 20
@@ -29,6 +29,8 @@ _TRIES = 3
 _BETWEEN_WRITES = 1.0
 """Seconds between requests that change something, as GitHub asks for."""
 _PAGE = 100
+_DONE = (200, 201, 202, 204)
+_JSON = "application/vnd.github+json"
 _SAFE_TWICE = ("GET", "PUT", "PATCH", "DELETE")
 
 Reply = TypeVar("Reply")
@@ -47,17 +49,7 @@ class Ask:
     method: str = "GET"
     values: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def said(self) -> str:
-        return message_of(self.status, self.body)
+    media: str = _JSON
 
 
 class _Passing(Exception):
@@ -87,8 +79,15 @@ class Door:
             GitHubError: it is refused, can't be reached, or answers as GitHub does not.
             PerhapsDone: a POST, of which no answer came.
         """
-        reply: Reply = (await self._ask(ask, form, self._filled(ask)))[0]
-        return reply
+        return self._parsed(form, await self._answered(ask, self._filled(ask)))[0]
+
+    async def text(self, ask: Ask) -> str:
+        """Return what a request is answered with, as text.
+
+        Raises:
+            GitHubError: as of `get`.
+        """
+        return (await self._answered(ask, self._filled(ask))).body.decode("utf-8", "replace")
 
     async def do(self, ask: Ask) -> None:
         """Make a request of which the answer doesn't matter.
@@ -96,7 +95,7 @@ class Door:
         Raises:
             GitHubError, PerhapsDone: as of `get`.
         """
-        await self._ask(ask, None, self._filled(ask))
+        await self._answered(ask, self._filled(ask))
 
     async def pages(self, ask: Ask, form: TypeAdapter[list[Reply]], most: int) -> list[Reply]:
         """Return the first items of a list that comes in pages, `most` at most.
@@ -108,7 +107,7 @@ class Door:
         first = self._filled(ask)
         url: str | None = f"{first}{'&' if '?' in first else '?'}per_page={min(most, _PAGE)}"
         while url is not None and len(found) < most:
-            page, url = await self._ask(ask, form, url)
+            page, url = self._parsed(form, await self._answered(ask, url))
             if not page:
                 break
             found += page
@@ -118,13 +117,13 @@ class Door:
         values = {name: str(value) for name, value in ask.values.items()}
         return sansio.format_url(ask.path, values, base_url=self._base)
 
-    async def _ask(self, ask: Ask, form: TypeAdapter[Reply] | None, url: str) -> tuple[Any, str | None]:
-        """Return what an address answers, and the address of the next page."""
+    async def _answered(self, ask: Ask, url: str) -> Answer:
+        """Return the answer to a request that was carried out."""
         tries = _TRIES if ask.method in _SAFE_TWICE else 0
         if ask.method != "GET":
             await self._space_out()
         try:
-            return await retrying(tries, _Passing)(self._once, ask, form, url)
+            return await retrying(tries, _Passing)(self._once, ask, url)
         except _Passing as failure:
             raise failure.error from failure
 
@@ -134,15 +133,14 @@ class Door:
             await pause(_BETWEEN_WRITES - since)
         self._written = anyio.current_time()
 
-    async def _once(self, ask: Ask, form: TypeAdapter[Reply] | None, url: str) -> tuple[Any, str | None]:
+    async def _once(self, ask: Ask, url: str) -> Answer:
         times = 0
         while True:
             answer = await self._sent(ask, url)
-            wait = limited(
-                answer.status, answer.headers, message_of(answer.status, answer.body), time.time(), times
-            )
+            wait = limited(answer.status, answer.headers, answer.said, time.time(), times)
             if wait is None:
-                return self._read(ask, form, answer)
+                self._check(ask, answer)
+                return answer
             await self._wait(wait, answer.status)
             times += 1
 
@@ -155,10 +153,12 @@ class Door:
         self.tell(f"GitHub's rate limit is used up; going on in {wait.seconds:.0f} s")
         await pause(wait.seconds)
 
-    async def _sent(self, ask: Ask, url: str) -> _Answer:
+    async def _sent(self, ask: Ask, url: str) -> Answer:
         """Return the answer of a request; redirects within the host are followed."""
         body = b"" if ask.body is None else json.dumps(ask.body).encode()
-        headers = {"content-type": "application/json"} if ask.body is not None else {}
+        headers = {"accept": ask.media}
+        if ask.body is not None:
+            headers["content-type"] = "application/json"
         reason = ""
         try:
             with anyio.fail_after(_SECONDS):
@@ -167,9 +167,7 @@ class Door:
                 ))  # fmt: skip
         except (TimeoutError, httpx2.TimeoutException):
             reason = f"{self._base} did not answer within {_SECONDS:.0f} s; try again later"
-        except httpx2.InvalidURL as error:
-            raise GitHubError(f"{self._base} can't be reached: {error}; check the address") from error
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             why = str(error) or type(error).__name__
             reason = f"{self._base} can't be reached: {why}; check the network and the address"
             if isinstance(error, httpx2.ConnectError):
@@ -180,14 +178,14 @@ class Door:
         kind = GitHubError if ask.method in _SAFE_TWICE else PerhapsDone
         return kind(reason, status)
 
-    async def _followed(self, ask: Ask, request: httpx2.Request) -> _Answer:
+    async def _followed(self, ask: Ask, request: httpx2.Request) -> Answer:
         for _ in range(_MOST_REDIRECTS):
             if origin_of(str(request.url)) != origin_of(self._base):
                 raise GitHubError(f"{self._base} redirects to another host, which is not followed")
             response = await self._client.send(request, stream=True)
             try:
                 if response.next_request is None or (ask.method != "GET" and response.status_code < 307):
-                    return _Answer(response.status_code, response.headers, await self._body(response, ask))
+                    return Answer(response.status_code, response.headers, await self._body(response, ask))
                 request = response.next_request
             finally:
                 await response.aclose()
@@ -201,18 +199,17 @@ class Door:
                 raise GitHubError(f"{ask.about} is larger than {_LARGEST_REPLY >> 20} MiB")
         return bytes(data)
 
-    def _read(self, ask: Ask, form: TypeAdapter[Reply] | None, answer: _Answer) -> tuple[Any, str | None]:
-        """Return what a body holds, and the address of the next page."""
+    def _check(self, ask: Ask, answer: Answer) -> None:
+        """Raise what a status means that isn't one of success."""
         if answer.status >= 500:
             reason = f"GitHub answered {answer.status} for {ask.about}; try again later"
             raise _Passing(self._failed(ask, reason, answer.status))
-        if answer.status not in (200, 201, 202, 204):
-            said = message_of(answer.status, answer.body)
-            raise GitHubError(
-                meaning(answer.status, said, ask.about, ask.right, self._variable), answer.status
-            )
-        if form is None:
-            return None, None
+        if answer.status not in _DONE:
+            reason = meaning(answer.status, answer.said, ask.about, ask.right, self._variable)
+            raise GitHubError(reason, answer.status)
+
+    def _parsed(self, form: TypeAdapter[Reply], answer: Answer) -> tuple[Reply, str | None]:
+        """Return what a body holds, and the address of the next page."""
         try:
             data, _, more = sansio.decipher_response(answer.status, answer.headers, answer.body)
             return form.validate_python(data), self._next(more)
@@ -236,7 +233,7 @@ async def open_door(address: RepositoryAddress, config: GitHubConfig) -> AsyncIt
     """
     config = settled(config, address.host)
     base = api_of(address, config)
-    headers = sansio.create_headers("swe-scale", accept="application/vnd.github+json")
+    headers = sansio.create_headers("swe-scale", accept=_JSON)
     headers["X-GitHub-Api-Version"] = "2022-11-28"
     token = token_of(config)
     if token and is_ours(address, config):

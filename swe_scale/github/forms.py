@@ -43,6 +43,9 @@ class CommentForm(BaseModel):
     user: User | None = None
     author_association: str = "NONE"
     html_url: str = ""
+    path: str = ""
+    """Of a comment on a line of a pull request: its file."""
+    line: int | None = None
 
 
 ISSUE: TypeAdapter[IssueForm] = TypeAdapter(IssueForm)

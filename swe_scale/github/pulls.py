@@ -1,7 +1,7 @@
 """Pull requests, comments and rights: what a delivery reads and writes."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swe_scale.errors import GitHubError
 from swe_scale.github.address import IssueAddress, RepositoryAddress
@@ -9,6 +9,7 @@ from swe_scale.github.door import Ask, Door
 from swe_scale.github.forms import (
     CHECK_RUNS,
     COMMENT,
+    COMMENTS,
     PERMISSION,
     PULL,
     PULLS,
@@ -187,6 +188,47 @@ def _place(address: RepositoryAddress) -> dict[str, str | int]:
 
 def _numbered(address: IssueAddress) -> dict[str, str | int]:
     return {**_place(address), "number": address.number}
+
+
+async def pull_of(door: Door, address: IssueAddress) -> PullForm:
+    """Return a pull request.
+
+    Raises:
+        GitHubError: there is none of this number.
+    """
+    return await door.get(_reading(address, ""), PULL)
+
+
+async def diff_of(door: Door, address: IssueAddress) -> str:
+    """Return what a pull request changes, as a unified diff.
+
+    Raises:
+        GitHubError: it can't be read, or is too large for the service.
+    """
+    return await door.text(replace(_reading(address, ""), media="application/vnd.github.diff"))
+
+
+async def review_comments_of(door: Door, address: IssueAddress, most: int) -> list[CommentForm]:
+    """Return the comments on lines of a pull request, the oldest first.
+
+    Raises:
+        GitHubError: they can't be read.
+    """
+    return await door.pages(_reading(address, "/comments"), COMMENTS, most)
+
+
+async def reviews_of(door: Door, address: IssueAddress, most: int) -> list[CommentForm]:
+    """Return the reviews of a pull request, the oldest first.
+
+    Raises:
+        GitHubError: they can't be read.
+    """
+    return await door.pages(_reading(address, "/reviews"), COMMENTS, most)
+
+
+def _reading(address: IssueAddress, what: str) -> Ask:
+    path = f"{_REPOSITORY}/pulls/{{number}}{what}"
+    return Ask(path, str(address), "pull-requests: read", values=_numbered(address))
 
 
 async def fork_of(door: Door, address: RepositoryAddress) -> RepositoryForm:

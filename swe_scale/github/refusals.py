@@ -1,6 +1,8 @@
 """What GitHub means when it refuses, in words that say what to do."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from swe_scale.events import printable
 
@@ -42,3 +44,18 @@ def meaning(status: int, said: str, about: str, right: str, variable: str) -> st
         410: f"{about} was deleted, or its repository has issues turned off",
     }
     return meanings.get(status, f"GitHub answered {status} for {about}{own}")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request was answered with."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By names, in whatever letters."""
+    body: bytes
+
+    @property
+    def said(self) -> str:
+        """GitHub's own words for a refusal."""
+        return message_of(self.status, self.body)

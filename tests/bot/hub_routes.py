@@ -316,6 +316,28 @@ def pull(request: Request) -> Reply:
     return (200, shown_pull(request, one) | _lone_pull()) if one else NOT_FOUND
 
 
+@route("GET", "/repos/{repo}/pulls/{number}/reviews")
+def reviews(request: Request) -> Reply:
+    one = request.repository.pulls.get(int(request.match["number"]))
+    if one is None:
+        return NOT_FOUND
+    return 200, [shown_comment(request, review) | {"state": "COMMENTED"} for review in one.reviews]
+
+
+@route("GET", "/repos/{repo}/pulls/{number}/comments")
+def on_lines(request: Request) -> Reply:
+    one = request.repository.pulls.get(int(request.match["number"]))
+    if one is None:
+        return NOT_FOUND
+    return 200, [shown_comment(request, said) | {"path": said.path, "line": 3} for said in one.on_lines]
+
+
+def diff(request: Request) -> str:
+    """Return what a pull request changes, where that is asked for by its media type."""
+    pull = request.repository.pulls[int(request.match["number"])]
+    return request.repository.ask("diff", f"{pull.base}...{pull.head.partition(':')[2]}") + "\n"
+
+
 @route("PATCH", "/repos/{repo}/pulls/{number}")
 def change_pull(request: Request) -> Reply:
     found = _there(request)

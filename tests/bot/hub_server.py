@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bot.hub_routes import Reply, Request, find, refused
+from bot.hub_routes import Reply, Request, diff, find, refused
 from bot.hub_schema import description
 from bot.hub_state import Hub, Repository
 
@@ -85,6 +85,12 @@ class Served:
             self.wrong += [f"answer to {method} {target}: {fault}" for fault in faults]
         return status, shown
 
+    def diff(self, target: str, login: str | None) -> str:
+        """Return a pull request as a diff."""
+        found = find("GET", target)
+        assert found is not None
+        return diff(Request(self.hub, self.url, login, found[0], {}, None))
+
     def add(self, full_name: str, **more: Any) -> Repository:
         """Return a new repository without commits."""
         git = self.folder / f"{full_name.replace('/', '-')}.git"
@@ -142,6 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _interface(self, method: str, login: str | None, body: bytes, cut: bool) -> None:
         with self.served.lock:
             target = self.path.removeprefix(_API)
+            if self.headers.get("Accept") == "application/vnd.github.diff":
+                self._plain(200, {"Content-Type": "text/plain"}, self.served.diff(target, login).encode())
+                return
             status, shown = self.served.answer(method, target, login, json.loads(body) if body else None)
         headers = self._links(target, shown) if isinstance(shown, list) else {}
         if status == 301:

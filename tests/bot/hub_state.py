@@ -16,6 +16,7 @@ class Comment:
     login: str
     body: str
     association: str = "NONE"
+    path: str = ""
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Pull:
     base: str
     draft: bool
     merged: bool = False
+    reviews: list[Comment] = field(default_factory=list)
+    on_lines: list[Comment] = field(default_factory=list)
 
 
 @dataclass
