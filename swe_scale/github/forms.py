@@ -112,6 +112,14 @@ class PullForm(BaseModel):
     base: Side
 
 
+class CheckOutput(BaseModel):
+    """What a check says of a commit."""
+
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+
+
 class CheckRun(BaseModel):
     """A check that ran on a commit."""
 
@@ -120,6 +128,7 @@ class CheckRun(BaseModel):
     conclusion: str | None = None
     html_url: str | None = None
     details_url: str | None = None
+    output: CheckOutput = CheckOutput()
 
 
 class CheckRuns(BaseModel):

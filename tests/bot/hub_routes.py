@@ -357,15 +357,15 @@ def check_runs(request: Request) -> Reply:
     found = _there(request)
     if found is None:
         return NOT_FOUND
-    runs = found.runs.get(request.match["ref"], [])
     shown = [
         {
             "name": run.name,
             "status": run.status,
             "conclusion": run.conclusion,
             "head_sha": request.match["ref"],
+            "output": {"title": None, "summary": run.summary, "text": None},
         }
-        for run in runs
+        for run in found.runs.get(request.match["ref"], [])
     ]
     return 200, {"total_count": len(shown), "check_runs": shown}
 

@@ -32,6 +32,7 @@ class Description:
     """What requests and replies look like."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
+        _let_be_null(content)
         self._content = content
         self._registry: Registry[Any] = Registry().with_resource(_NAME, DRAFT4.create_resource(content))
         self._paths = [(_pattern(path), path, methods) for path, methods in content["paths"].items()]
@@ -153,6 +154,15 @@ def _plain(form: Mapping[str, Any]) -> Any:
     kinds = {"integer": 1, "number": 1, "boolean": False, "array": []}
     kind = form.get("type", "string")
     return formats.get(form.get("format", ""), "x") if kind == "string" else kinds.get(kind)
+
+
+def _let_be_null(form: Any) -> None:
+    """Add null to the values of what may be null: the description says the one and forgets the other."""
+    parts = form.values() if isinstance(form, dict) else form if isinstance(form, list) else ()
+    for part in parts:
+        _let_be_null(part)
+    if isinstance(form, dict) and form.get("nullable") is True and isinstance(form.get("enum"), list):
+        form["enum"].append(None)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

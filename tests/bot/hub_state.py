@@ -59,6 +59,7 @@ class Run:
     name: str
     status: str = "completed"
     conclusion: str | None = "success"
+    summary: str = ""
 
 
 @dataclass
