@@ -49,6 +49,8 @@ class Delivery(Record):
     """Push to a fork where the token may not push."""
     allow_workflows: bool = False
     """Deliver changes to workflows and lock files, too."""
+    wait: float = 0.0
+    """Minutes to wait for the checks of the pull request."""
     warnings: tuple[str, ...] = ()
     """What a reader should know of the issue's text."""
 

@@ -78,6 +78,8 @@ class Delivered:
     """Of the page; empty if there is none."""
     reason: str = ""
     """Why it isn't a pull request."""
+    commit: str = ""
+    """At the head of the pull request."""
 
 
 async def deliver(handover: Handover, wish: Wish, means: Means) -> Delivered:
@@ -155,7 +157,7 @@ class _Visit:
         if self.wish.comment:
             own = replace(mark, kind="comment")
             await self._say(comment_text(self.handover, self._facts(*found.notes), own, pull.html_url))
-        return Delivered("pull request", pull.html_url)
+        return Delivered("pull request", pull.html_url, commit=commit)
 
     async def _against(self, made: Rebased) -> Withheld | None:
         """Return what speaks against a change with its changelog entry, whose place the project names."""

@@ -7,7 +7,7 @@ from swe_scale.batch import Results
 from swe_scale.bot.asked import Ignored
 from swe_scale.cli import settings
 from swe_scale.cli.bringing import forestall
-from swe_scale.cli.ending import End, answer, screen_for
+from swe_scale.cli.ending import End, answer, bring_home, screen_for
 from swe_scale.cli.eval import solve_many
 from swe_scale.cli.ground import Target, ground_of
 from swe_scale.cli.options import SolveOptions
@@ -20,7 +20,7 @@ from swe_scale.errors import UsageError
 from swe_scale.events import Events
 from swe_scale.jobs import Delivery, Job, Task
 from swe_scale.live import watch
-from swe_scale.records import Solution, digest
+from swe_scale.records import Issue, Solution, digest
 from swe_scale.repo import Repository
 from swe_scale.store.sqlite import open_store
 
@@ -46,17 +46,33 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
             config = settings.run_config(options, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
             environment = settings.options_of(options, config.sandbox, set_up_lines(config))
-            task = Task(issue=ground.issue, options=environment)
-            naming.name = name_of(target.name, task, config)
-            job = Job(
-                kind="run", config=config, tasks=(task,), delivery=ground.delivery, started=reached.started
-            )
-            place = Place(RUNS / naming.name, screen, events)
-            solution = await solve_one(job, reached.models, place)
-        end = End(ground.repository, ground.delivery, ground.issue, RUNS / naming.name, user.github)
-        return await answer(solution, end, screen)
+            issue, name = ground.issue, target.name
+            for last in (False, True):
+                task = Task(issue=issue, options=environment)
+                naming.name = name_of(name, task, config)
+                job = Job(
+                    kind="run",
+                    config=config,
+                    tasks=(task,),
+                    delivery=ground.delivery,
+                    started=reached.started,
+                )
+                solution = await solve_one(job, reached.models, Place(RUNS / naming.name, screen, events))
+                end = End(ground.repository, ground.delivery, issue, RUNS / naming.name, user.github)
+                brought = await bring_home(solution, end, screen)
+                if last or not brought.observations:
+                    break
+                screen.say("what failed is told to one more round")
+                issue, name = _with(issue, solution, brought.observations), f"{name}-2" if name else None
+        return await answer(solution, end, screen, brought)
 
     return interruptible(act, naming)
+
+
+def _with(issue: Issue, solution: Solution, observations: tuple[str, ...]) -> Issue:
+    """Return an issue with what is told of the patch that was proposed for it."""
+    before = f"[the patch that was proposed first]\n{solution.patch}"
+    return issue.model_copy(update={"comments": (*issue.comments, before, *observations)})
 
 
 def resume_run(run: str, *, json: bool) -> int:

@@ -12,6 +12,7 @@ from swe_scale.bot.deliver import Delivered, Means, Wish, deliver
 from swe_scale.bot.ground import look, may_push, no_right
 from swe_scale.bot.handover import Handover, handover_of, read_handover, write_handover
 from swe_scale.bot.secrets import Secrets
+from swe_scale.bot.waiting import Checked, wait_for_checks
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import UsageError
 from swe_scale.github import open_door
@@ -78,6 +79,22 @@ async def bring(
         allow_workflows=delivery.allow_workflows,
     )  # fmt: skip
     return await bring_as(handover, wish, github, tell)
+
+
+async def checked(
+    delivered: Delivered, delivery: Delivery, github: GitHubConfig, tell: Callable[[str], None]
+) -> Checked | None:
+    """Return what the checks of a pull request have come to; None if they aren't waited for.
+
+    Raises:
+        GitHubError: they can't be read.
+    """
+    if delivery.at is None or delivery.wait == 0 or not delivered.commit:
+        return None
+    async with open_door(delivery.at, github) as door:
+        door.tell = tell
+        repository, seconds = delivery.at.repository, 60 * delivery.wait
+        return await wait_for_checks(door, repository, delivered.commit, seconds, tell)
 
 
 async def bring_as(

@@ -54,4 +54,14 @@ AllowWorkflows = Annotated[
         rich_help_panel=_GITHUB,
     ),
 ]
+Wait = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1440,
+        metavar="MINUTES",
+        help="Wait for the checks of the pull request; what fails is told to one more round.",
+        rich_help_panel=_GITHUB,
+    ),
+]
 Label = Annotated[str, typer.Option(help="The label that asks for a solution.", rich_help_panel=_GITHUB)]

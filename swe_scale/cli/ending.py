@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale import batch
-from swe_scale.cli.bringing import bring, hand_over
+from swe_scale.bot.deliver import Delivered
+from swe_scale.bot.waiting import Checked
+from swe_scale.cli.bringing import bring, checked, hand_over
 from swe_scale.cli.screen import ABSTAINED, Screen
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import StoreError, UsageError
@@ -25,23 +27,63 @@ class End:
     github: GitHubConfig
 
 
-async def answer(solution: Solution, end: End, screen: Screen) -> int:
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What came of an answer at GitHub."""
+
+    delivered: Delivered | None = None
+    checked: Checked | None = None
+
+    @property
+    def observations(self) -> tuple[str, ...]:
+        """What is told to models of the checks that failed."""
+        return self.checked.observations if self.checked else ()
+
+    def document(self) -> dict[str, object]:
+        """Return it as fields of a JSON document."""
+        if self.delivered is None:
+            return {}
+        found = self.delivered
+        told = {"kind": found.kind, "url": found.url, "reason": found.reason}
+        return {"delivery": told | ({"checks": self.checked.told} if self.checked else {})}
+
+
+async def bring_home(solution: Solution, end: End, screen: Screen) -> Brought:
+    """Hand a solution over, deliver it to GitHub and wait for its checks, as far as that is wished.
+
+    Raises:
+        GitHubError, RepositoryError: it can't be delivered.
+    """
+    if end.delivery.at is None and end.delivery.handover is None:
+        return Brought()
+    handover = hand_over(solution, end.issue, end.folder, end.delivery)
+    if end.delivery.at is None:
+        return Brought()
+    delivered = await bring(handover, end.delivery, end.github, screen.say)
+    screen.say(" ".join(f"{delivered.kind}: {delivered.url or delivered.reason}".split()))
+    found = await checked(delivered, end.delivery, end.github, screen.say)
+    if found is not None:
+        screen.say(found.told)
+    return Brought(delivered, found)
+
+
+async def answer(solution: Solution, end: End, screen: Screen, brought: Brought | None = None) -> int:
     """Deliver a solution and print it; return the exit code.
+
+    Args:
+        solution: the answer.
+        end: what it is delivered to.
+        screen: where it is printed.
+        brought: what came of it at GitHub, if it is there already.
 
     Raises:
         PatchError, StoreError, GitHubError, RepositoryError: the patch can't be delivered.
     """
+    found = await bring_home(solution, end, screen) if brought is None else brought
     await _deliver(solution, end.repository, end.delivery, screen)
-    if end.delivery.at is None and end.delivery.handover is None:
-        return screen.answer_with(solution)
-    handover = hand_over(solution, end.issue, end.folder, end.delivery)
-    if end.delivery.at is None:
-        return screen.answer_with(solution)
-    delivered = await bring(handover, end.delivery, end.github, screen.say)
-    told = {"kind": delivered.kind, "url": delivered.url, "reason": delivered.reason}
-    code = screen.answer_with(solution, {"delivery": told})
-    screen.say(" ".join(f"{delivered.kind}: {delivered.url or delivered.reason}".split()))
-    return ABSTAINED if end.delivery.pull and delivered.kind != "pull request" else code
+    code = screen.answer_with(solution, found.document())
+    missed = found.delivered is not None and end.delivery.pull and found.delivered.kind != "pull request"
+    return ABSTAINED if missed else code
 
 
 async def _deliver(solution: Solution, repository: Repository, delivery: Delivery, screen: Screen) -> None:

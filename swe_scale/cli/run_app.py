@@ -19,6 +19,7 @@ from swe_scale.cli.delivering import (
     Out,
     Pull,
     Repo,
+    Wait,
 )
 from swe_scale.cli.end import Json, finish
 from swe_scale.cli.options import SolveOptions
@@ -41,6 +42,7 @@ def run(
     comment: Comment = False,
     fork: Fork = False,
     allow_workflows: AllowWorkflows = False,
+    wait: Wait = 0.0,
     handover: Handover = None,
     json: Json = False,
 ) -> None:
@@ -53,6 +55,6 @@ def run(
     delivery = Delivery(
         apply=apply, force=force, out=out if out in (None, STDOUT) else out.absolute(),
         handover=handover.absolute() if handover else None,
-        pull=pr, comment=comment, fork=fork, allow_workflows=allow_workflows,
+        pull=pr, comment=comment, fork=fork, allow_workflows=allow_workflows, wait=wait,
     )  # fmt: skip
     finish(lambda: run_issue(target, options, delivery, json=json))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bot.hub_server import Served, serving
-from bot.hub_state import Comment, Issue, Pull, Repository
+from bot.hub_state import Comment, Issue, Pull, Repository, Run
 from main_job import ALSO_RIGHT, RIGHT, WRONG, Desk, assert_clean, endpoint, git, replies
 from scripted_server import ScriptedServer
 
@@ -92,6 +92,32 @@ def test_one_command_from_an_address_to_a_pull_request(office: Office) -> None:
     assert [comment.login for comment in office.asked.comments] == ["ada", "swe-scale[bot]"]
     diff = office.hosted.ask("diff", "--full-index", "main", "swe-scale/issue-1")
     assert diff.strip() == str(answer["patch"]).strip()
+
+
+def test_a_red_check_is_told_to_one_more_round(office: Office) -> None:
+    def watch(method: str, path: str, done: bool) -> None:
+        if path.endswith("/check-runs") and not done:
+            commit = path.split("/")[-2]
+            again = "if not values:" in office.hosted.ask("show", f"{commit}:stats.py")
+            red = Run("style", conclusion="failure", summary="Write it in two lines.")
+            office.hosted.runs[commit] = [Run("tests"), Run("style") if again else red]
+
+    office.served.watch = watch
+    first, second = replies((RIGHT, RIGHT, WRONG)), replies((ALSO_RIGHT, ALSO_RIGHT, WRONG))
+
+    def reply(step: str, body: Any) -> str:
+        told = "Write it in two lines." in json.dumps(body["messages"])
+        return (second if told else first)[step.partition("/")[2]]
+
+    with ScriptedServer(reply) as server:
+        given = ("run", office.url, "--pr", "--wait", "5", "--json", *SOLVE, *endpoint(server.base_url))
+        ran = office.calls(*given, token=BOT)
+    answer = json.loads(ran.stdout)
+    assert "checks: 1 failed (style), 1 passed" in ran.stderr
+    assert answer["delivery"]["checks"] == "checks: 2 passed"
+    assert "if not values:" in answer["patch"]
+    assert len(office.hosted.pulls) == 1
+    assert "if not values:" in office.hosted.ask("show", "swe-scale/issue-1:stats.py")
 
 
 def test_words_for_models_are_reported_and_hidden_ones_never_shown(office: Office) -> None:
