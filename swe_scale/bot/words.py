@@ -7,6 +7,7 @@ from swe_scale.bot.handover import Handover
 from swe_scale.bot.rebase import Rebased
 from swe_scale.house.base import LARGEST, Base, files_that_tell
 from swe_scale.house.change import Change
+from swe_scale.house.changelogs import NO_CHANGELOG
 from swe_scale.house.manner import PAST, Manner, manner_of
 from swe_scale.house.messages import Identity
 from swe_scale.records import File
@@ -81,6 +82,8 @@ async def with_changelog(repository: Repository, made: Rebased, words: Words) ->
         RepositoryError: the tree can't be written.
     """
     entry = words.manner.changelog(words.change)
+    if entry.reason == NO_CHANGELOG:
+        return made
     if entry.edit is None:
         return replace(made, notes=(*made.notes, f"No entry in a changelog: {entry.reason}."))
     changes = await repository.changes(made.old, made.tree)

@@ -10,6 +10,7 @@ from swe_scale.house.fragments import Entry, fragment_of
 from swe_scale.house.habits import FEWEST
 from swe_scale.house.living import add_entry
 
+NO_CHANGELOG = "the project has no changelog"
 _LEAST = 0.1
 """Share of commits that touch a changelog from which on a change tells of itself there."""
 _ROOTS = (".", "docs", "doc")
@@ -29,7 +30,7 @@ def changelog_of(change: Change, base: Base, commits: Sequence[Told]) -> Entry:
         return entry
     path, share = _living(change, base, commits)
     if not path:
-        return Entry(None, "the project has no changelog")
+        return Entry(None, NO_CHANGELOG)
     known = sum(bool(one.past.paths) for one in commits)
     if known < FEWEST:
         share, told = 1.0, "no history says otherwise"

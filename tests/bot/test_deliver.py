@@ -44,6 +44,7 @@ async def test_an_answer_becomes_a_draft_pull_request(project: Project) -> None:
     assert pull.issue.title == "mean([]) raises ZeroDivisionError"
     assert pull.issue.body is not None
     assert "\nFixes #1\n" in pull.issue.body
+    assert "changelog" not in pull.issue.body
     assert "Confidence **0.83**" in pull.issue.body
     assert project.hosted.branches() == ["main", BRANCH]
     diff = project.hosted.ask("diff", "main", BRANCH)
