@@ -1,6 +1,7 @@
 """What speaks for a patch, small enough to be handed on and shown below it."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from pydantic import Field
 
@@ -12,14 +13,16 @@ _MOST_COLUMNS = 20
 _LONGEST_SCRIPT = 6000
 _LONGEST_REASON = 2000
 
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+
 
 class Row(Record):
     """A candidate: what the checks said of it, and where it stands."""
 
-    trajectories: int = Field(ge=0)
+    trajectories: Count
     """Those that brought it."""
     posterior: float = Field(ge=0, le=1)
-    broken: int = Field(ge=0)
+    broken: Count
     """Tests of the repository that it breaks and that aren't excused."""
     cells: tuple[Outcome | None, ...]
     """By column; None where it wasn't run."""
@@ -39,11 +42,11 @@ class Evidence(Record):
     rows: tuple[Row, ...] = Field(default=(), max_length=_MOST_ROWS)
     """Best first; the first is the one that is proposed."""
     columns: tuple[Column, ...] = Field(default=(), max_length=_MOST_COLUMNS)
-    candidates: int = Field(default=0, ge=0)
+    candidates: Count = 0
     """All of them, shown or not."""
-    checks: int = Field(default=0, ge=0)
-    trajectories: int = Field(default=0, ge=0)
-    tests: int = Field(default=0, ge=0)
+    checks: Count = 0
+    trajectories: Count = 0
+    tests: Count = 0
     """Files of the repository's own tests that were run."""
     script: str = Field(default="", max_length=_LONGEST_SCRIPT)
     """A check that fails on the untouched code and passes with the patch; empty if there is none."""

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from swe_scale.bot.evidence import Evidence, evidence_of
 from swe_scale.config import explain
@@ -14,6 +14,7 @@ from swe_scale.records import Issue, Record, Solution, Usage
 _LARGEST = 16 << 20
 _COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
 _LONGEST = 4000
+_MOST_SPENT = 1 << 53
 
 
 class Handover(Record):
@@ -36,8 +37,15 @@ class Handover(Record):
     """What was not looked at, a line each."""
     warnings: tuple[str, ...] = Field(default=(), max_length=20)
     """What a reader should know of the issue's text, such as words that are meant for a model."""
-    seconds: int = Field(ge=0)
+    seconds: int = Field(ge=0, lt=1 << 32)
     """When it was solved, since the epoch: a delivery that is made again makes the same commit."""
+
+    @field_validator("usage")
+    @classmethod
+    def _possible(cls, usage: Usage) -> Usage:
+        if not all(0 <= value < _MOST_SPENT for value in usage.model_dump().values()):
+            raise ValueError("nobody spends that much, or less than nothing")
+        return usage
 
     @property
     def digest(self) -> str:

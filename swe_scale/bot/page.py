@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from swe_scale.bot.evidence import Evidence, Row
 from swe_scale.bot.handover import Handover
 from swe_scale.bot.marks import Mark
-from swe_scale.quoting import fenced, markdown_text, plain_line
+from swe_scale.quoting import fenced, markdown_text
 from swe_scale.records import Outcome, Usage
 
 _LARGEST = 60_000
@@ -25,7 +25,7 @@ class Facts:
     number: int
     """Of the issue."""
     notes: tuple[str, ...] = ()
-    """What a reader must know of this delivery, such as a base that has moved; our own words."""
+    """What a reader must know of this delivery, such as a base that has moved: our words, others' names."""
     run_url: str = ""
     """Page of the job that has the decision page, if there is one."""
 
@@ -78,13 +78,18 @@ def _confidence(handover: Handover) -> str:
 
 
 def _notes(facts: Facts) -> tuple[str, ...]:
-    return ("\n".join(f"- {note}" for note in facts.notes),) if facts.notes else ()
+    return ("\n".join(f"- {_quoted(note)}" for note in facts.notes),) if facts.notes else ()
 
 
 def _warned(handover: Handover) -> Iterator[str]:
     if handover.warnings:
-        lines = "\n".join(f"> - {plain_line(line, _LONGEST_LINE)}" for line in handover.warnings)
+        lines = "\n".join(f"> - {_quoted(line)}" for line in handover.warnings)
         yield f"> **Look at the issue's text first:**\n{lines}"
+
+
+def _quoted(line: str) -> str:
+    """Return a line of which nothing acts: it may hold the name of a file or a branch, which others chose."""
+    return markdown_text(" ".join(line[: 4 * _LONGEST_LINE].split()), _LONGEST_LINE)
 
 
 def _standing(evidence: Evidence) -> Iterator[str]:
@@ -114,7 +119,7 @@ def _folded(handover: Handover, facts: Facts) -> Iterator[str]:
         shown = fenced(evidence.script, 8000, evidence.language)
         yield _fold("A check that fails without the patch and passes with it", shown)
     if handover.unchecked:
-        lines = "\n".join(f"- {plain_line(line, _LONGEST_LINE)}" for line in handover.unchecked)
+        lines = "\n".join(f"- {_quoted(line)}" for line in handover.unchecked)
         yield _fold("What was not checked", lines)
     yield _fold("Cost, and how to run it again", "\n".join(_again(handover, facts)))
 

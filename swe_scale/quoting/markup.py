@@ -14,6 +14,7 @@ _ENDING = ")]}\"'*_~>,.;:!?"
 _ACTS = re.compile(r"[@#]\w|:/|(?i:www\.)|(?i:(?<![^\W_])gh-\d)|!\d")
 _COMMAND = re.compile(r"/[A-Za-z]|::|##")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})\s*([\w+-]{0,20})[^`\n]*")
+_LANGUAGE = re.compile(r"[\w+-]{0,40}", re.ASCII)
 _LONGEST_RUN = 32
 """Backticks in a row that are kept within a block of code, whose fence is one longer."""
 _TICKS = re.compile(f"`{{{_LONGEST_RUN + 1},}}")
@@ -34,8 +35,9 @@ def fenced(text: str, most: int = LARGEST, language: str = "") -> str:
 
     Args:
         most: characters of it, the fence included.
-        language: letters, digits, `+` and `-`.
+        language: letters, digits, `+` and `-`; what holds anything else is left out.
     """
+    language = language if _LANGUAGE.fullmatch(language) else ""
     shown = _TICKS.sub(f"{_LONGEST_RUN * '`'}…", unclosing(visible(text[: 2 * most])))
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)

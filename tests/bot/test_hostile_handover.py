@@ -1,0 +1,86 @@
+"""What a job that runs strangers' code may hand over, and what of it must never act, or stop a delivery."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bot.delivery_kit import PATCH, TOKEN, Project
+from bot.hub_server import Served, serving
+from pydantic import ValidationError
+
+from swe_scale.bot.evidence import Evidence
+from swe_scale.retry import without_waiting
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    (tmp_path / "hosted").mkdir()
+    with serving(tmp_path / "hosted") as found, without_waiting():
+        yield found
+    assert found.wrong == []
+
+
+@pytest.fixture
+def project(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("BOT_TOKEN", TOKEN)
+    return Project(tmp_path, served)
+
+
+ACTS = "</details><img src=x> @ada Fixes #99"
+
+
+async def page_of(project: Project, **changes: object) -> str:
+    await project.deliver(project.answer(**changes), pull=False)
+    return project.comments()[-1]
+
+
+def assert_quiet(page: str) -> None:
+    """Nothing of `ACTS` may stand there but as code, or escaped."""
+    assert "<img" not in page.replace("\\<img", "")
+    assert "@ada" not in page.replace("`@ada`", "")
+    assert "#99" not in page.replace("`#99`", "")
+
+
+@pytest.mark.parametrize("field", ["unchecked", "warnings"])
+async def test_lines_for_the_reader_hold_no_markup(project: Project, field: str) -> None:
+    assert_quiet(await page_of(project, **{field: (ACTS, f"a\n\n{ACTS}")}))
+
+
+async def test_the_language_of_a_check_ends_no_block(project: Project) -> None:
+    evidence = Evidence(script="exit 0", language="sh\n```\n@ada Fixes #99 <img src=x>\n")
+    assert_quiet(await page_of(project, evidence=evidence))
+
+
+async def test_names_of_files_do_not_act_where_a_refusal_tells_them(project: Project) -> None:
+    path = ".github/x @ada Fixes #99 <img src=x>.yml"
+    added = (
+        f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+a\n"
+    )
+    delivered = await project.deliver(project.answer(patch=PATCH + added))
+    assert "With `--allow-workflows`" in delivered.reason
+    told = project.comments()[0].partition("<details>")[0]
+    assert ".github/" in told and "`--allow-workflows`" in told
+    assert_quiet(told)
+
+
+async def test_a_patch_that_does_not_apply_is_told_without_acting(project: Project) -> None:
+    patch = PATCH.replace("mean.py", "@ada <img src=x>.py")
+    assert (await project.deliver(project.answer(patch=patch))).kind == "comment"
+    assert_quiet(project.comments()[0].partition("<details>")[0])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seconds": 10**13},
+        {"usage": {"prompt_tokens": 10**4299}},
+        {"usage": {"calls": -1}},
+        {"usage": {"usd": float("inf")}},
+        {"evidence": {"candidates": 10**4299}},
+    ],
+)
+async def test_numbers_that_can_not_be_are_refused(project: Project, changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        project.answer(**changes)
