@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bot.hub_server import Served, serving
+from bot.hub_server import Fault, Served, serving
 from git_kit import Kit, git
 
 from swe_scale.errors import RepositoryError
@@ -189,7 +189,10 @@ async def test_a_remote_that_refuses_by_a_rule_says_why(case: Case) -> None:
 async def test_the_token_is_in_no_command_line_and_no_text(case: Case) -> None:
     assert "t0ken" not in repr(case.publisher.remote)
     variables = access("https://github.com/ada/engine.git", "t0ken")
-    assert variables["GIT_CONFIG_KEY_0"] == "http.https://github.com/.extraHeader"
+    assert {value for name, value in variables.items() if name.startswith("GIT_CONFIG_KEY")} == {
+        "credential.https://github.com.helper"
+    }
+    assert [name for name, value in variables.items() if "t0ken" in value] == ["SWE_SCALE_TOKEN"]
     assert access("git@github.com:ada/engine.git", "t0ken") == {}
     folder = case.publisher.git.git_dir
     assert folder is not None
@@ -197,6 +200,21 @@ async def test_the_token_is_in_no_command_line_and_no_text(case: Case) -> None:
     files = [file for file in folder.parent.rglob("*") if file.is_file()]
     assert files
     assert not [file for file in files if b"t0ken" in file.read_bytes()]
+
+
+async def test_a_redirect_takes_the_token_nowhere(case: Case, tmp_path: Path) -> None:
+    (tmp_path / "thief").mkdir()
+    with serving(tmp_path / "thief") as thief:
+        thief.hub.tokens.update(case.served.hub.tokens)
+        git(tmp_path, "clone", "-q", "--bare", str(case.hosted.git), str(thief.add("ada/engine").git / "x"))
+        thief.hub.repositories["ada/engine"].git /= "x"
+        away = f"{thief.url}/ada/engine.git/info/refs?service=git-upload-pack"
+        path = "/ada/engine.git/info/refs"
+        case.served.faults.append(Fault("GIT", path, 302, {"Location": away}, times=9))
+        remote = Remote(f"{case.served.url}/ada/engine.git", "t0ken")
+        await Repository.open(remote.address, tmp_path / "elsewhere", remote.token)
+        assert thief.asked
+        assert {login for _, _, login in thief.asked} == {""}
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,32 @@
 """How git shows a token to the one host that it is for."""
 
-import base64
 import re
 from collections.abc import Mapping
 
+_HELPER = """!f() { if [ "$1" = get ]; then echo username=x-access-token; echo "password=$SWE_SCALE_TOKEN"; fi; }; f"""
+
 
 def access(address: str, token: str) -> Mapping[str, str]:
-    """Return variables for git's environment that send a token to an http address's host, and to no other.
+    """Return variables for git's environment that show a token to an http address's host, and to no other.
 
-    Nothing of it is seen in command lines or written to a file.
+    Git asks for it when that host refuses to go on without; a header of our own it would send along to
+    wherever that host redirects. Nothing of it is seen in command lines or written to a file, and whatever
+    else the user has to keep passwords is neither asked nor told.
 
     Args:
         address: of the repository; of any other kind, no token is sent.
         token: empty if there is none.
     """
-    host = re.match(r"https?://[^/@]+/", address)
+    host = re.match(r"https?://[^/@]+(?=/)", address)
     if host is None or not token:
         return {}
-    word = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    key = f"credential.{host[0]}.helper"
     return {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": f"http.{host[0]}.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {word}",
+        "GIT_CONFIG_COUNT": "2",
+        # An empty one ends the list of those that were named before.
+        "GIT_CONFIG_KEY_0": key,
+        "GIT_CONFIG_VALUE_0": "",
+        "GIT_CONFIG_KEY_1": key,
+        "GIT_CONFIG_VALUE_1": _HELPER,
+        "SWE_SCALE_TOKEN": token,
     }
