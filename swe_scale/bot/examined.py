@@ -1,5 +1,7 @@
 """What speaks against delivering an answer, before anything of it is shown to anybody."""
 
+from collections.abc import Iterable
+
 from swe_scale.bot.handover import Handover
 from swe_scale.bot.rebase import Rebased, rebased
 from swe_scale.bot.rules import Objection, lifted_only, objections
@@ -9,6 +11,8 @@ from swe_scale.records import Changes, File, Record
 from swe_scale.repo import Repository
 
 _MOST_SHOWN = 5
+_LONGEST_PATCH = 8 << 20
+"""Characters; what adds so much isn't delivered, and searching it would take minutes."""
 
 
 class Terms(Record):
@@ -38,17 +42,38 @@ async def examined(
     """
     if handover.patch is None:
         return Withheld(reason="")
+    if len(handover.patch) > _LONGEST_PATCH:
+        return Withheld(reason=f"The patch is longer than {_LONGEST_PATCH >> 20} MiB.", shown=False)
     if exposed := secrets.found(handover.patch):
-        return Withheld(
-            reason=f"The patch holds what looks like a secret: {', '.join(exposed)}.", shown=False
-        )
+        return _exposing(exposed)
     if handover.confidence < terms.min_confidence:
         return Withheld(reason=f"That is below the {terms.min_confidence:g} that is asked for.")
     try:
         made = await rebased(repository, handover.patch, handover.base_commit, terms.branch)
+        # What a binary patch brings can't be seen in its text.
+        if exposed := await _brought(made, repository, secrets):
+            return _exposing(exposed)
         return await objection_to(made, terms, repository) or made
     except PatchError as error:
         return Withheld(reason=f"The patch can't be delivered: {error}")
+
+
+def _exposing(exposed: Iterable[str]) -> Withheld:
+    return Withheld(reason=f"The patch holds what looks like a secret: {', '.join(exposed)}.", shown=False)
+
+
+async def _brought(made: Rebased, repository: Repository, secrets: Secrets) -> tuple[str, ...]:
+    """Return what looks like a secret in the files that a patch changes, and wasn't there before."""
+    changes = await repository.changes(made.old, made.tree)
+    before = await repository.read(made.old, changes)
+
+    def found(data: bytes) -> tuple[str, ...]:
+        return secrets.found(data.decode("utf-8", "replace"))
+
+    new = (
+        set(found(file.data)) - set(found(before.get(path, b""))) for path, file in changes.items() if file
+    )
+    return tuple(sorted({*(one for each in new for one in each), *secrets.found("\n".join(changes))}))
 
 
 async def objection_to(made: Rebased, terms: Terms, repository: Repository) -> Withheld | None:

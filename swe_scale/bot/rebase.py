@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from swe_scale.errors import PatchError
 from swe_scale.repo import Repository
 
+_MOST_READ = 64 << 20
+"""Bytes of the files that a patch changes, all in all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rebased:
@@ -66,4 +69,10 @@ async def _is_there(repository: Repository, patch: str, judged: str, head: str) 
 
 async def _on(repository: Repository, patch: str, commit: str, notes: tuple[str, ...]) -> Rebased:
     old = await repository.tree_of(commit)
-    return Rebased(commit, old, await repository.apply(old, patch), notes)
+    tree = await repository.apply(old, patch)
+    # A binary patch of a few bytes may stand for gigabytes, which must not be read.
+    before = {(one.path, one.blob) for one in await repository.files(old)}
+    size = sum(one.size for one in await repository.files(tree) if (one.path, one.blob) not in before)
+    if size > _MOST_READ:
+        raise PatchError(f"The files that it changes come to {size >> 20} MiB.")
+    return Rebased(commit, old, tree, notes)

@@ -14,16 +14,17 @@ _MOST_BYTES = 2 << 20
 _AUTOMATION = re.compile(
     r"""
       (?:.*/)?\.(?:github|gitlab|forgejo|gitea|circleci|azure-pipelines|buildkite|woodpecker|teamcity|semaphore
-        |husky|devcontainer|vscode|idea|cargo|mvn|config/nextest)/.*
+        |husky|devcontainer|vscode|idea|cargo|mvn|config/nextest|claude|cursor|gemini|codex)/.*
     | (?:.*/)?\.(?:gitlab-ci|travis|appveyor|cirrus|drone|woodpecker|pre-commit-config|pre-commit-hooks
         |lefthook|readthedocs|codecov|lgtm|scrutinizer|hound|sonarcloud|mergify|goreleaser)\.(?:ya?ml|toml|star)
     | (?:.*/)?(?:azure-pipelines|bitbucket-pipelines|appveyor|cloudbuild|codecov|buildspec|wercker|shippable
         |lefthook|action|renovate|tekton|netlify|vercel|now|app)\.(?:ya?ml|toml|json|json5)
     | (?:.*/)?(?:Jenkinsfile|Earthfile|CODEOWNERS|\.envrc|\.renovaterc)(?:\..*)?
+    | (?:.*/)?\.mcp\.json
     | (?:.*/)?\.git(?:attributes|modules)
     | (?:.*/)?(?:gradle/wrapper|\.yarn/(?:releases|plugins))/.*
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
 """What says which code runs on machines that hold keys, when somebody opens or pushes the project."""
 _LOCKS = re.compile(
@@ -34,12 +35,12 @@ _LOCKS = re.compile(
     | requirements[^/]*\.lock | Cargo\.lock | go\.sum | go\.work\.sum | Gemfile\.lock | composer\.lock
     | mix\.lock
     | pubspec\.lock | flake\.lock | Podfile\.lock | Package\.resolved | packages\.lock\.json
-    | gradle\.lockfile
+    | gradle\.lockfile | \.npmrc | \.yarnrc(?:\.ya?ml)? | \.pnpmfile\.c?js | pip\.conf | \.pypirc
     | paket\.lock | rebar\.lock | Cartfile\.resolved | \.terraform\.lock\.hcl | MODULE\.bazel\.lock
     )""",
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-"""What says which foreign code is fetched."""
+"""What says which foreign code is fetched, and from where."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 _SHORTEST = 8
 """Characters of a variable's value from which it counts."""
-_NAMING = re.compile(r"key|token|secret|credential|passw|auth|pat$|cookie|session|dsn", re.IGNORECASE)
+_NAMING = re.compile(r"key|token|secret|credential|passw|auth(?!or)|pat$|cookie|session|dsn", re.IGNORECASE)
 _PATHS = re.compile(r"/[\w./-]*")
 _FORMS: Mapping[str, re.Pattern[str]] = {
     "a private key": re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
@@ -26,7 +26,7 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
     "a Stripe key": re.compile(r"\b[rs]k_live_[A-Za-z0-9]{16,}"),
     "a SendGrid key": re.compile(r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}"),
     "a token of the JWT kind": re.compile(
-        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
+        r"\beyJ[A-Za-z0-9_-]{10,400}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"
     ),
     "an address with a password": re.compile(
         r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"'<>]{1,100}:(?!\$|\{|<|\*)[^\s/@\"'<>]{3,200}@"

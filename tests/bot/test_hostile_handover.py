@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from bot.delivery_kit import PATCH, TOKEN, Project
 from bot.hub_server import Served, serving
+from git_kit import git
 from pydantic import ValidationError
 
 from swe_scale.bot.evidence import Evidence
@@ -55,9 +56,7 @@ async def test_the_language_of_a_check_ends_no_block(project: Project) -> None:
 
 async def test_names_of_files_do_not_act_where_a_refusal_tells_them(project: Project) -> None:
     path = ".github/x @ada Fixes #99 <img src=x>.yml"
-    added = (
-        f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+a\n"
-    )
+    added = f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+a\n"
     delivered = await project.deliver(project.answer(patch=PATCH + added))
     assert "With `--allow-workflows`" in delivered.reason
     told = project.comments()[0].partition("<details>")[0]
@@ -69,6 +68,39 @@ async def test_a_patch_that_does_not_apply_is_told_without_acting(project: Proje
     patch = PATCH.replace("mean.py", "@ada <img src=x>.py")
     assert (await project.deliver(project.answer(patch=patch))).kind == "comment"
     assert_quiet(project.comments()[0].partition("<details>")[0])
+
+
+def binary_patch(project: Project, data: bytes) -> str:
+    """Return a patch that adds a file, in git's binary form."""
+    folder = project.kit.folder
+    (folder / "added.txt").write_bytes(data)
+    git(folder, "add", "-N", "added.txt")
+    attributes = folder.parent / "attributes"
+    attributes.write_text("* -diff\n")
+    shown = git(folder, "-c", f"core.attributesFile={attributes}", "diff", "--binary").decode()
+    assert "GIT binary patch" in shown
+    return shown
+
+
+async def test_a_key_in_a_binary_patch_is_found(project: Project) -> None:
+    patch = binary_patch(project, f"key = {TOKEN}\n".encode())
+    assert "looks like a secret: the value of BOT_TOKEN" in await page_of(project, patch=patch)
+    delivered = await project.deliver(project.answer(patch=patch))
+    assert delivered.kind == "comment"
+    assert patch.splitlines()[-2] not in project.comments()[0]
+
+
+async def test_a_small_patch_that_stands_for_much_is_not_read(project: Project) -> None:
+    patch = binary_patch(project, bytes(65 << 20))
+    assert len(patch) < 500_000
+    assert "come to 65 MiB" in await page_of(project, patch=patch)
+
+
+async def test_a_patch_that_is_too_long_is_not_searched(project: Project) -> None:
+    patch = PATCH.replace("+    if", f"+# {'eyJaaaaaaaaaa-' * (10 << 16)}\n+    if")
+    page = await page_of(project, patch=patch)
+    assert "is longer than 8 MiB" in page
+    assert "eyJ" not in page
 
 
 @pytest.mark.parametrize(

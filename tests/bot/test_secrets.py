@@ -70,3 +70,11 @@ def test_own_keys_within_anything_encoded(before: bytes, after: bytes) -> None:
     whole = base64.b64encode(before + VALUE.encode() + after).decode()
     assert "the value of MODEL_API_KEY" in OWN.found(whole)
     assert OWN.found(OWN.hidden(whole)) == ()
+
+
+def test_who_writes_commits_is_no_secret() -> None:
+    own = Secrets(
+        {"GIT_AUTHOR_NAME": "Ada Engine", "GIT_AUTHOR_EMAIL": "ada@example.org", "MY_AUTH": "a1b2c3d4e"}
+    )
+    assert own.found("by Ada Engine <ada@example.org>") == ()
+    assert own.found("a1b2c3d4e") == ("the value of MY_AUTH",)
