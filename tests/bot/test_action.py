@@ -173,6 +173,18 @@ def test_arguments_are_lines_and_nothing_in_them_acts(runner: Runner) -> None:
     assert not [name for name in "xyz" if (runner.folder / name).exists()]
 
 
+def test_nothing_of_the_checkout_runs_where_the_action_is_installed(tmp_path: Path) -> None:
+    for name in ("venv", "pip", "sys", "ensurepip", "types"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w')\n")
+    environment = {"PATH": os.environ["PATH"], "RUNNER_TEMP": str(tmp_path / "temp"), "PIP_NO_INDEX": "1"}
+    install = ROOT / "scripts" / "action" / "install"
+    done = subprocess.run(
+        [install], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "No matching distribution" in done.stderr
+    assert not (tmp_path / "ran").exists()
+
+
 def test_no_expression_stands_in_a_shell_line() -> None:
     for step in read(ACTION)["runs"]["steps"]:
         assert not _EXPRESSION.search(step["run"])
