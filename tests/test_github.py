@@ -14,6 +14,7 @@ from swe_scale import github
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import GitHubError, UsageError
 from swe_scale.github import IssueAddress, door, fetch_issue, parse_issue_url
+from swe_scale.github.credentials import token_for
 
 pytestmark = pytest.mark.anyio
 
@@ -179,7 +180,7 @@ async def test_a_moved_repository_is_followed(service: Service) -> None:
     "page",
     [
         "https://elsewhere.example/ada/engine/issues/7",
-        "http://github.com/b/c/issues/7",
+        "http://elsewhere.example/b/c/issues/7",
         "javascript:alert(1)",
         "",
     ],
@@ -188,6 +189,22 @@ async def test_a_reply_can_not_name_another_host(service: Service, page: str) ->
     service.answer(ISSUE, issue(html_url=page))
     service.answer(comments_path(), [])
     assert (await fetch_issue(ADDRESS, service.config)).address == ADDRESS
+
+
+@pytest.mark.parametrize("start", ["http://github.com", "http://www.github.com", "https://www.GitHub.com"])
+async def test_the_public_service_is_reached_safely_however_it_is_named(start: str) -> None:
+    assert parse_issue_url(f"{start}/ada/engine/issues/7") == ADDRESS
+
+
+@pytest.mark.parametrize("repo", [".", "..", ".git", "..git", "...git"])
+async def test_names_that_no_repository_has(repo: str) -> None:
+    assert parse_issue_url(f"https://github.com/ada/{repo}/issues/7") is None
+
+
+async def test_the_token_never_goes_over_the_wire_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "s3cret")
+    assert token_for("https://github.com/ada/engine", GitHubConfig()) == "s3cret"
+    assert token_for("http://github.com/ada/engine", GitHubConfig()) == ""
 
 
 async def test_redirects_to_other_hosts_and_in_circles_end(service: Service) -> None:

@@ -79,13 +79,14 @@ def parse_issue_url(url: str) -> IssueAddress | None:
     except ValueError:
         return None
     match = _ISSUE_PATH.fullmatch(parts.path)
-    if match is None or match[2] in (".", "..") or parts.scheme not in ("http", "https"):
+    if match is None or parts.scheme not in ("http", "https"):
         return None
-    if not _HOST.fullmatch(host):
+    owner, repo, number = match[1], match[2].removesuffix(".git"), int(match[3])
+    if not _HOST.fullmatch(host) or repo in ("", ".", ".."):
         return None
-    owner, repo, number = match.groups()
-    repo = repo.removesuffix(".git")
-    return IssueAddress(scheme=parts.scheme, host=host, owner=owner, repo=repo, number=int(number))
+    # The public service answers over https under one name, and redirects from others.
+    scheme, host = ("https", PUBLIC_HOSTS[0]) if host in PUBLIC_HOSTS else (parts.scheme, host)
+    return IssueAddress(scheme=scheme, host=host, owner=owner, repo=repo, number=number)
 
 
 def api_of(address: RepositoryAddress, config: GitHubConfig) -> str:

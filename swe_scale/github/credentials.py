@@ -32,11 +32,13 @@ def token_of(config: GitHubConfig) -> str:
 
 
 def is_ours(address: RepositoryAddress, config: GitHubConfig) -> bool:
-    """Return whether an address is on the host that the token is for.
+    """Return whether an address is on the host that the token is for, and is reached as safely.
 
     Raises:
         UsageError: the configured host is no web address.
     """
+    if address.host in PUBLIC_HOSTS and address.scheme != "https":
+        return False
     return origin_of(api_of(address, config)) == origin_of(config.api)
 
 

@@ -40,7 +40,8 @@ def limited(
     if status not in (403, 429) or not (told or status == 429):
         return None
     if re.fullmatch(r"[0-9]{1,6}", after):
-        return Limited(float(after), f" for {after} s")
+        # Never nothing: whoever is told to try again at once, each time, would do so forever.
+        return Limited(max(1.0, float(after)), f" for {after} s")
     at = headers.get("x-ratelimit-reset", "")
     if left in ("0", None) and _NUMBER.fullmatch(at):
         # One more second: the time is given without fractions.

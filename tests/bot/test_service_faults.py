@@ -70,6 +70,13 @@ async def test_a_limit_that_lasts_longer_than_one_waits_is_told(project: Project
     assert project.served.faults[0].times == 95
 
 
+async def test_a_limit_that_asks_for_no_waiting_does_not_last_forever(project: Project) -> None:
+    project.served.faults.append(Fault("GET", ISSUE, 429, {"Retry-After": "0"}, times=1000))
+    with pytest.raises(GitHubError, match="rate limit is used up"):
+        await project.deliver()
+    assert project.served.faults[0].times > 600
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 @pytest.mark.parametrize(("method", "path"), [("GET", ISSUE), ("GET", PULLS), ("GET", COMMENTS)])
 async def test_what_only_reads_is_tried_again(project: Project, status: int, method: str, path: str) -> None:
