@@ -9,19 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from swe_scale.bot.branch import await_fork, place_of, set_branch
 from swe_scale.bot.comments import say
 from swe_scale.bot.examined import Terms, Withheld, examined, objection_to
 from swe_scale.bot.ground import Ground, look, may_push, no_right
 from swe_scale.bot.handover import Handover
 from swe_scale.bot.marks import Mark
 from swe_scale.bot.page import Facts, comment_text, pull_text, tested_text
-from swe_scale.bot.pulls import Place, ours_of, propose
+from swe_scale.bot.pulls import Place, declined, ours_from, propose
 from swe_scale.bot.rebase import Rebased
 from swe_scale.bot.secrets import Secrets
-from swe_scale.bot.words import with_changelog, words_of
+from swe_scale.bot.words import Words, with_changelog, words_of
 from swe_scale.errors import GitHubError
-from swe_scale.github.address import IssueAddress, RepositoryAddress
+from swe_scale.github.address import IssueAddress
 from swe_scale.github.door import Door
+from swe_scale.github.forms import RepositoryForm
 from swe_scale.github.pulls import NewPull, fork_of, own_login
 from swe_scale.house.messages import Identity
 from swe_scale.repo import Repository
@@ -116,6 +118,11 @@ class _Visit:
     def base(self) -> str:
         return self.wish.base or self.ground.repository.default_branch
 
+    @property
+    def address(self) -> IssueAddress:
+        """The issue's, by the name that its repository has now, whatever the one that was given."""
+        return place_of(self.wish.issue, self.ground.repository).issue(self.wish.issue.number)
+
     def _facts(self, *notes: str) -> Facts:
         shown = tuple(note for note in notes if note)
         return Facts(self.wish.issue.number, shown, self.wish.run_url)
@@ -133,30 +140,26 @@ class _Visit:
     async def propose(self, found: Rebased) -> Delivered:
         """Push the patch to our branch, open or change our pull request, and say so under the issue."""
         home = await self._home()
-        number = self.wish.issue.number
-        upstream = self.wish.issue.repository
-        place = Place(upstream, home.owner, f"{BRANCHES}{number}", number, self.login)
-        await ours_of(self.means.door, place)
+        owner = place_of(self.address, home).owner
+        number = self.address.number
+        place = Place(self.address.repository, owner, f"{BRANCHES}{number}", number, self.login)
+        if closed := declined(await ours_from(self.means.door, place), place, self.handover.digest):
+            told = f"This answer was proposed already, in {closed.html_url}, which somebody has closed."
+            return await self.comment(Withheld(reason=told))
         words = await words_of(self.means.repository, found, self.handover, number, self.wish.signer)
         made = await with_changelog(self.means.repository, found, words)
         if objection := await self._against(made):
             return await self.comment(objection)
-        commit = await self._pushed(
-            made, words.message, place.branch, Remote(home.clone_url, self.means.token)
-        )
+        commit = await self._pushed(made, words.message, place.branch, home)
         if commit is None:
             theirs = f"Somebody else has added to the branch `{place.branch}`."
             return await self.comment(Withheld(reason=theirs))
         mark = Mark("pull", number, self.handover.digest, commit)
-        facts = self._facts(*made.notes, *(f"Missing: {lack}" for lack in words.lacks))
-        description = words.description(tested_text(self.handover.evidence))
-        body = self._safe(pull_text(description, self.handover, facts, mark))
-        head = place.branch if home == upstream else place.head
-        new = NewPull(head, self.base, self._safe(words.title), body)
-        pull = await propose(self.means.door, place, new)
+        pull = await propose(self.means.door, place, self._new(made, words, place, mark))
         if self.wish.comment:
             own = replace(mark, kind="comment")
-            await self._say(comment_text(self.handover, self._facts(*found.notes), own, pull.html_url))
+            text = comment_text(self.handover, self._facts(*found.notes), own, pull.html_url)
+            await self._say_beside(text)
         return Delivered("pull request", pull.html_url, commit=commit)
 
     async def _against(self, made: Rebased) -> Withheld | None:
@@ -164,41 +167,52 @@ class _Visit:
         terms = Terms(branch=self.base, allow_workflows=self.wish.allow_workflows)
         return await objection_to(made, terms, self.means.repository)
 
-    async def _home(self) -> RepositoryAddress:
+    async def _home(self) -> RepositoryForm:
         """Return the repository to which the branch is pushed."""
-        upstream = self.wish.issue.repository
-        if may_push(self.ground.repository):
-            return upstream
+        form = self.ground.repository
+        if may_push(form):
+            return form
         if not self.wish.fork:
-            raise no_right(self.ground.repository)
-        fork = upstream.beside((await fork_of(self.means.door, upstream)).full_name)
-        if fork is None:
-            raise GitHubError(f"the fork of {upstream} has a name that no repository can have")
-        return fork
+            raise no_right(form)
+        return await fork_of(self.means.door, self.address.repository)
 
-    async def _pushed(self, made: Rebased, message: str, branch: str, remote: Remote) -> str | None:
+    async def _pushed(self, made: Rebased, message: str, branch: str, home: RepositoryForm) -> str | None:
         """Return the commit that is now on our branch; None if somebody else has added to it."""
+        remote = Remote(place_of(self.address, home).clone_url, self.means.token)
         publisher = await Publisher.open(self.means.repository, remote)
         who = Signature(self.wish.name, self.wish.email, self.handover.seconds)
         commit = await publisher.commit(made.tree, made.parent, self._safe(message), who)
-        there = await publisher.at(branch)
-        if there == commit:
-            return commit
-        if there is not None and not await publisher.made(branch, there):
-            return None
-        await publisher.push(commit, branch, there)
-        return commit
+        if home is not self.ground.repository:
+            await await_fork(publisher, home.default_branch)
+        return commit if await set_branch(publisher, branch, commit) else None
+
+    def _new(self, made: Rebased, words: Words, place: Place, mark: Mark) -> NewPull:
+        """Return the pull request, as it is to be opened."""
+        facts = self._facts(*made.notes, *(f"Missing: {lack}" for lack in words.lacks))
+        description = words.description(tested_text(self.handover.evidence))
+        body = self._safe(pull_text(description, self.handover, facts, mark))
+        head = place.branch if place.owner == place.upstream.owner else place.head
+        return NewPull(head, self.base, self._safe(words.title), body)
 
     async def _say(self, text: str) -> str:
         """Write our comment; a conversation that is locked stays without one."""
-        address = self.wish.issue
         try:
-            return await say(self.means.door, address, address.number, self._safe(text), self.login)
+            number = self.address.number
+            return await say(self.means.door, self.address, number, self._safe(text), self.login)
         except GitHubError as error:
             if error.status != 403 or not self.ground.issue.locked:
                 raise
-            self.means.tell(f"{address} is locked, so that no comment could be written")
+            self.means.tell(f"{self.address} is locked, so that no comment could be written")
             return ""
+
+    async def _say_beside(self, text: str) -> None:
+        """Write our comment, without which the pull request still stands: it may be refused."""
+        try:
+            await self._say(text)
+        except GitHubError as error:
+            if error.status != 403:
+                raise
+            self.means.tell(f"no comment could be written: {error}")
 
     def _safe(self, text: str) -> str:
         return self.means.secrets.hidden(text)

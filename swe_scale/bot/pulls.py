@@ -1,5 +1,6 @@
 """One draft pull request of ours per issue, however often it is delivered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swe_scale.bot.marks import mark_of
@@ -32,23 +33,40 @@ class Place:
         return f"{self.owner}:{self.branch}"
 
 
-async def ours_of(door: Door, place: Place) -> PullForm | None:
-    """Return the open pull request that we made for an issue; None if there is none.
+async def ours_from(door: Door, place: Place) -> list[PullForm]:
+    """Return the pull requests that we made for an issue, open or not, newest first.
 
     Raises:
-        GitHubError: it can't be read, or the one from our branch is somebody else's.
+        GitHubError: they can't be read, or the open one from our branch is somebody else's.
     """
-    opened = [one for one in await pulls_from(door, place.upstream, place.head) if one.state == "open"]
-    for one in opened:
-        by = one.user.login if one.user else ""
-        if by.lower() == place.login.lower() and mark_of(one.body, "pull", place.issue):
-            return one
-    if opened:
+    found = await pulls_from(door, place.upstream, place.head)
+    ours = [one for one in found if _is_ours(one, place)]
+    theirs = next((one for one in found if one.state == "open" and one not in ours), None)
+    if theirs is not None and not any(one.state == "open" for one in ours):
         raise GitHubError(
-            f"{opened[0].html_url} comes from the branch {place.branch} and isn't ours;"
+            f"{theirs.html_url} comes from the branch {place.branch} and isn't ours;"
             " close it, or rename the branch"
         )
-    return None
+    return ours
+
+
+def declined(ours: Sequence[PullForm], place: Place, answer: str) -> PullForm | None:
+    """Return the pull request that proposed an answer and was closed or merged; None if there is none.
+
+    Args:
+        ours: our pull requests for an issue.
+        place: where they come from.
+        answer: its digest.
+    """
+    if any(one.state == "open" for one in ours):
+        return None
+    marks = ((one, mark_of(one.body, "pull", place.issue)) for one in ours)
+    return next((one for one, mark in marks if mark is not None and mark.answer == answer), None)
+
+
+def _is_ours(pull: PullForm, place: Place) -> bool:
+    by = pull.user.login if pull.user else ""
+    return by.lower() == place.login.lower() and mark_of(pull.body, "pull", place.issue) is not None
 
 
 async def propose(door: Door, place: Place, new: NewPull) -> PullForm:
@@ -60,7 +78,8 @@ async def propose(door: Door, place: Place, new: NewPull) -> PullForm:
         GitHubError: it is refused.
     """
     for tried in range(_TRIES):
-        found = await ours_of(door, place)
+        ours = await ours_from(door, place)
+        found = next((one for one in ours if one.state == "open"), None)
         if found is not None:
             if (found.body or "").replace("\r\n", "\n") == new.body:
                 return found

@@ -37,7 +37,8 @@ async def rebased(repository: Repository, patch: str, base_commit: str, branch: 
         RepositoryError: the branch or the commit isn't there.
     """
     judged = await repository.resolve(base_commit)
-    head = await repository.resolve(branch)
+    # A tag of the same name is something else.
+    head = await repository.resolve(f"refs/heads/{branch}")
     if head == judged:
         return await _on(repository, patch, judged, ())
     held = await repository.descends(head, judged)

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Mapping
 
-_HELPER = """!f() { if [ "$1" = get ]; then echo username=x-access-token; echo "password=$SWE_SCALE_TOKEN"; fi; }; f"""
+_HELPER = (
+    """!f() { if [ "$1" = get ]; then echo username=x-access-token;"""
+    """ echo "password=$SWE_SCALE_TOKEN"; fi; }; f"""
+)
 
 
 def access(address: str, token: str) -> Mapping[str, str]:

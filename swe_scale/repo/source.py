@@ -139,8 +139,10 @@ def keep(fresh: Path, folder: Path) -> None:
 
 async def _fetch(source: Source, address: str, *refspecs: str) -> None:
     # The address may hold a password: it goes to git as an argument and is never written down.
-    options = ("-q", "--force", "--no-tags", "--no-write-fetch-head", "--end-of-options")
-    answer = await source.git.online().run("fetch", *options, address, *refspecs)
+    options = ("-q", "--force", "--no-tags", "--no-write-fetch-head")
+    # Branches that are gone go: their name may be a folder of new ones by now, which git can't have besides.
+    gone = ("--prune",) if refspecs == _MIRRORED else ()
+    answer = await source.git.online().run("fetch", *options, *gone, "--end-of-options", address, *refspecs)
     if answer.code == 0:
         return
     reason = redacted(answer.reason)

@@ -44,7 +44,7 @@ class Project:
     def pushed(self, files: dict[str, bytes], branch: str = "main") -> str:
         """Commit files on top and push them as somebody of the project."""
         commit = self.kit.commit(files)
-        git(self.kit.folder, "push", "-q", str(self.hosted.git), f"HEAD:{branch}")
+        git(self.kit.folder, "push", "-q", str(self.hosted.git), f"HEAD:refs/heads/{branch}")
         return commit
 
     @property

@@ -126,6 +126,8 @@ class _Handler(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         login, known = self._login()
         git = re.fullmatch(r"/([^/]+/[^/]+?)\.git/(.+)", path)
+        if self._moved(path):
+            return
         method, place = (self.command, path.removeprefix(_API)) if git is None else ("GIT", path)
         self.served.asked.append((method, place, login or ""))
         self.served.watch(method, place, False)
@@ -144,6 +146,16 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._interface(method, login, body, fault is not None and fault.cut)
         self.served.watch(method, place, True)
+
+    def _moved(self, path: str) -> bool:
+        """Lead a request for a repository to where it is by now; return whether there was such a need."""
+        match = re.match(rf"(?:{_API}/repos)?/([^/]+/[^/.]+)", path)
+        now = self.served.hub.renamed.get(match[1].lower()) if match else None
+        if match is None or now is None:
+            return False
+        url = f"{self.served.url}{self.path.replace(match[1], now, 1)}"
+        self._send(301 if self.command == "GET" else 307, {"message": "Moved"}, {"Location": url})
+        return True
 
     def _interface(self, method: str, login: str | None, body: bytes, cut: bool) -> None:
         with self.served.lock:

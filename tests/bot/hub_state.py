@@ -111,7 +111,18 @@ class Hub:
     tokens: dict[str, str] = field(default_factory=dict)
     """Login by token."""
     bots: set[str] = field(default_factory=set)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Full names of today by those of before, in small letters."""
     ids: int = 0
+
+    def rename(self, before: str, now: str) -> None:
+        """Give a repository another name; the old one leads to it."""
+        found = self.repositories.pop(before.lower())
+        for pull in found.pulls.values():
+            pull.head = pull.head.replace(f"{found.owner}:", f"{now.partition('/')[0]}:")
+        found.full_name = now
+        self.repositories[now.lower()] = found
+        self.renamed[before.lower()] = now
 
     def next_id(self) -> int:
         self.ids += 1

@@ -56,7 +56,8 @@ async def test_the_language_of_a_check_ends_no_block(project: Project) -> None:
 
 async def test_names_of_files_do_not_act_where_a_refusal_tells_them(project: Project) -> None:
     path = ".github/x @ada Fixes #99 <img src=x>.yml"
-    added = f"diff --git a/{path} b/{path}\nnew file mode 100644\n--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+a\n"
+    head = f"diff --git a/{path} b/{path}\nnew file mode 100644\n"
+    added = f"{head}--- /dev/null\n+++ b/{path}\n@@ -0,0 +1 @@\n+a\n"
     delivered = await project.deliver(project.answer(patch=PATCH + added))
     assert "With `--allow-workflows`" in delivered.reason
     told = project.comments()[0].partition("<details>")[0]

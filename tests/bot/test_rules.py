@@ -26,7 +26,8 @@ def plain(data: bytes = b"x\n", mode: str = "100644") -> File:
         "pnpm-lock.yaml", "uv.lock", "poetry.lock", "requirements-dev.lock", "Cargo.lock", "go.sum",
         "Gemfile.lock",
         "pylock.toml", ".npmrc", "web/.yarnrc.yml", ".claude/settings.json", ".mcp.json",
-        ".github/workflows/a\nb.yml", "a\nb/.github/workflows/c.yml", "a\nb/uv.lock", "flake.lock", "bun.lock", ".forgejo/workflows/a.yml", "buildspec.yml",
+        ".github/workflows/a\nb.yml", "a\nb/.github/workflows/c.yml", "a\nb/uv.lock",
+        "flake.lock", "bun.lock", ".forgejo/workflows/a.yml", "buildspec.yml",
     ],
 )  # fmt: skip
 def test_what_runs_on_other_machines_needs_a_word(path: str) -> None:
