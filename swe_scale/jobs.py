@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from swe_scale.config import Budget, RunConfig, Serve, explain
+from swe_scale.config import Budget, GitHubConfig, RunConfig, Serve, explain
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
 from swe_scale.github.address import IssueAddress
@@ -41,6 +41,8 @@ class Delivery(Record):
     """File for whoever delivers it, with the evidence."""
     at: IssueAddress | None = None
     """Issue that it is delivered to. None: it isn't."""
+    github: GitHubConfig | None = None
+    """How the service is reached; no token is in it. None: as the user's configuration says."""
     pull: bool = False
     """Open or update a draft pull request."""
     comment: bool = False

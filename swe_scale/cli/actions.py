@@ -18,6 +18,7 @@ from swe_scale.cli.strategies import set_up_lines
 from swe_scale.config import RunConfig, load_user_config
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
+from swe_scale.github.credentials import token_for
 from swe_scale.jobs import Delivery, Job, Task
 from swe_scale.live import watch
 from swe_scale.records import Issue, Solution, digest
@@ -94,18 +95,27 @@ def resume_run(run: str, *, json: bool) -> int:
         if len(finished) == len(job.tasks):
             if job.kind == "eval" or known is None:
                 return screen.answer_with_many(Results(solutions=finished), folder, job.faults)
-            return screen.answer_with(known)
+            if job.delivery.at is None:
+                return screen.answer_with(known)
+            # It may have been solved but not delivered; what is on this machine has been written.
+            delivery = job.delivery.model_copy(update={"apply": False, "out": None})
+            return await _deliver(job.tasks[0].issue, known, delivery, Place(folder, screen, events))
         place = Place(folder, screen, events)
         async with reach_again(job.config.asked, job.started, screen, events) as models:
             if job.kind == "eval":
                 return screen.answer_with_many(await solve_many(job, models, place), folder, job.faults)
             solution = await solve_one(job, models, place)
-        issue = job.tasks[0].issue
-        repository = await Repository.open(issue.repo, batch.repository_folder(issue.repo))
-        end = End(repository, job.delivery, issue, folder, load_user_config(None).github)
-        return await answer(solution, end, screen)
+        return await _deliver(job.tasks[0].issue, solution, job.delivery, place)
 
     return interruptible(act, Naming(run))
+
+
+async def _deliver(issue: Issue, solution: Solution, delivery: Delivery, place: Place) -> int:
+    """Deliver a resumed run's answer as was wished when it began; return the exit code."""
+    github = delivery.github or load_user_config(None).github
+    folder = batch.repository_folder(issue.repo)
+    repository = await Repository.open(issue.repo, folder, token_for(issue.repo, github))
+    return await answer(solution, End(repository, delivery, issue, place.folder, github), place.screen)
 
 
 def name_of(given: str | None, task: Task, config: RunConfig) -> str:

@@ -55,14 +55,21 @@ def hand_over(solution: Solution, issue: Issue, folder: Path, delivery: Delivery
     """
     fresh = handover_of(solution, issue, int(time.time()), delivery.warnings)
     kept = folder / _NAME
-    if kept.is_file():
-        before = read_handover(kept)
+    if (before := _kept(kept)) is not None:
         same = fresh.model_copy(update={"seconds": before.seconds})
         fresh = same if same == before else fresh
     write_handover(kept, fresh)
     if delivery.handover is not None:
         write_handover(delivery.handover, fresh)
     return fresh
+
+
+def _kept(file: Path) -> Handover | None:
+    """Return what was handed over before; None if nothing was, or by another version."""
+    try:
+        return read_handover(file) if file.is_file() else None
+    except UsageError:
+        return None
 
 
 async def bring(

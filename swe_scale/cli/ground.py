@@ -58,7 +58,7 @@ async def ground_of(target: Target, github: GitHubConfig, delivery: Delivery) ->
     if delivery.pull or delivery.comment:
         if at is None:
             raise UsageError("--pr and --comment need an issue on GitHub: its address, or --event.")
-        delivery = delivery.model_copy(update={"at": at})
+        delivery = delivery.model_copy(update={"at": at, "github": github})
     return await ground_of_issue(draft, target, github, delivery)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bot.hub_server import Served, serving
+from bot.hub_server import Fault, Served, serving
 from bot.hub_state import Comment, Issue, Pull, Repository, Run
 from main_job import ALSO_RIGHT, RIGHT, WRONG, Desk, assert_clean, endpoint, git, replies
 from scripted_server import ScriptedServer
@@ -267,6 +267,19 @@ def test_nothing_is_spent_on_what_could_not_be_delivered(office: Office) -> None
         office.asked.state = "closed"
         assert "is closed" in office.calls(*given, token=BOT, code=2).stderr
     assert server.calls == []
+
+
+def test_a_delivery_that_failed_is_gone_on_with_by_name(office: Office) -> None:
+    fault = Fault("POST", "/repos/ada/stats/pulls", 401, message="Bad credentials")
+    office.served.faults.append(fault)
+    with model() as server:
+        given = ("run", office.url, "--pr", "--name", "mine", *SOLVE, *endpoint(server.base_url))
+        assert "refuses the token in BOT_TOKEN" in office.calls(*given, token=BOT, code=1).stderr
+    (office.folder / "runs" / "mine" / "handover.json").write_text("of another version")
+    office.config.rename(office.folder / "moved.toml")
+    assert_clean(office.run("resume", "mine", "--json"), 0)
+    [pull] = office.hosted.pulls.values()
+    assert pull.draft
 
 
 def test_a_private_repository_is_cloned_with_the_token(office: Office) -> None:
