@@ -7,7 +7,7 @@ from swe_scale.batch import Results
 from swe_scale.bot.asked import Ignored
 from swe_scale.cli import settings
 from swe_scale.cli.bringing import forestall
-from swe_scale.cli.ending import End, answer, bring_home, screen_for
+from swe_scale.cli.ending import DELIVERED, End, answer, bring_home, screen_for
 from swe_scale.cli.eval import solve_many
 from swe_scale.cli.ground import Target, ground_of
 from swe_scale.cli.options import SolveOptions
@@ -95,9 +95,9 @@ def resume_run(run: str, *, json: bool) -> int:
         if len(finished) == len(job.tasks):
             if job.kind == "eval" or known is None:
                 return screen.answer_with_many(Results(solutions=finished), folder, job.faults)
-            if job.delivery.at is None:
+            # Delivered anew, it would take the place of what a later run has delivered.
+            if job.delivery.at is None or (folder / DELIVERED).is_file():
                 return screen.answer_with(known)
-            # It may have been solved but not delivered; what is on this machine has been written.
             delivery = job.delivery.model_copy(update={"apply": False, "out": None})
             return await _deliver(job.tasks[0].issue, known, delivery, Place(folder, screen, events))
         place = Place(folder, screen, events)

@@ -14,6 +14,9 @@ from swe_scale.jobs import STDOUT, Delivery
 from swe_scale.records import Issue, Solution
 from swe_scale.repo import Repository
 
+DELIVERED = "delivered.txt"
+"""File of a run's folder that is there once its answer is where it should be."""
+
 
 @dataclass(frozen=True, slots=True)
 class End:
@@ -60,6 +63,7 @@ async def bring_home(solution: Solution, end: End, screen: Screen) -> Brought:
     if end.delivery.at is None:
         return Brought()
     delivered = await bring(handover, end.delivery, end.github, screen.say)
+    batch.replace_text(end.folder / DELIVERED, f"{delivered.kind} {delivered.url}\n")
     screen.say(" ".join(f"{delivered.kind}: {delivered.url or delivered.reason}".split()))
     found = await checked(delivered, end.delivery, end.github, screen.say)
     if found is not None:

@@ -280,6 +280,9 @@ def test_a_delivery_that_failed_is_gone_on_with_by_name(office: Office) -> None:
     assert_clean(office.run("resume", "mine", "--json"), 0)
     [pull] = office.hosted.pulls.values()
     assert pull.draft
+    office.served.asked.clear()
+    assert_clean(office.run("resume", "mine", "--json"), 0)
+    assert office.served.asked == []
 
 
 def test_a_private_repository_is_cloned_with_the_token(office: Office) -> None:
