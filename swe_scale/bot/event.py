@@ -27,6 +27,10 @@ class _Repository(BaseModel):
     html_url: str = ""
 
 
+class _Pull(BaseModel):
+    number: int
+
+
 class _Event(BaseModel):
     action: str = ""
     repository: _Repository
@@ -35,7 +39,7 @@ class _Event(BaseModel):
     comment: CommentForm | None = None
     label: Label | None = None
     review: CommentForm | None = None
-    pull_request: dict[str, Any] | None = None
+    pull_request: _Pull | None = None
     inputs: Mapping[str, Any] | None = Field(default=None)
 
 
@@ -116,10 +120,10 @@ def _asked(
     event: _Event, path: Path, kind: Literal["solve", "revise"], said: CommentForm, words: str
 ) -> Asked:
     by = said.user or event.sender
-    number = event.issue.number if event.issue else int((event.pull_request or {}).get("number", 0))
+    about = event.issue or event.pull_request
     return Asked(
         kind=kind,
-        issue=_address(event, path, number),
+        issue=_address(event, path, about.number if about else 0),
         by=by.login,
         association=said.author_association,
         bot="Bot" in (by.type, event.sender.type),

@@ -9,7 +9,7 @@ from swe_scale.bot.waiting import Checked
 from swe_scale.cli.bringing import bring, checked, hand_over
 from swe_scale.cli.screen import ABSTAINED, Screen
 from swe_scale.config import GitHubConfig
-from swe_scale.errors import StoreError, UsageError
+from swe_scale.errors import GitHubError, RepositoryError, StoreError, UsageError
 from swe_scale.jobs import STDOUT, Delivery
 from swe_scale.records import Issue, Solution
 from swe_scale.repo import Repository
@@ -62,7 +62,11 @@ async def bring_home(solution: Solution, end: End, screen: Screen) -> Brought:
     handover = hand_over(solution, end.issue, end.folder, end.delivery)
     if end.delivery.at is None:
         return Brought()
-    delivered = await bring(handover, end.delivery, end.github, screen.say)
+    try:
+        delivered = await bring(handover, end.delivery, end.github, screen.say)
+    except (GitHubError, RepositoryError):
+        screen.say(f"the answer is kept; `swe-scale resume {end.folder.name}` delivers it")
+        raise
     batch.replace_text(end.folder / DELIVERED, f"{delivered.kind} {delivered.url}\n")
     screen.say(" ".join(f"{delivered.kind}: {delivered.url or delivered.reason}".split()))
     found = await checked(delivered, end.delivery, end.github, screen.say)

@@ -156,6 +156,13 @@ def test_what_is_no_event(tmp_path: Path, text: str, says: str) -> None:
         read_event(path, "swe-scale")
 
 
+@pytest.mark.parametrize("number", ["x", None, [], -1, 10**30])
+def test_a_review_of_no_pull_request(tmp_path: Path, number: object) -> None:
+    path = event(tmp_path, action="submitted", review=said("/swe-scale"), pull_request={"number": number})
+    with pytest.raises(UsageError, match=r"pull_request\.number|names no repository"):
+        read_event(path, "swe-scale")
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read"):
         read_event(tmp_path / "none", "swe-scale")

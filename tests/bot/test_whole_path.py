@@ -274,7 +274,9 @@ def test_a_delivery_that_failed_is_gone_on_with_by_name(office: Office) -> None:
     office.served.faults.append(fault)
     with model() as server:
         given = ("run", office.url, "--pr", "--name", "mine", *SOLVE, *endpoint(server.base_url))
-        assert "refuses the token in BOT_TOKEN" in office.calls(*given, token=BOT, code=1).stderr
+        told = office.calls(*given, token=BOT, code=1).stderr
+    assert "refuses the token in BOT_TOKEN" in told
+    assert "`swe-scale resume mine` delivers it" in told
     (office.folder / "runs" / "mine" / "handover.json").write_text("of another version")
     office.config.rename(office.folder / "moved.toml")
     assert_clean(office.run("resume", "mine", "--json"), 0)
