@@ -9,9 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_NOWHERE = r"""
+    (?:(?<=\n\n)|\A)[ ]{0,3}\[[^\]\n]{1,99}\]:[ \t]{1,9}(?:\#|<>)[ \t]{1,9}
+    (?:\([^()\n]{0,9999}\) | "[^"\n]{0,9999}" | '[^'\n]{0,9999}')[ \t]{0,9}$
+"""
+"""A reference that leads nowhere, `[//]: # (text)`: what some write comments with."""
 _PARTS = re.compile(
     rf"""
-      (?P<hidden>{_COMMENT.pattern})
+      (?P<hidden>{_COMMENT.pattern} | {_NOWHERE})
     | ^[ ]{{0,3}}(?P<fence>`{{3,}}+|~{{3,}}+)[^\n]*+\n.*?(?:^[ ]{{0,3}}(?P=fence)[`~]*+[ \t]*+$|\Z)
     | `[^`\n]+`
     """,
@@ -66,6 +71,8 @@ def seen(text: str, place: str) -> Seen:
         text: as GitHub has it.
         place: where it stands, for the warnings: `the issue`, `comment 3`.
     """
+    # GitHub's own forms end lines with both signs, which no rule below expects.
+    text = text.replace("\r\n", "\n")
     without = _INVISIBLE.sub("", text)
     invisible = len(text) - len(without)
     shown, hidden = _uncommented(without)
