@@ -1,33 +1,15 @@
 """What others do between two deliveries, or at the same time: rename, close, delete, deliver themselves."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from bot.delivery_kit import BRANCH, PATCH, TOKEN, Project
-from bot.hub_server import Fault, Served, serving
+from bot.delivery_kit import BRANCH, PATCH, Project
+from bot.hub_server import Fault
 from git_kit import git
 
 from swe_scale.bot.deliver import deliver
 from swe_scale.errors import GitHubError, RepositoryError
 from swe_scale.github import RepositoryAddress
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "hosted").mkdir()
-    with serving(tmp_path / "hosted") as found, without_waiting():
-        yield found
-    assert found.wrong == []
-
-
-@pytest.fixture
-def project(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("BOT_TOKEN", TOKEN)
-    return Project(tmp_path, served)
 
 
 def assert_made_once(project: Project) -> None:

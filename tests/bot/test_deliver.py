@@ -1,11 +1,7 @@
 """From an answer to a pull request, on a service that answers as GitHub does and real git."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from bot.delivery_kit import BEFORE, BRANCH, PATCH, TOKEN, Project
-from bot.hub_server import Served, serving
 from bot.hub_state import Comment
 from git_kit import git
 
@@ -14,23 +10,8 @@ from swe_scale.bot.marks import mark_of
 from swe_scale.errors import GitHubError, RepositoryError
 from swe_scale.house.messages import Identity
 from swe_scale.repo.publish import Publisher, Remote
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "hosted").mkdir()
-    with serving(tmp_path / "hosted") as found, without_waiting():
-        yield found
-    assert found.wrong == []
-
-
-@pytest.fixture
-def project(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("BOT_TOKEN", TOKEN)
-    return Project(tmp_path, served)
 
 
 async def test_an_answer_becomes_a_draft_pull_request(project: Project) -> None:

@@ -1,32 +1,13 @@
 """What a job that runs strangers' code may hand over, and what of it must never act, or stop a delivery."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from bot.delivery_kit import PATCH, TOKEN, Project
-from bot.hub_server import Served, serving
 from git_kit import git
 from pydantic import ValidationError
 
 from swe_scale.bot.evidence import Evidence
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "hosted").mkdir()
-    with serving(tmp_path / "hosted") as found, without_waiting():
-        yield found
-    assert found.wrong == []
-
-
-@pytest.fixture
-def project(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("BOT_TOKEN", TOKEN)
-    return Project(tmp_path, served)
 
 
 ACTS = "</details><img src=x> @ada Fixes #99"

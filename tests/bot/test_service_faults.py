@@ -1,36 +1,18 @@
 """What goes wrong on the way to GitHub: limits, refusals, half answers, none; and nothing is made twice."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from bot.delivery_kit import BRANCH, TOKEN, Project
-from bot.hub_server import Fault, Served, serving
+from bot.delivery_kit import BRANCH, Project
+from bot.hub_server import Fault
 from bot.hub_state import Comment
 
 from swe_scale.errors import GitHubError, PerhapsDone
 from swe_scale.github import door
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
 
 PULLS = "/repos/ada/engine/pulls"
 ISSUE = "/repos/ada/engine/issues/1"
 COMMENTS = f"{ISSUE}/comments"
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "hosted").mkdir()
-    with serving(tmp_path / "hosted") as found, without_waiting():
-        yield found
-    assert found.wrong == []
-
-
-@pytest.fixture
-def project(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("BOT_TOKEN", TOKEN)
-    return Project(tmp_path, served)
 
 
 def assert_made_once(project: Project) -> None:

@@ -1,31 +1,12 @@
 """Waiting for a project's own checks: none, those that end, those that fail, those that never end."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from bot.delivery_kit import TOKEN, Project
-from bot.hub_server import Served, serving
+from bot.delivery_kit import Project
 from bot.hub_state import Run
 
 from swe_scale.bot.waiting import Checked, wait_for_checks
-from swe_scale.retry import without_waiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "hosted").mkdir()
-    with serving(tmp_path / "hosted") as found, without_waiting():
-        yield found
-    assert found.wrong == []
-
-
-@pytest.fixture
-def project(tmp_path: Path, served: Served, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setenv("BOT_TOKEN", TOKEN)
-    return Project(tmp_path, served)
 
 
 async def checked(project: Project, seconds: float = 60.0) -> tuple[Checked, list[str]]:
