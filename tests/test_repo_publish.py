@@ -202,6 +202,13 @@ async def test_the_token_is_in_no_command_line_and_no_text(case: Case) -> None:
     assert not [file for file in files if b"t0ken" in file.read_bytes()]
 
 
+async def test_a_token_is_shown_as_it_is(case: Case) -> None:
+    token = r"t0ken\n\$(x)`y`%s'\""
+    case.served.hub.tokens[token] = "ada"
+    publisher = replace(case.publisher, remote=replace(case.publisher.remote, token=token))
+    await publisher.push(await case.commit(), BRANCH, None)
+
+
 async def test_a_redirect_takes_the_token_nowhere(case: Case, tmp_path: Path) -> None:
     (tmp_path / "thief").mkdir()
     with serving(tmp_path / "thief") as thief:

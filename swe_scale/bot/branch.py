@@ -1,5 +1,7 @@
 """Our branch of an issue, in the project's repository or in a fork of it: bringing a commit to it."""
 
+from collections.abc import Callable
+
 from swe_scale.errors import GitHubError, RepositoryError
 from swe_scale.github.address import RepositoryAddress
 from swe_scale.github.forms import RepositoryForm
@@ -24,22 +26,24 @@ def place_of(upstream: RepositoryAddress, form: RepositoryForm) -> RepositoryAdd
     return found
 
 
-async def await_fork(publisher: Publisher, branch: str) -> None:
+async def await_fork(publisher: Publisher, branch: str, tell: Callable[[str], None]) -> None:
     """Wait until a fork that was asked for can be pushed to.
 
     Args:
         publisher: to the fork.
         branch: that it has once it is made.
+        tell: is told that it is waited for.
 
     Raises:
         RepositoryError: it still can't after five minutes.
     """
-    for seconds in _WAITS:
+    for tried, seconds in enumerate(_WAITS):
         try:
             if await publisher.at(branch) is not None:
                 return
-        except RepositoryError:
-            pass
+        except RepositoryError as error:
+            if tried == 0:
+                tell(f"waiting for the fork, five minutes at most: {error}")
         await pause(seconds)
     if await publisher.at(branch) is None:
         raise RepositoryError("The fork isn't there yet. Run the same again in some minutes.")

@@ -183,7 +183,7 @@ class _Visit:
         who = Signature(self.wish.name, self.wish.email, self.handover.seconds)
         commit = await publisher.commit(made.tree, made.parent, self._safe(message), who)
         if home is not self.ground.repository:
-            await await_fork(publisher, home.default_branch)
+            await await_fork(publisher, home.default_branch, self.means.tell)
         return commit if await set_branch(publisher, branch, commit) else None
 
     def _new(self, made: Rebased, words: Words, place: Place, mark: Mark) -> NewPull:

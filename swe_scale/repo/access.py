@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 _HELPER = (
-    """!f() { if [ "$1" = get ]; then echo username=x-access-token;"""
-    """ echo "password=$SWE_SCALE_TOKEN"; fi; }; f"""
+    r"""!f() { if [ "$1" = get ]; then"""
+    r""" printf 'username=x-access-token\npassword=%s\n' "$SWE_SCALE_TOKEN"; fi; }; f"""
 )
 
 
