@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from swe_scale.errors import GitHubError
-from swe_scale.github.address import IssueAddress, parse_issue_url
-from swe_scale.github.door import Door
+from swe_scale.github.address import IssueAddress, RepositoryAddress, parse_issue_url
+from swe_scale.github.door import Ask, Door
 from swe_scale.github.forms import IssueForm, RepositoryForm
 from swe_scale.github.issue import issue_of
 from swe_scale.github.pulls import repository_of
@@ -52,6 +52,28 @@ def _closed(address: IssueAddress, issue: IssueForm, repository: RepositoryForm,
     if label is not None and label.lower() not in {one.lower() for one in labels}:
         return f"the label {label!r} was taken from {address}: cancelled"
     return ""
+
+
+async def has_commit(door: Door, address: RepositoryAddress, commit: str) -> bool:
+    """Return whether a repository has a commit: what was never pushed can't be built on there.
+
+    Raises:
+        GitHubError: it can't be told.
+    """
+    values = {"owner": address.owner, "repo": address.repo, "commit": commit}
+    ask = Ask(
+        "/repos/{owner}/{repo}/git/commits/{commit}",
+        f"{commit} in {address}",
+        "contents: read",
+        values=values,
+    )
+    try:
+        await door.do(ask)
+    except GitHubError as error:
+        if error.status in (404, 409, 422):
+            return False
+        raise
+    return True
 
 
 def may_push(repository: RepositoryForm) -> bool:

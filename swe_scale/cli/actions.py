@@ -42,7 +42,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
             return screen.answer_with_nothing(ground.reason)
         for warning in ground.delivery.warnings:
             screen.say(f"look at the issue's text: {warning}")
-        await forestall(ground.delivery, user.github)
+        await forestall(ground.delivery, ground.issue.base_commit, user.github)
         async with reach(options, user, 1, screen, events) as reached:
             config = settings.run_config(options, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from swe_scale.batch import repository_folder
 from swe_scale.bot.deliver import Delivered, Means, Wish, deliver
-from swe_scale.bot.ground import look, may_push, no_right
+from swe_scale.bot.ground import has_commit, look, may_push, no_right
 from swe_scale.bot.handover import Handover, handover_of, read_handover, write_handover
 from swe_scale.bot.secrets import Secrets
 from swe_scale.bot.waiting import Checked, wait_for_checks
@@ -25,7 +25,7 @@ from swe_scale.repo import Repository
 _NAME = "handover.json"
 
 
-async def forestall(delivery: Delivery, github: GitHubConfig) -> None:
+async def forestall(delivery: Delivery, base_commit: str, github: GitHubConfig) -> None:
     """Refuse before anything is spent what could not be delivered then.
 
     Raises:
@@ -45,6 +45,9 @@ async def forestall(delivery: Delivery, github: GitHubConfig) -> None:
             raise UsageError(f"nothing can be delivered: {ground.closed_to_us}.")
         if delivery.pull and not delivery.fork and not may_push(ground.repository):
             raise no_right(ground.repository)
+        if delivery.pull and not await has_commit(door, delivery.at.repository, base_commit):
+            told = f"{delivery.at.repository} has no commit {base_commit[:12]}"
+            raise UsageError(f"{told}; push it first, or name another by --base.")
 
 
 def hand_over(solution: Solution, issue: Issue, folder: Path, delivery: Delivery) -> Handover:

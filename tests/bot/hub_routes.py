@@ -370,6 +370,15 @@ def check_runs(request: Request) -> Reply:
     return 200, {"total_count": len(shown), "check_runs": shown}
 
 
+@route("GET", "/repos/{repo}/git/commits/{commit}")
+def commit(request: Request) -> Reply:
+    found = _there(request)
+    sha = request.match["commit"]
+    if found is None or found.ask("cat-file", "-t", sha) != "commit":
+        return NOT_FOUND
+    return 200, {"sha": sha, "message": found.ask("log", "-1", "--format=%B", sha)}
+
+
 @route("POST", "/repos/{repo}/forks")
 def fork(request: Request) -> Reply:
     found = _there(request)

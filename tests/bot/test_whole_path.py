@@ -262,6 +262,9 @@ def test_nothing_is_spent_on_what_could_not_be_delivered(office: Office) -> None
         given = ("run", office.url, "--pr", *SOLVE, *endpoint(server.base_url))
         assert "set BOT_TOKEN" in office.calls(*given, code=2).stderr
         assert "refuses the token in BOT_TOKEN" in office.calls(*given, token="wrong", code=1).stderr
+        git(office.repository, "commit", "-q", "--allow-empty", "-m", "never pushed")
+        own = ("--repo", str(office.repository))
+        assert "push it first" in " ".join(office.calls(*given, *own, token=BOT, code=2).stderr.split())
         office.hosted.roles["swe-scale[bot]"] = "read"
         assert "may not push to ada/stats" in office.calls(*given, token=BOT, code=1).stderr
         office.asked.state = "closed"
