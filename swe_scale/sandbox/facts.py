@@ -83,16 +83,16 @@ class Looks:
                 ran = await self._cell(container, image).run(("sh", "-c", script("images/probe")), _PROBE)
         except SandboxError as error:
             if foreign:
-                raise EnvironmentFailure(
-                    f"the image {name} is made for {foreign[0]}, and this container service runs "
-                    f"{foreign[1]}.\nName an image for this machine, or install emulation (binfmt, qemu)."
-                ) from error
+                raise _unfit(name, *foreign) from error
             if _WITHOUT_SHELL.search(str(error)):
                 raise EnvironmentFailure(
                     f"the image {name} has no shell that works: `sh` can't be started in it.\n"
                     "Name an image with a shell and the usual programs, not a minimal one."
                 ) from error
             raise
+        if ran.exit_code != 0 and foreign:
+            # It ended a moment after its container had been started.
+            raise _unfit(name, *foreign)
         if ran.exit_code != 0:
             raise EnvironmentFailure(
                 f"the shell of the image {name} doesn't work: {_end(ran.output) or 'it never ended'}\n"
@@ -137,6 +137,13 @@ class Looks:
 def _file(image: Any, *asked: str) -> Path:
     """Return where it is kept what an image, known by its content, answered."""
     return cache_folder() / "environments" / "images" / f"{digest(str(image.id), *asked)}.json"
+
+
+def _unfit(name: str, made_for: str, here: str) -> EnvironmentFailure:
+    return EnvironmentFailure(
+        f"the image {name} is made for {made_for}, and this container service runs {here}.\n"
+        "Name an image for this machine, or install emulation (binfmt, qemu)."
+    )
 
 
 def _end(text: str) -> str:
