@@ -70,7 +70,7 @@ def test_characters_without_a_shape() -> None:
 
 
 @given(st.text(alphabet="ab`~<!->\n \u200b", max_size=200))
-def test_nothing_is_added_and_it_settles(text: str) -> None:
+def test_nothing_is_added(text: str) -> None:
     found = seen(text, "x").text
     assert len(found) <= len(text)
     assert "\u200b" not in found

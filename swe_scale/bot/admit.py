@@ -13,7 +13,7 @@ from swe_scale.github.door import Door, open_door
 from swe_scale.github.issue import fetch_issue
 from swe_scale.github.pulls import permission_of
 
-WRITERS = ("admin", "write")
+_MAY_WRITE = ("admin", "write")
 
 
 async def admit(event: Path, label: str, config: GitHubConfig) -> Brief | Ignored:
@@ -58,6 +58,6 @@ async def _against(door: Door, asked: Asked, issue: IssueAddress) -> str:
     if ground.closed_to_us:
         return ground.closed_to_us
     permission = await permission_of(door, asked.issue.repository, asked.by)
-    if permission not in WRITERS:
+    if permission not in _MAY_WRITE:
         return f"{asked.by} has the right `{permission}` here, and may not ask without `write`"
     return ""

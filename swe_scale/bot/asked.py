@@ -5,6 +5,9 @@ from typing import Literal
 from swe_scale.github.address import IssueAddress
 from swe_scale.records import Record
 
+WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
+"""How GitHub calls those who may probably write to a repository."""
+
 
 class Asked(Record):
     """What an event asks for."""

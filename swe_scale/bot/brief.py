@@ -71,15 +71,3 @@ def read_brief(path: Path, label: str) -> Brief | Ignored:
         told = "the event doesn't hold the issue; have `swe-scale bot admit` read it first"
         raise UsageError(f"{path}: {told}")
     return Brief(asked=asked, title=asked.title, body=asked.body, labels=asked.labels)
-
-
-def write_brief(path: Path, brief: Brief) -> None:
-    """Write what is handed on.
-
-    Raises:
-        UsageError: the file can't be written.
-    """
-    try:
-        path.write_text(brief.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error

@@ -52,8 +52,6 @@ class Wish:
     min_confidence: float = 0.0
     run_url: str = ""
     """Page of the job that has the decision page."""
-    name: str = "swe-scale"
-    email: str = "swe-scale@users.noreply.github.com"
     signer: Identity | None = None
     """Who signs commits off, where the project wants it."""
     login: str | None = None
@@ -180,7 +178,8 @@ class _Visit:
         """Return the commit that is now on our branch; None if somebody else has added to it."""
         remote = Remote(place_of(self.address, home).clone_url, self.means.token)
         publisher = await Publisher.open(self.means.repository, remote)
-        who = Signature(self.wish.name, self.wish.email, self.handover.seconds)
+        # The address is that of whoever acts with the token: another could be a stranger's.
+        who = Signature("swe-scale", f"{self.login}@users.noreply.{self.address.host}", self.handover.seconds)
         commit = await publisher.commit(made.tree, made.parent, self._safe(message), who)
         if home is not self.ground.repository:
             await await_fork(publisher, home.default_branch, self.means.tell)

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from swe_scale.bot.asked import Asked, Ignored
+from swe_scale.bot.asked import WRITERS, Asked, Ignored
+from swe_scale.bot.files import read_bounded
 from swe_scale.bot.gitlab import asked_by, is_gitlab
 from swe_scale.errors import UsageError
 from swe_scale.github.address import IssueAddress, parse_issue_url
@@ -19,7 +20,6 @@ _LARGEST = 25 << 20
 COMMAND = "/swe-scale"
 _SAID = re.compile(r"[ \t]*/swe-scale(?:[ \t]+(solve|run|revise)[:,]?)?(?=\s|\Z)(.*)", re.DOTALL)
 _LONGEST_WORDS = 8000
-_WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
 
 
 class _Repository(BaseModel):
@@ -76,13 +76,7 @@ def read_json(path: Path) -> Any:
     Raises:
         UsageError: it can't be read, is too large, or isn't JSON.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from error
-    if len(data) > _LARGEST:
-        raise UsageError(f"{path} is larger than {_LARGEST >> 20} MiB; no event is")
+    data = read_bounded(path, _LARGEST, "event")
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -176,6 +170,6 @@ def may_ask(asked: Asked) -> str:
     """
     if asked.bot:
         return f"{asked.by} is a bot, and bots never ask"
-    if asked.way == "comment" and asked.association not in _WRITERS:
+    if asked.way == "comment" and asked.association not in WRITERS:
         return f"{asked.by} is {asked.association.lower().replace('_', ' ')} here, and may not ask"
     return ""

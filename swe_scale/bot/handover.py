@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 
 from swe_scale.bot.evidence import Evidence, evidence_of
+from swe_scale.bot.files import read_bounded
 from swe_scale.config import explain
 from swe_scale.errors import UsageError
 from swe_scale.records import Issue, Record, Solution, Usage
@@ -89,31 +90,13 @@ def _unchecked(solution: Solution) -> tuple[str, ...]:
     return tuple(found)
 
 
-def write_handover(path: Path, handover: Handover) -> None:
-    """Write what is handed on.
-
-    Raises:
-        UsageError: the file can't be written.
-    """
-    try:
-        path.write_text(handover.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error
-
-
 def read_handover(path: Path) -> Handover:
     """Return what was handed on.
 
     Raises:
         UsageError: there is no such file, it is too large, or has another form.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from error
-    if len(data) > _LARGEST:
-        raise UsageError(f"{path} is larger than {_LARGEST >> 20} MiB; no patch is that large")
+    data = read_bounded(path, _LARGEST, "handover")
     try:
         return Handover.model_validate_json(data)
     except ValidationError as error:

@@ -83,7 +83,7 @@ async def propose(door: Door, place: Place, new: NewPull) -> PullForm:
         if found is not None:
             if (found.body or "").replace("\r\n", "\n") == new.body:
                 return found
-            return await change_pull(door, place.upstream.issue(found.number), None, new.body)
+            return await change_pull(door, place.upstream.issue(found.number), new.body)
         try:
             return await open_pull(door, place.upstream, new)
         except PerhapsDone:

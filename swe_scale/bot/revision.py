@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from swe_scale.bot.asked import Asked, Ignored
+from swe_scale.bot.asked import WRITERS, Asked, Ignored
+from swe_scale.bot.event import COMMAND
 from swe_scale.bot.marks import mark_of
 from swe_scale.github.address import IssueAddress
 from swe_scale.github.door import Door
 from swe_scale.github.forms import CommentForm
-from swe_scale.github.issue import comments_of
+from swe_scale.github.issue import comments_of, tells
 from swe_scale.github.pulls import diff_of, own_login, pull_of, review_comments_of, reviews_of
 
-WRITERS = ("OWNER", "MEMBER", "COLLABORATOR")
 _MOST = 100
 _LONGEST_PATCH = 200_000
 """Characters of a patch that models are shown."""
@@ -74,8 +74,7 @@ async def revision_of(door: Door, asked: Asked, configured: str | None) -> Revis
 
 
 def _tells(said: CommentForm) -> bool:
-    body = (said.body or "").strip()
-    return bool(body) and not body.startswith("/swe-scale") and "<!-- swe-scale:" not in body
+    return tells(said) and not (said.body or "").lstrip().startswith(COMMAND)
 
 
 def _shown(said: CommentForm) -> str:

@@ -1,5 +1,6 @@
 """Carries out the commands: reads what was given, opens what is needed, prints what came of it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from swe_scale import batch, jobs
@@ -7,15 +8,16 @@ from swe_scale.batch import Results
 from swe_scale.bot.asked import Ignored
 from swe_scale.cli import settings
 from swe_scale.cli.bringing import forestall
-from swe_scale.cli.ending import DELIVERED, End, answer, bring_home, screen_for
+from swe_scale.cli.ending import DELIVERED, Brought, End, answer, bring_home, screen_for
 from swe_scale.cli.eval import solve_many
-from swe_scale.cli.ground import Target, ground_of
+from swe_scale.cli.ground import Ground, Target, ground_of
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.place import RUNS, Place, begin, check_name, writers
-from swe_scale.cli.reach import Opened, reach, reach_again
+from swe_scale.cli.reach import Opened, Reached, reach, reach_again
 from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.cli.strategies import set_up_lines
-from swe_scale.config import RunConfig, load_user_config
+from swe_scale.config import GitHubConfig, RunConfig, load_user_config
+from swe_scale.environment import Options
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
 from swe_scale.github.credentials import token_for
@@ -47,33 +49,48 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
             config = settings.run_config(options, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
             environment = settings.options_of(options, config.sandbox, set_up_lines(config))
-            issue, name = ground.issue, target.name
-            for last in (False, True):
-                task = Task(issue=issue, options=environment)
-                naming.name = name_of(name, task, config)
-                job = Job(
-                    kind="run",
-                    config=config,
-                    tasks=(task,),
-                    delivery=ground.delivery,
-                    started=reached.started,
-                )
-                solution = await solve_one(job, reached.models, Place(RUNS / naming.name, screen, events))
-                end = End(ground.repository, ground.delivery, issue, RUNS / naming.name, user.github)
-                brought = await bring_home(solution, end, screen)
-                if last or not brought.observations:
-                    break
-                screen.say("what failed is told to one more round")
-                issue, name = _with(issue, solution, brought.observations), f"{name}-2" if name else None
+            rounds = _Rounds(ground, config, environment, reached, screen, events, user.github, naming)
+            solution, end, brought = await rounds.solve(target.name)
         return await answer(solution, end, screen, brought)
 
     return interruptible(act, naming)
 
 
-def _with(issue: Issue, solution: Solution, observations: tuple[str, ...]) -> Issue:
-    """Return an issue with what is told of the patch that was proposed for it."""
-    before = f"[the patch that was proposed first]\n{solution.patch}"
-    return issue.model_copy(update={"comments": (*issue.comments, before, *observations)})
+@dataclass(frozen=True, slots=True)
+class _Rounds:
+    """What the rounds of one command have in common: a second one is told what failed of the first."""
+
+    ground: Ground
+    config: RunConfig
+    options: Options
+    reached: Reached
+    screen: Screen
+    events: Events
+    github: GitHubConfig
+    naming: Naming
+
+    async def solve(self, name: str | None) -> tuple[Solution, End, Brought]:
+        """Return what came of the issue, after one more round if checks of its pull request fail."""
+        solution, end, brought = await self._round(self.ground.issue, name)
+        if not brought.observations:
+            return solution, end, brought
+        self.screen.say("what failed is told to one more round")
+        before = f"[the patch that was proposed first]\n{solution.patch}"
+        comments = (*self.ground.issue.comments, before, *brought.observations)
+        issue = self.ground.issue.model_copy(update={"comments": comments})
+        return await self._round(issue, f"{name}-2" if name else None)
+
+    async def _round(self, issue: Issue, name: str | None) -> tuple[Solution, End, Brought]:
+        """Solve an issue and bring what came of it to GitHub, as far as that is wished."""
+        task = Task(issue=issue, options=self.options)
+        self.naming.name = name_of(name, task, self.config)
+        folder, delivery = RUNS / self.naming.name, self.ground.delivery
+        job = Job(
+            kind="run", config=self.config, tasks=(task,), delivery=delivery, started=self.reached.started
+        )
+        solution = await solve_one(job, self.reached.models, Place(folder, self.screen, self.events))
+        end = End(self.ground.repository, delivery, issue, folder, self.github)
+        return solution, end, await bring_home(solution, end, self.screen)
 
 
 def resume_run(run: str, *, json: bool) -> int:

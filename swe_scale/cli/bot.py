@@ -6,9 +6,9 @@ from pathlib import Path
 
 from swe_scale.bot.admit import admit
 from swe_scale.bot.asked import Asked, Ignored
-from swe_scale.bot.brief import write_brief
 from swe_scale.bot.deliver import Wish
 from swe_scale.bot.event import read_event
+from swe_scale.bot.files import write_record
 from swe_scale.bot.handover import read_handover
 from swe_scale.bot.revision import issue_behind
 from swe_scale.cli.bringing import bring_as
@@ -35,7 +35,7 @@ def run_admit(event: Path, out: Path, label: str, config: Path | None, *, json: 
             if json:
                 screen.document({"go": False, "reason": found.reason})
             return PROPOSED
-        write_brief(out, found)
+        write_record(out, found)
         _tell_job(go=True, number=found.asked.issue.number)
         screen.say(f"{found.asked.issue} is to be solved: {out}")
         if json:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from swe_scale.batch import repository_folder
 from swe_scale.bot.deliver import Delivered, Means, Wish, deliver
+from swe_scale.bot.files import write_record
 from swe_scale.bot.ground import has_commit, look, may_push, no_right
-from swe_scale.bot.handover import Handover, handover_of, read_handover, write_handover
+from swe_scale.bot.handover import Handover, handover_of, read_handover
 from swe_scale.bot.secrets import Secrets
 from swe_scale.bot.waiting import Checked, wait_for_checks
 from swe_scale.config import GitHubConfig
@@ -61,9 +62,9 @@ def hand_over(solution: Solution, issue: Issue, folder: Path, delivery: Delivery
     if (before := _kept(kept)) is not None:
         same = fresh.model_copy(update={"seconds": before.seconds})
         fresh = same if same == before else fresh
-    write_handover(kept, fresh)
+    write_record(kept, fresh)
     if delivery.handover is not None:
-        write_handover(delivery.handover, fresh)
+        write_record(delivery.handover, fresh)
     return fresh
 
 

@@ -65,6 +65,7 @@ async def bring_home(solution: Solution, end: End, screen: Screen) -> Brought:
     try:
         delivered = await bring(handover, end.delivery, end.github, screen.say)
     except (GitHubError, RepositoryError):
+        await _deliver(solution, end.repository, end.delivery, screen)
         screen.say(f"the answer is kept; `swe-scale resume {end.folder.name}` delivers it")
         raise
     batch.replace_text(end.folder / DELIVERED, f"{delivered.kind} {delivered.url}\n")

@@ -50,6 +50,8 @@ async def ground_of(target: Target, github: GitHubConfig, delivery: Delivery) ->
         RepositoryError: there is no such repository or commit.
         GitHubError: the issue can't be fetched.
     """
+    if not delivery.pull and (delivery.fork or delivery.allow_workflows or delivery.wait):
+        raise UsageError("--fork, --allow-workflows and --wait are for a pull request: add --pr.")
     found = await _named(target, github)
     if isinstance(found, Ignored):
         return found

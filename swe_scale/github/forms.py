@@ -57,7 +57,6 @@ class Rights(BaseModel):
     """What the token's owner may do in a repository."""
 
     push: bool = False
-    admin: bool = False
 
 
 class RepositoryForm(BaseModel):
@@ -78,8 +77,7 @@ class PermissionForm(BaseModel):
     """What somebody may do in a repository."""
 
     permission: str
-    """`admin`, `write`, `read` or `none`: what `role_name` comes to."""
-    role_name: str = ""
+    """`admin`, `write`, `read` or `none`; finer roles count as one of these."""
 
 
 class Side(BaseModel):
@@ -87,14 +85,6 @@ class Side(BaseModel):
 
     ref: str
     sha: str
-    repo: "SideRepository | None" = None
-    """None if the fork was deleted."""
-
-
-class SideRepository(BaseModel):
-    """The repository of a branch."""
-
-    full_name: str
 
 
 class PullForm(BaseModel):
@@ -106,7 +96,6 @@ class PullForm(BaseModel):
     title: str
     body: str | None = None
     draft: bool = False
-    merged_at: str | None = None
     user: User | None = None
     head: Side
     base: Side
@@ -126,15 +115,12 @@ class CheckRun(BaseModel):
     name: str
     status: str
     conclusion: str | None = None
-    html_url: str | None = None
-    details_url: str | None = None
     output: CheckOutput = CheckOutput()
 
 
 class CheckRuns(BaseModel):
     """The checks of a commit."""
 
-    total_count: int
     check_runs: list[CheckRun] = Field(default_factory=list)
 
 

@@ -48,7 +48,7 @@ async def fetch_issue(address: IssueAddress, config: GitHubConfig) -> FetchedIss
         address=_now_at(issue, address),
         title=issue.title,
         body=issue.body or "",
-        comments=tuple(_said(comment) for comment in comments if _tells(comment)),
+        comments=tuple(_said(comment) for comment in comments if tells(comment)),
         comments_left_out=max(0, issue.comments - len(comments)),
         labels=tuple(label if isinstance(label, str) else label.name for label in issue.labels),
         state=issue.state,
@@ -83,7 +83,7 @@ def _now_at(issue: IssueForm, asked: IssueAddress) -> IssueAddress:
     return now if (now.scheme, now.host) == (asked.scheme, asked.host) else asked
 
 
-def _tells(comment: CommentForm) -> bool:
+def tells(comment: CommentForm) -> bool:
     """Return whether a comment says something of the issue: our own and mere commands to us don't."""
     body = (comment.body or "").strip()
     return bool(body) and body not in _COMMANDS and OWN_MARK not in body

@@ -119,16 +119,15 @@ async def open_pull(door: Door, address: RepositoryAddress, new: NewPull) -> Pul
     return await door.get(ask, PULL)
 
 
-async def change_pull(door: Door, address: IssueAddress, title: str | None, body: str) -> PullForm:
-    """Change the text of a pull request, and its title where one is given.
+async def change_pull(door: Door, address: IssueAddress, body: str) -> PullForm:
+    """Change the text of a pull request.
 
     Raises:
         GitHubError: it is refused.
     """
-    changed = {"body": body} if title is None else {"title": title, "body": body}
     ask = Ask(
         f"{_REPOSITORY}/pulls/{{number}}", str(address), "pull-requests: write",
-        "PATCH", _numbered(address), changed,
+        "PATCH", _numbered(address), {"body": body},
     )  # fmt: skip
     return await door.get(ask, PULL)
 

@@ -160,15 +160,6 @@ class Publisher:
         target = f"{object_id(commit)}:refs/heads/{branch}"
         await self._online("push", "-q", "--porcelain", "--no-verify", lease, self.remote.address, target)
 
-    async def delete(self, branch: str, expected: str) -> None:
-        """Remove a branch of the remote, if it is still where it was expected.
-
-        Raises:
-            RepositoryError: as of `push`.
-        """
-        lease = f"--force-with-lease=refs/heads/{_checked(branch)}:{expected}"
-        await self._online("push", "-q", "--no-verify", lease, self.remote.address, f":refs/heads/{branch}")
-
     async def _online(self, *arguments: str) -> bytes:
         online = self.git.online()
         assert online.git_dir is not None

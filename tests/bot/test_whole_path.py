@@ -240,6 +240,8 @@ def test_what_admits_tells_the_job_in_words_of_ours(office: Office) -> None:
     ("arguments", "says"),
     [
         (("run", "--pr", "ISSUE.md"), "need an issue on GitHub"),
+        (("run", "--wait", "5", "ISSUE.md"), "are for a pull request"),
+        (("run", "--comment", "--fork", "URL"), "are for a pull request"),
         (("run", "ISSUE.md", "--event", "event.json"), "one of them"),
         (("run",), "one of them"),
         (("run", "ISSUE.md", "--json", "--out", "-"), "both want stdout"),
@@ -255,6 +257,19 @@ def test_what_can_not_be_meant(office: Office, arguments: tuple[str, ...], says:
     named = {"ISSUE.md": str(office.issue), "URL": office.url}
     ran = office.calls(*(named.get(one, one) for one in arguments), token=BOT, code=2)
     assert says in " ".join(ran.stderr.split())
+
+
+def test_a_file_is_written_though_the_service_fails_at_the_end(office: Office) -> None:
+    office.served.faults.append(Fault("POST", "/repos/ada/stats/pulls", 422, message="Validation Failed"))
+    with model() as server:
+        given = ("run", office.url, "--pr", "--name", "one", "--out", "fix.diff")
+        ran = office.calls(*given, *SOLVE, *endpoint(server.base_url), token=BOT, code=1)
+    assert "`swe-scale resume one` delivers it" in " ".join(ran.stderr.split())
+    assert (office.folder / "fix.diff").read_text().startswith("diff --git a/stats.py")
+    assert office.hosted.pulls == {}
+    office.environment = {"BOT_TOKEN": BOT}
+    assert_clean(office.run("resume", "one"), 0)
+    assert len(office.hosted.pulls) == 1
 
 
 def test_nothing_is_spent_on_what_could_not_be_delivered(office: Office) -> None:
