@@ -549,6 +549,19 @@ class Ranked(Record):
     reasons: tuple[str, ...]
 
 
+class Reproduction(Record):
+    """Tests of an issue in the project's own layout, as far as there are any that show it."""
+
+    patch: str | None = None
+    """The proposed patch with them. None: there are none, or none that show it."""
+    tests: tuple[str, ...] = ()
+    """Ids of those that don't pass without the patch and pass with it, each time."""
+    replies: int = Field(default=0, ge=0)
+    """Of a model, that were had for them; 0 where the patch brought them."""
+    fault: str = ""
+    """Why there are none."""
+
+
 class Solution(Record):
     """The answer to one issue: a patch with the evidence for it, or the reasons why there is none."""
 
@@ -584,3 +597,11 @@ class Solution(Record):
     """What judges said of the finalists, in the order in which they were asked."""
     scores: Scores | None = None
     """What an external verifier said of the candidates. None: none was asked."""
+    reproduction: Reproduction | None = None
+    """Tests of the issue in the project's layout. None: none were asked for, or nothing is proposed."""
+
+    @property
+    def delivered(self) -> str | None:
+        """The proposed patch, with tests of the issue where there are any; None where nothing is proposed."""
+        tested = self.reproduction.patch if self.reproduction else None
+        return tested or self.patch

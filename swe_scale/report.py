@@ -37,7 +37,7 @@ def document(solution: Solution) -> dict[str, Any]:
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
         "issue", "candidate", "ranking", "stages", "seconds", "diversity", "crossed",
-        "opinions", "scores",
+        "opinions", "scores", "reproduction",
     )  # fmt: skip
     reach: dict[str, dict[str, str]] = {}
     for one in solution.reached:
@@ -243,13 +243,17 @@ def _counted(count: int, word: str, rest: str = "") -> str:
 
 
 def _answer(solution: Solution) -> Iterator[RenderableType]:
-    if solution.patch is None:
+    patch, shown = solution.delivered, solution.reproduction
+    if patch is None:
         yield Text(f"\nNo patch is proposed: {printable(solution.reason)}", style="bold yellow")
         return
     estimate = f"confidence {solution.confidence:.2f}, an estimate that is not calibrated"
     yield Text(f"\nProposed: {solution.candidate} ({estimate})", style="bold green")
     yield Text(printable(solution.reason))
-    yield Syntax(printable(solution.patch), "diff", background_color="default", word_wrap=True)
+    if shown is not None:
+        told = f"Fails without it, passes with it: {', '.join(shown.tests)}"
+        yield Text(printable(told if shown.tests else f"No test of the issue is added: {shown.fault}"))
+    yield Syntax(printable(patch), "diff", background_color="default", word_wrap=True)
 
 
 def _cost(solution: Solution) -> Text:

@@ -35,7 +35,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("formatting",),
     ("building",),
     ("ranking",),
-    ("crosscheck",),
+    ("crosscheck", "reproduction"),
     ("selection", "policy", "triage", "planning", "notes", "judging", "diversity", "readers", "scoring"),
     ("agenda", "decided", "making", "underway", "assignments", "adopted", "gathering"),
     ("search", "turn_cells"),

@@ -5,13 +5,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from swe_scale.ranking import Outcomes
+from swe_scale.ranking import Outcomes, shortest_telling
 from swe_scale.records import BASE, Check, CheckKind, Outcome, Ranked, Record, Solution
 
 _MOST_ROWS = 10
 _MOST_COLUMNS = 20
 _LONGEST_SCRIPT = 6000
 _LONGEST_REASON = 2000
+_LONGEST_ID = 400
+_MOST_ADDED = 5
 
 Count = Annotated[int, Field(ge=0, lt=1 << 53)]
 
@@ -52,6 +54,10 @@ class Evidence(Record):
     """A check that fails on the untouched code and passes with the patch; empty if there is none."""
     language: str = Field(default="", max_length=40)
     """Of the script."""
+    added: tuple[Annotated[str, Field(max_length=_LONGEST_ID)], ...] = Field(
+        default=(), max_length=_MOST_ADDED
+    )
+    """Ids of the project's tests that fail without the patch, pass with it, and come with it."""
     reason: str = Field(default="", max_length=_LONGEST_REASON)
     """Why the candidate was chosen, in the ranking's words."""
 
@@ -63,7 +69,9 @@ def evidence_of(solution: Solution) -> Evidence:
     own = [check for check in distinct if check.kind != "regression"]
     ranking = sorted(solution.ranking, key=lambda one: one.candidate != solution.candidate)
     shown = sorted(own, key=lambda check: not outcomes.reproduces(check.id))[:_MOST_COLUMNS]
-    script = _telling(own, outcomes, solution.candidate)
+    short = (check for check in own if len(check.script) <= _LONGEST_SCRIPT)
+    added = solution.reproduction.tests if solution.reproduction else ()
+    script = shortest_telling(short, outcomes, solution.candidate or "")
     return Evidence(
         rows=tuple(_row(solution, one, shown, outcomes) for one in ranking[:_MOST_ROWS]),
         columns=tuple(Column(kind=one.kind, untouched=outcomes.of(BASE, one.id)) for one in shown),
@@ -73,6 +81,7 @@ def evidence_of(solution: Solution) -> Evidence:
         tests=len(distinct) - len(own),
         script=script.script if script else "",
         language=script.language if script else "",
+        added=tuple(one[:_LONGEST_ID] for one in added[:_MOST_ADDED]),
         reason="; ".join(ranking[0].reasons)[:_LONGEST_REASON] if ranking else "",
     )
 
@@ -85,17 +94,3 @@ def _row(solution: Solution, one: Ranked, shown: Sequence[Check], outcomes: Outc
         broken=max(0, one.broken - one.excused),
         cells=tuple(outcomes.of(one.candidate, check.id) for check in shown),
     )
-
-
-def _telling(checks: Sequence[Check], outcomes: Outcomes, candidate: str | None) -> Check | None:
-    """Return the shortest check that fails on the untouched code and passes with the candidate."""
-    if candidate is None:
-        return None
-    telling = [
-        check
-        for check in checks
-        if outcomes.reproduces(check.id)
-        and outcomes.of(candidate, check.id) == "pass"
-        and len(check.script) <= _LONGEST_SCRIPT
-    ]
-    return min(telling, key=lambda check: (len(check.script), check.id), default=None)

@@ -15,6 +15,7 @@ from swe_scale.records import Issue, Record, Solution, Usage
 _LARGEST = 16 << 20
 _COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
 _LONGEST = 4000
+_LONGEST_FAULT = 500
 _MOST_SPENT = 1 << 53
 
 
@@ -68,7 +69,7 @@ def handover_of(solution: Solution, issue: Issue, seconds: int, warnings: tuple[
         title=issue.title[:300],
         base_commit=issue.base_commit,
         outcome=solution.outcome,
-        patch=solution.patch,
+        patch=solution.delivered,
         confidence=solution.confidence,
         reason=solution.reason[:_LONGEST],
         evidence=evidence_of(solution),
@@ -87,6 +88,8 @@ def _unchecked(solution: Solution) -> tuple[str, ...]:
         found.append("None of the project's own tests was run: none was found near the change that runs.")
     if not kinds - {"regression"}:
         found.append("There is no check that shows the issue: none that was written can be used.")
+    if solution.reproduction is not None and not solution.reproduction.tests:
+        found.append(f"No test of the issue is added: {solution.reproduction.fault[:_LONGEST_FAULT]}.")
     return tuple(found)
 
 

@@ -106,6 +106,9 @@ def _standing(evidence: Evidence) -> Iterator[str]:
         yield "No check could be used that fails without it."
     others = f"of {evidence.candidates} different patches that {evidence.trajectories} attempts brought"
     yield f"{_counted(best.trajectories, 'attempt')} came to it, {others}."
+    if evidence.added:
+        added = _quoted(", ".join(evidence.added))
+        yield f"What it adds to the project's tests fails without it and passes with it: {added}."
     if evidence.tests:
         broken = f"breaks {best.broken} tests of them" if best.broken else "breaks none of them"
         yield f"Of the project's tests, {_counted(evidence.tests, 'file')} near the change ran: it {broken}."

@@ -1,6 +1,6 @@
 """Carries out the commands: reads what was given, opens what is needed, prints what came of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from swe_scale import batch, jobs
@@ -27,6 +27,9 @@ from swe_scale.records import Issue, Solution, digest
 from swe_scale.repo import Repository
 from swe_scale.store.sqlite import open_store
 
+_TEST_ROUNDS = 3
+"""Replies in which a test of the issue is written, where the patch is to become a pull request."""
+
 
 def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json: bool) -> int:
     """Solve one issue and deliver the answer; return the exit code.
@@ -45,8 +48,9 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         for warning in ground.delivery.warnings:
             screen.say(f"look at the issue's text: {warning}")
         await forestall(ground.delivery, ground.issue.base_commit, user.github)
-        async with reach(options, user, 1, screen, events) as reached:
-            config = settings.run_config(options, user, reached.configured, reached.context_length)
+        asked = _with_test(options, delivery)
+        async with reach(asked, user, 1, screen, events) as reached:
+            config = settings.run_config(asked, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
             environment = settings.options_of(options, config.sandbox, set_up_lines(config))
             rounds = _Rounds(ground, config, environment, reached, screen, events, user.github, naming)
@@ -54,6 +58,13 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         return await answer(solution, end, screen, brought)
 
     return interruptible(act, naming)
+
+
+def _with_test(options: SolveOptions, delivery: Delivery) -> SolveOptions:
+    """Return the options with a test of the issue where the patch is to become a pull request."""
+    if options.test_rounds is not None or not (delivery.pull or delivery.handover):
+        return options
+    return replace(options, test_rounds=_TEST_ROUNDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +86,7 @@ class _Rounds:
         if not brought.observations:
             return solution, end, brought
         self.screen.say("what failed is told to one more round")
-        before = f"[the patch that was proposed first]\n{solution.patch}"
+        before = f"[the patch that was proposed first]\n{solution.delivered}"
         comments = (*self.ground.issue.comments, before, *brought.observations)
         issue = self.ground.issue.model_copy(update={"comments": comments})
         return await self._round(issue, f"{name}-2" if name else None)

@@ -96,16 +96,17 @@ async def answer(solution: Solution, end: End, screen: Screen, brought: Brought 
 
 
 async def _deliver(solution: Solution, repository: Repository, delivery: Delivery, screen: Screen) -> None:
-    if solution.patch is None:
+    patch = solution.delivered
+    if patch is None:
         return
     if delivery.out == STDOUT:
-        screen.text(solution.patch)
+        screen.text(patch)
     elif delivery.out is not None:
-        _write_out(delivery.out, solution.patch)
+        _write_out(delivery.out, patch)
         screen.say(f"patch written to {delivery.out}")
     if delivery.apply:
         await check_deliverable(repository, delivery)
-        await repository.apply_to_worktree(solution.patch)
+        await repository.apply_to_worktree(patch)
         screen.say(f"patch applied to {repository.worktree}")
 
 

@@ -23,6 +23,7 @@ STAGES: tuple[Stage, ...] = ("environment", "plan", "trajectory", "selection")
 """Those that always have a model."""
 READER: Stage = "reader"
 TRIAGE: Stage = "triage"
+TEST: Stage = "test"
 _AS_TRAJECTORIES: tuple[Stage, ...] = ("environment", "plan")
 """Stages that ask the trajectories' first model where the configuration names none for them."""
 
@@ -42,13 +43,20 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
             f"{options.config or user_folder() / 'config.toml'}."
         )
     found = {stage: _defined(stage, user) for stage in STAGES}
-    triage = {TRIAGE: _defined(TRIAGE, user)} if TRIAGE in user.stages and triages(options, user) else {}
-    return {**found, **triage, **reader_of(options, user, found["trajectory"][0])}
+    further = [stage for stage in further_stages(options, user) if stage in user.stages]
+    own = {stage: _defined(stage, user) for stage in further}
+    return {**found, **own, **reader_of(options, user, found["trajectory"][0])}
 
 
 def triages(options: SolveOptions, user: UserConfig) -> bool:
     """Return whether it is asked first if an issue is worth it."""
     return user.triage if options.triage is None else options.triage
+
+
+def further_stages(options: SolveOptions, user: UserConfig) -> tuple[Stage, ...]:
+    """Return the stages beside `STAGES` that are wished; where no model is named, they ask trajectories'."""
+    wished = {TRIAGE: triages(options, user), TEST: bool(options.test_rounds)}
+    return tuple(stage for stage, asked in wished.items() if asked)
 
 
 def _defined(stage: Stage, user: UserConfig) -> tuple[ModelConfig, ...]:

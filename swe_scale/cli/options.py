@@ -130,6 +130,15 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None
+    test_rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Replies to write a test of the issue in the project's layout, for the proposed patch. "
+            "[default: 3 with --pr or --handover, else 0]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     selection_turns: Annotated[
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),

@@ -3,7 +3,7 @@
 from swe_scale.ranking.finding import OWN_RULES, Rule, find_rule
 from swe_scale.ranking.needed import needs_of
 from swe_scale.ranking.ordering import Score, ordered
-from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of
+from swe_scale.ranking.outcomes import Evidence, Outcomes, authors_of, shortest_telling
 from swe_scale.ranking.posterior import believed
 from swe_scale.ranking.prior import Prior
 from swe_scale.ranking.rule import FINALISTS, Ranking, confidence, rank
@@ -26,4 +26,5 @@ __all__ = [
     "needs_of",
     "ordered",
     "rank",
+    "shortest_telling",
 ]

@@ -117,3 +117,19 @@ def authors_of(checks: Iterable[Check]) -> Mapping[str, frozenset[int]]:
         else:
             found.setdefault(check.id, set())
     return {check: frozenset(authors) for check, authors in found.items()}
+
+
+def shortest_telling(checks: Iterable[Check], outcomes: Outcomes, candidate: str) -> Check | None:
+    """Return the shortest check that fails on the untouched code and passes with a candidate.
+
+    Args:
+        checks: to choose among.
+        outcomes: of them.
+        candidate: its id.
+    """
+    telling = (
+        check
+        for check in checks
+        if outcomes.reproduces(check.id) and outcomes.of(candidate, check.id) == "pass"
+    )
+    return min(telling, key=lambda check: (len(check.script), check.id), default=None)

@@ -66,8 +66,22 @@ def office(tmp_path: Path, served: Served) -> Office:
     return Office(tmp_path, served)
 
 
+TESTED = """<edit path="tests/test_stats.py">
+<<<<<<< SEARCH
+        self.assertEqual(mean([1, 2]), 1.5)
+=======
+        self.assertEqual(mean([1, 2]), 1.5)
+
+    def test_of_nothing(self):
+        self.assertEqual(mean([]), 0.0)
+>>>>>>> REPLACE
+</edit>
+"""
+WRITTEN = {"test/turn/01": TESTED}
+
+
 def model(bodies: tuple[str, ...] = (RIGHT, ALSO_RIGHT, WRONG)) -> ScriptedServer:
-    written = replies(bodies)
+    written = replies(bodies) | WRITTEN
     return ScriptedServer(lambda step, _: written[step.partition("/")[2]])
 
 
@@ -91,7 +105,11 @@ def test_one_command_from_an_address_to_a_pull_request(office: Office) -> None:
     assert "@ada" not in body.replace("`@ada`", "")
     assert [comment.login for comment in office.asked.comments] == ["ada", "swe-scale[bot]"]
     diff = office.hosted.ask("diff", "--full-index", "main", "swe-scale/issue-1")
-    assert diff.strip() == str(answer["patch"]).strip()
+    assert diff.strip() == str(answer["reproduction"]["patch"]).strip()
+    told = "What it adds to the project's tests fails without it and passes with it"
+    assert answer["reproduction"]["tests"] == ["tests/test_stats.py::Mean::test_of_nothing"]
+    assert f"{told}: tests/test_stats.py::Mean::test_of_nothing." in body
+    assert "def test_of_nothing" in diff and "test_of_nothing" not in answer["patch"]
 
 
 def test_a_red_check_is_told_to_one_more_round(office: Office) -> None:
@@ -103,7 +121,8 @@ def test_a_red_check_is_told_to_one_more_round(office: Office) -> None:
             office.hosted.runs[commit] = [Run("tests"), Run("style") if again else red]
 
     office.served.watch = watch
-    first, second = replies((RIGHT, RIGHT, WRONG)), replies((ALSO_RIGHT, ALSO_RIGHT, WRONG))
+    first = replies((RIGHT, RIGHT, WRONG)) | WRITTEN
+    second = replies((ALSO_RIGHT, ALSO_RIGHT, WRONG)) | WRITTEN
 
     def reply(step: str, body: Any) -> str:
         told = "Write it in two lines." in json.dumps(body["messages"])

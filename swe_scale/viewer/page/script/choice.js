@@ -3,13 +3,22 @@
 function answerOf(facts) {
   const { solution } = facts;
   const chosen = solution.candidate ? nameOfCandidate(facts, solution.candidate) : null;
+  const shown = solution.reproduction;
+  const patch = (shown && shown.patch) || solution.patch;
   return section(
     "patch",
     solution.patch === null ? "No patch is proposed" : "Chosen patch",
     el("p", { class: "reason" }, solution.reason),
     chosen ? el("p", { class: "quiet" }, "Candidate ", chosen, ` · ${sizeOf(solution.patch)}`) : null,
-    solution.patch === null ? null : diff(solution.patch, "Chosen patch"),
+    shown ? el("p", {}, testsOf(shown)) : null,
+    patch === null ? null : diff(patch, "Chosen patch"),
   );
+}
+
+function testsOf(shown) {
+  return shown.tests.length
+    ? `Fails without it, passes with it: ${shown.tests.join(", ")}`
+    : `No test of the issue is added: ${shown.fault}`;
 }
 
 function rankingOf(facts) {

@@ -1,0 +1,6 @@
+"""Tests of an issue in the project's own layout, shown to fail before a patch and to pass after it."""
+
+from swe_scale.reproduction.showing import Showing
+from swe_scale.reproduction.writing import Wanted, Writer, reproduced
+
+__all__ = ["Showing", "Wanted", "Writer", "reproduced"]
