@@ -81,6 +81,7 @@ CASES: dict[str, dict[str, Any]] = {
     "traced": {"trace_checks": True},
     "again and again": {"repeats": 9},
     "triage": {"triage": True},
+    "a test of the issue": {"test_rounds": 3},
     "long thoughts": {"sampling": {"trajectory": StageSampling(reply_tokens=16_000, effort="high")}},
     "short limits": {"limits": Limits(seconds=0.5, output=256)},
 }
@@ -141,6 +142,17 @@ def test_triage_is_one_call_and_at_most_two() -> None:
         (0, 1),
     ]
     assert one.bound.calls == plain.bound.calls + 2 and one.serial_seconds.low > plain.serial_seconds.low
+
+
+def test_a_test_of_the_issue_is_written_last() -> None:
+    plain, one = made(), made(test_rounds=3)
+    last = one.shares[-1]
+    assert (last.stage, last.spending.low.calls, last.spending.high.calls) == ("test", 0, 3)
+    assert one.bound.calls == plain.bound.calls + 3
+    assert one.serial_seconds.low == plain.serial_seconds.low
+    assert one.serial_seconds.likely > plain.serial_seconds.likely
+    untestable = made(test_rounds=3, sizes=SIZES.model_copy(update={"tests": 0}))
+    assert untestable.shares[-1].spending.high.calls == 0
 
 
 def test_plans_are_made_in_calls_of_their_own() -> None:

@@ -142,6 +142,24 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         for wanted in (COMBINED, COMBINED[:1])
         for fault in ("", "It is missing.")
     ),
+    *(
+        (
+            "test",
+            {
+                "rounds": 3,
+                "patch": "+x",
+                "check": check,
+                "language": "python",
+                "command": "pytest",
+                "files": files,
+                "others": others,
+            },
+        )
+        for check in ("", "exit(0)\n")
+        for files in ([], [("tests/test_a.py", "x\n"), ("tests/test_b.py", "y")])
+        for others in ([], ["a.py", "b.py"])
+    ),
+    *(("test_observed", {"fault": "No.", "output": output, "left": 1}) for output in ("", "\x1b[31mred")),
     ("plan_given", {"plan": "Look here.\nThen there."}),
     ("notes_attempt", {}),
     *(

@@ -83,9 +83,11 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
         parts.insert(0, f"{count} plan{'s' if count > 1 else ''} in {_three(planning_turns(config))}")
     if config.triage:
         parts.insert(0, f"triage 1 – 1 – {OPINIONS}")
+    tested = f"; a test of the issue 0 – 1 – {config.test_rounds}" if config.test_rounds else ""
     chosen = selection_turns(config, assumed)
     several = f"{config.verdicts} × " if config.verdicts > 1 else ""
-    return ", ".join(parts) + (f"; selection {several}{_three(chosen)}" if chosen.high else "; no selection")
+    selected = f"; selection {several}{_three(chosen)}" if chosen.high else "; no selection"
+    return ", ".join(parts) + selected + tested
 
 
 def _sandboxes(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator[Amount]:

@@ -17,20 +17,16 @@ from swe_scale.ranking.rule import FINALISTS
 from swe_scale.selection import REPLIES
 from swe_scale.trajectory import taken_by
 
-_MESSAGE = 16
+MESSAGE = 16
 """Tokens that a template adds to one message at most, and tools below, as the ledger has them."""
 _TOOLS = 1024
 _CALL = 64
-_TEMPLATE = 2_000
+TEMPLATE = 2_000
 """Bytes that are put around outputs, at most."""
 _DAMAGED = 3
 """Bytes that one of an output can become: what isn't UTF-8 is replaced, what looks like a fence fenced."""
-_WORD = 16
+WORD = 16
 """Bytes of a token on average, at most: a reply comes back as text, a token per byte in the ledger's eyes."""
-_MENDING = 100_000
-"""Bytes of the first prompt where a set-up failed, at most: paths, files of the project, output."""
-_FAILURE = 12_000
-"""Bytes in which a further failure is told, at most."""
 _COMBINED = 3_000
 """Bytes in which a group of plans is asked for, at most."""
 _AROUND = 800
@@ -100,23 +96,23 @@ def trajectory(strategy: str, served: Served, sizes: Sizes, config: RunConfig, a
     called = _CALL if tools else 0
     return Talk(
         served=served,
-        opening=_first(size, sizes) + given,
+        opening=first_prompt(size, sizes) + given,
         shared=sizes.system + sizes.shared,
         turns=turns_of(strategy, config, assumed),
         reply=reply,
-        output=typical.up_to(executions * config.limits.output + _TEMPLATE),
+        output=typical.up_to(executions * config.limits.output + TEMPLATE),
         extra=_tools(sizes, assumed) if tools else NOTHING,
         first_bound=size
         + sizes.more
         + int(given.high)
-        + 2 * _MESSAGE
+        + 2 * MESSAGE
         + (sizes.schemas + _TOOLS if tools else 0),
-        growth_bound=int(reply.high) * _WORD + called + _output_bound(executions, config.limits),
+        growth_bound=int(reply.high) * WORD + called + _output_bound(executions, config.limits),
         given_bound=int(given.high),
     )
 
 
-def _first(size: int, sizes: Sizes) -> Range:
+def first_prompt(size: int, sizes: Sizes) -> Range:
     """Return the bytes of a first prompt, in which a reader may want other files."""
     return Range(low=size - sizes.less, likely=size, high=size + sizes.more)
 
@@ -141,45 +137,11 @@ def _foreign(strategy: str, served: Served, config: RunConfig, assumed: Assumpti
         shared=0,
         turns=turns_of(strategy, config, assumed),
         reply=reply,
-        output=assumed.agent_output.up_to(config.limits.output + _TEMPLATE),
+        output=assumed.agent_output.up_to(config.limits.output + TEMPLATE),
         extra=NOTHING,
         first_bound=max(served.length, int(assumed.exec_opening.high)),
-        growth_bound=int(reply.high) * _WORD + _output_bound(1, config.limits),
+        growth_bound=int(reply.high) * WORD + _output_bound(1, config.limits),
         given_bound=served.length,
-    )
-
-
-def mending(served: Served, config: RunConfig, assumed: Assumptions) -> Talk:
-    """Return the conversation in which a set-up that fails is mended."""
-    rounds = config.repair_rounds
-    reply = reply_tokens("environment", config, assumed)
-    return Talk(
-        served=served,
-        opening=assumed.mending_opening,
-        shared=0,
-        turns=Range(low=0, likely=0, high=rounds),
-        reply=reply,
-        output=Range(low=0, likely=4000, high=_FAILURE),
-        extra=NOTHING,
-        first_bound=_MENDING,
-        growth_bound=int(reply.high) * _WORD + 2 * _MESSAGE + _FAILURE,
-    )
-
-
-def triage(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions, first: bool) -> Talk:
-    """Return the question whether an issue is worth it; only where the first says no it is asked again."""
-    size = sizes.system + sizes.shared + sizes.triage
-    reply = reply_tokens("triage", config, assumed)
-    return Talk(
-        served=served,
-        opening=_first(size, sizes),
-        shared=sizes.system + sizes.shared,
-        turns=Range(low=int(first), likely=int(first), high=1),
-        reply=reply,
-        output=NOTHING,
-        extra=NOTHING,
-        first_bound=size + sizes.more + 2 * _MESSAGE + _TEMPLATE,
-        growth_bound=0,
     )
 
 
@@ -189,14 +151,14 @@ def planning(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptio
     reply = reply_tokens("plan", config, assumed)
     return Talk(
         served=served,
-        opening=_first(size, sizes),
+        opening=first_prompt(size, sizes),
         shared=sizes.system + sizes.shared,
         turns=planning_turns(config),
         reply=reply,
         output=Range(low=0, likely=1200, high=_COMBINED),
         extra=NOTHING,
-        first_bound=size + sizes.more + 2 * _MESSAGE,
-        growth_bound=int(reply.high) * _WORD + 2 * _MESSAGE + _COMBINED,
+        first_bound=size + sizes.more + 2 * MESSAGE,
+        growth_bound=int(reply.high) * WORD + 2 * MESSAGE + _COMBINED,
     )
 
 
@@ -204,20 +166,20 @@ def selection(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumpti
     """Return the conversation of a selection."""
     size = sizes.opening("selection")
     executions = CHECKS_PER_REPLY * (1 + FINALISTS) if config.selection == "checks" else 0
-    longest = int(reply_tokens("trajectory", config, assumed).high) * _WORD
+    longest = int(reply_tokens("trajectory", config, assumed).high) * WORD
     revise = all(kind_of(name, config) == "revise" for name in config.strategies)
     written = _CHECKS_SHOWN * (longest if revise else max(longest, _CHECK_FILE))
     reply = reply_tokens("selection", config, assumed)
     return Talk(
         served=served,
-        opening=_first(size, sizes) + assumed.selection_evidence,
+        opening=first_prompt(size, sizes) + assumed.selection_evidence,
         shared=sizes.system + sizes.shared,
         turns=selection_turns(config, assumed),
         reply=reply,
-        output=assumed.selection_output.up_to(executions * config.limits.output + _TEMPLATE),
+        output=assumed.selection_output.up_to(executions * config.limits.output + TEMPLATE),
         extra=NOTHING,
-        first_bound=size + sizes.more + 2 * _MESSAGE + _PATCHES_SHOWN + written + _TEMPLATE,
-        growth_bound=int(reply.high) * _WORD + _output_bound(executions, config.limits),
+        first_bound=size + sizes.more + 2 * MESSAGE + _PATCHES_SHOWN + written + TEMPLATE,
+        growth_bound=int(reply.high) * WORD + _output_bound(executions, config.limits),
     )
 
 
@@ -238,7 +200,7 @@ def _tools(sizes: Sizes, assumed: Assumptions) -> Range:
 
 
 def _output_bound(executions: int, limits: Limits) -> int:
-    return 2 * _MESSAGE + executions * (_DAMAGED * limits.output + _TEMPLATE)
+    return 2 * MESSAGE + executions * (_DAMAGED * limits.output + TEMPLATE)
 
 
 def shares(config: RunConfig, served: Mapping[str, tuple[Served, ...]]) -> Mapping[tuple[str, Served], int]:

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from swe_scale.analysis.assumptions import Assumptions
+from swe_scale.analysis.beside import mending, testing, triage
 from swe_scale.analysis.conversations import (
-    mending,
     planned,
     planning,
     selection,
     shares,
     start_of,
     trajectory,
-    triage,
 )
 from swe_scale.analysis.endpoints import Served
 from swe_scale.analysis.ranges import Level, Range, Spending
@@ -79,7 +78,11 @@ def staged_of(
         talk = trajectory(strategy, one, sizes, config, assumed)
         found.append(Staged("trajectory", talk, count, start_of(strategy, config) in LATE))
     judges = (selection(one, sizes, config, assumed) for one in served["selection"])
-    return [*found, *(Staged("selection", talk, config.judges) for talk in judges)]
+    found += (Staged("selection", talk, config.judges) for talk in judges)
+    if config.test_rounds:
+        author = (served.get("test") or served["trajectory"])[0]
+        found.append(Staged("test", testing(author, sizes, config, assumed), 1))
+    return found
 
 
 def shares_of(staged: Sequence[Staged], assumed: Assumptions) -> tuple[Share, ...]:
@@ -115,6 +118,7 @@ def serial_seconds(staged: Sequence[Staged], assumed: Assumptions) -> Range:
             + longest(level, "trajectory")
             + longest(level, "trajectory", True)
             + one_by_one(level, "selection")
+            + longest(level, "test")
         )
     )
 

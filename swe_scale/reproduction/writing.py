@@ -24,6 +24,11 @@ _SHOWN = 2
 _NAMED = 8
 _LARGEST = 64 << 10
 """Bytes that tests of one issue may add."""
+_AROUND = 2_000
+"""Bytes that are put around what is shown or told."""
+MOST_SHOWN = _PATCH + _SCRIPT + _SHOWN * _FILE + _AROUND
+MOST_TOLD = _OUTPUT + _AROUND
+"""Bytes that the first prompt is longer by, and in which it is told what is wrong with a test, at most."""
 _EDITS = ("edit", "create")
 
 

@@ -38,7 +38,8 @@ ISSUES = _table(
     issue="text", repo="text", base_commit="text", title="text", body="text", comments="json", labels="json",
     images="json", outcome="text", reason="text", patch="text", patch_id="text", candidate="text",
     confidence="float", ranking="json", usage="json", stages="json", seconds="json", diversity="json",
-    crossed="json", reached="json", styled="json", forms="json", opinions="json", scores="json", spans="json",
+    crossed="json", reached="json", styled="json", forms="json", opinions="json", scores="json",
+    reproduction="json", spans="json",
 )  # fmt: skip
 CANDIDATES = _table(
     "candidates", issue="text", candidate="text", patch="text", patch_id="text", authors="json", shown="json"
@@ -91,6 +92,7 @@ TABLES: Mapping[str, Table] = {
 SOLUTION = (
     "outcome", "reason", "patch", "candidate", "confidence", "ranking", "usage", "stages", "seconds",
     "diversity", "crossed", "reached", "styled", "forms", "opinions", "scores",
+    "reproduction",
 )  # fmt: skip
 """Fields of a solution that are columns of `issues`; the others are tables of their own."""
 
