@@ -15,6 +15,7 @@ from swe_scale.conclusion import Made, conclude, without_candidates
 from swe_scale.config import RunConfig
 from swe_scale.environment import Options
 from swe_scale.errors import BudgetExceeded, unwrapped
+from swe_scale.finish import Finish
 from swe_scale.formatting import Style
 from swe_scale.given import Given
 from swe_scale.groundwork import Groundwork
@@ -25,12 +26,11 @@ from swe_scale.models import Model
 from swe_scale.panel import Judge, Panel
 from swe_scale.planning import Planner
 from swe_scale.policy import Move, composed, method_of
-from swe_scale.ranking import Outcomes, Prior, find_rule, needs_of, shortest_telling
+from swe_scale.ranking import Prior, find_rule, needs_of
 from swe_scale.reach import Lines, Reaching
 from swe_scale.readers import shares_of
-from swe_scale.records import Issue, Reproduction, Solution, digest
+from swe_scale.records import Issue, Solution, digest
 from swe_scale.regression.neighbours import Neighbours
-from swe_scale.reproduction import Showing, Wanted, Writer, reproduced
 from swe_scale.search import Search
 from swe_scale.store import Key, Steps, dumped
 from swe_scale.trajectory import Setting
@@ -121,11 +121,15 @@ async def _solve(
         every = (*search.trajectory_list(), *search.judging.sources)
         made = Made(every, panel.evidence, tuple(search.decisions))
         solution = conclude(issue, made, panel.ranking, panel.choice, config.min_confidence)
-        shown, lost = await _reproduced(solution, setting, means, config, clock)
+        final = Finish(solution, setting, means, config, clock)
+        shown, tests_lost = await final.reproduced()
+        words, words_lost = await final.worded()
     crossed = search.judging.crossed
     said = {"opinions": panel.evidence.opinions, "scores": panel.scores, "crossed": crossed}
-    solution = solution.model_copy(update=ground.spent | turns.record | said | {"reproduction": shown})
-    hindered = _hindered(solution) or panel.hindered or lost
+    solution = solution.model_copy(
+        update=ground.spent | turns.record | said | {"reproduction": shown, "words": words}
+    )
+    hindered = _hindered(solution) or panel.hindered or tests_lost or words_lost
     return solution, not (hindered or _cut_short(solution, clock))
 
 
@@ -198,25 +202,6 @@ async def _choose(panel: Panel, models: tuple[Model, ...], search: Search, confi
         for number in range(config.judges * len(models) if config.selection_turns else 0)
     ]
     await panel.judge(judges, config.selection, search.decide)
-
-
-async def _reproduced(
-    solution: Solution, setting: Setting, means: Means, config: RunConfig, clock: Clock
-) -> tuple[Reproduction | None, bool]:
-    """Return tests of the issue for what is proposed, and whether a fault that may pass kept them away."""
-    if solution.patch is None or not config.test_rounds:
-        return None, False
-    proposed = next(one for one in solution.candidates if one.id == solution.candidate)
-    checks = (one for one in solution.checks if one.kind != "regression")
-    check = shortest_telling(checks, Outcomes(solution.verdicts), proposed.id)
-    with clock.stage("test"), anyio.CancelScope(deadline=clock.end):
-        cells, trees = setting.cells, setting.trees
-        asked = replace(setting, model=means.asked("test")[0], turns=config.test_rounds)
-        showing = Showing(cells, trees, config.regression_seconds or config.limits.seconds)
-        style = Style(cells, trees) if config.format else None
-        writer = Writer(asked, sampling(config.sampling_of("test"), 1), showing, style)
-        return await reproduced(writer, Wanted(proposed, check))
-    return Reproduction(fault="the time was over before it was there"), False
 
 
 async def _record(steps: Steps, key: Key, solution: Solution) -> Solution:

@@ -562,6 +562,14 @@ class Reproduction(Record):
     """Why there are none."""
 
 
+class Words(Record):
+    """What a change does, in words of a model that nobody has checked."""
+
+    summary: str
+    """One line."""
+    paragraph: str = ""
+
+
 class Solution(Record):
     """The answer to one issue: a patch with the evidence for it, or the reasons why there is none."""
 
@@ -599,6 +607,9 @@ class Solution(Record):
     """What an external verifier said of the candidates. None: none was asked."""
     reproduction: Reproduction | None = None
     """Tests of the issue in the project's layout. None: none were asked for, or nothing is proposed."""
+
+    words: Words | None = None
+    """Of the change. None: none were asked for or none could be had, or nothing is proposed."""
 
     @property
     def delivered(self) -> str | None:

@@ -37,7 +37,7 @@ def document(solution: Solution) -> dict[str, Any]:
     names = (
         "outcome", "patch", "confidence", "reason", "candidates", "checks", "verdicts", "decisions", "usage",
         "issue", "candidate", "ranking", "stages", "seconds", "diversity", "crossed",
-        "opinions", "scores", "reproduction",
+        "opinions", "scores", "reproduction", "words",
     )  # fmt: skip
     reach: dict[str, dict[str, str]] = {}
     for one in solution.reached:

@@ -82,6 +82,7 @@ CASES: dict[str, dict[str, Any]] = {
     "again and again": {"repeats": 9},
     "triage": {"triage": True},
     "a test of the issue": {"test_rounds": 3},
+    "words": {"words": True},
     "long thoughts": {"sampling": {"trajectory": StageSampling(reply_tokens=16_000, effort="high")}},
     "short limits": {"limits": Limits(seconds=0.5, output=256)},
 }
@@ -151,6 +152,8 @@ def test_a_test_of_the_issue_is_written_last() -> None:
     assert one.bound.calls == plain.bound.calls + 3
     assert one.serial_seconds.low == plain.serial_seconds.low
     assert one.serial_seconds.likely > plain.serial_seconds.likely
+    told = made(test_rounds=3, words=True)
+    assert told.shares[-1].stage == "words" and told.bound.calls == one.bound.calls + 1
     untestable = made(test_rounds=3, sizes=SIZES.model_copy(update={"tests": 0}))
     assert untestable.shares[-1].spending.high.calls == 0
 

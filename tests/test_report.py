@@ -137,7 +137,7 @@ def test_the_document_is_the_contract() -> None:
     assert set(found) == {
         "issue", "outcome", "patch", "candidate", "confidence", "reason", "candidates", "checks", "verdicts",
         "ranking", "decisions", "trajectories", "usage", "stages", "seconds", "diversity", "crossed",
-        "opinions", "scores", "reproduction",
+        "opinions", "scores", "reproduction", "words",
     }  # fmt: skip
     first = found["trajectories"][0]
     assert first["turns"] == 0 and first["check"] == K1.id and "patch" not in first

@@ -87,7 +87,8 @@ def _turns(config: RunConfig, assumed: Assumptions) -> str:
     chosen = selection_turns(config, assumed)
     several = f"{config.verdicts} × " if config.verdicts > 1 else ""
     selected = f"; selection {several}{_three(chosen)}" if chosen.high else "; no selection"
-    return ", ".join(parts) + selected + tested
+    worded = "; words of the patch 0 – 1 – 1" if config.words else ""
+    return ", ".join(parts) + selected + tested + worded
 
 
 def _sandboxes(made: Estimate, config: RunConfig, assumed: Assumptions) -> Iterator[Amount]:

@@ -8,6 +8,7 @@ from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
 from swe_scale.config import RunConfig
 from swe_scale.reproduction import MOST_SHOWN, MOST_TOLD
+from swe_scale.wording import PATCH
 
 _MENDING = 100_000
 """Bytes of the first prompt where a set-up failed, at most: paths, files of the project, output."""
@@ -67,4 +68,21 @@ def testing(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumption
         extra=NOTHING,
         first_bound=size + sizes.more + 2 * MESSAGE + TEMPLATE + MOST_SHOWN,
         growth_bound=int(reply.high) * WORD + 2 * MESSAGE + MOST_TOLD,
+    )
+
+
+def wording(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
+    """Return the question what the patch does; none is asked where none is proposed."""
+    size = sizes.system + sizes.shared + TEMPLATE
+    reply = reply_tokens("words", config, assumed)
+    return Talk(
+        served=served,
+        opening=first_prompt(size, sizes) + Range(low=300, likely=2_000, high=PATCH),
+        shared=sizes.system + sizes.shared,
+        turns=Range(low=0, likely=1, high=1),
+        reply=reply,
+        output=NOTHING,
+        extra=NOTHING,
+        first_bound=size + sizes.more + 2 * MESSAGE + TEMPLATE + PATCH,
+        growth_bound=0,
     )

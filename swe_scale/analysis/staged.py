@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.beside import mending, testing, triage
+from swe_scale.analysis.beside import mending, testing, triage, wording
 from swe_scale.analysis.conversations import (
     planned,
     planning,
@@ -82,6 +82,9 @@ def staged_of(
     if config.test_rounds:
         author = (served.get("test") or served["trajectory"])[0]
         found.append(Staged("test", testing(author, sizes, config, assumed), 1))
+    if config.words:
+        teller = (served.get("words") or served["trajectory"])[0]
+        found.append(Staged("words", wording(teller, sizes, config, assumed), 1))
     return found
 
 
@@ -119,6 +122,7 @@ def serial_seconds(staged: Sequence[Staged], assumed: Assumptions) -> Range:
             + longest(level, "trajectory", True)
             + one_by_one(level, "selection")
             + longest(level, "test")
+            + longest(level, "words")
         )
     )
 

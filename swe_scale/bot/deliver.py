@@ -144,7 +144,7 @@ class _Visit:
         if closed := declined(await ours_from(self.means.door, place), place, self.handover.digest):
             told = f"This answer was proposed already, in {closed.html_url}, which somebody has closed."
             return await self.comment(Withheld(reason=told))
-        words = await words_of(self.means.repository, found, self.handover, number, self.wish.signer)
+        words = await words_of(self.means.repository, found, self._told(), number, self.wish.signer)
         made = await with_changelog(self.means.repository, found, words)
         if objection := await self._against(made):
             return await self.comment(objection)
@@ -159,6 +159,13 @@ class _Visit:
             text = comment_text(self.handover, self._facts(*found.notes), own, pull.html_url)
             await self._say_beside(text)
         return Delivered("pull request", pull.html_url, commit=commit)
+
+    def _told(self) -> Handover:
+        """Return the answer with words that hold no secret: they go into a changelog, too."""
+        words = self.handover.words
+        hidden = {"summary": self._safe(words.summary), "paragraph": self._safe(words.paragraph)}
+        told = words.model_copy(update=hidden)
+        return self.handover.model_copy(update={"title": self._safe(self.handover.title), "words": told})
 
     async def _against(self, made: Rebased) -> Withheld | None:
         """Return what speaks against a change with its changelog entry, whose place the project names."""

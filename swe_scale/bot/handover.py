@@ -16,7 +16,15 @@ _LARGEST = 16 << 20
 _COMMIT = r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$"
 _LONGEST = 4000
 _LONGEST_FAULT = 500
+_LONGEST_SUMMARY = 300
 _MOST_SPENT = 1 << 53
+
+
+class Told(Record):
+    """What a model says of a change; nobody has checked it."""
+
+    summary: str = Field(default="", max_length=_LONGEST_SUMMARY)
+    paragraph: str = Field(default="", max_length=_LONGEST)
 
 
 class Handover(Record):
@@ -27,6 +35,8 @@ class Handover(Record):
     """Its id; which issue is delivered to, the one who delivers says himself."""
     title: str = Field(max_length=300)
     """Of the issue, as it was when it was read."""
+    words: Told = Told()
+    """Of the change."""
     base_commit: str = Field(pattern=_COMMIT)
     """On which the patch was made and judged."""
     outcome: Literal["proposed", "abstained"]
@@ -67,6 +77,7 @@ def handover_of(solution: Solution, issue: Issue, seconds: int, warnings: tuple[
     return Handover(
         issue=issue.id,
         title=issue.title[:300],
+        words=_told(solution),
         base_commit=issue.base_commit,
         outcome=solution.outcome,
         patch=solution.delivered,
@@ -78,6 +89,13 @@ def handover_of(solution: Solution, issue: Issue, seconds: int, warnings: tuple[
         warnings=warnings[:20],
         seconds=seconds,
     )
+
+
+def _told(solution: Solution) -> Told:
+    if solution.words is None:
+        return Told()
+    words = solution.words
+    return Told(summary=words.summary[:_LONGEST_SUMMARY], paragraph=words.paragraph[:_LONGEST])
 
 
 def _unchecked(solution: Solution) -> tuple[str, ...]:

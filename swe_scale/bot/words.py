@@ -67,7 +67,8 @@ async def words_of(
     # Those of bots are left out.
     past = await repository.past(made.parent, 2 * PAST)
     change = Change(
-        summary=handover.title,
+        summary=handover.words.summary or handover.title,
+        paragraph=handover.words.paragraph,
         issue=number,
         paths=changed,
         written=datetime.fromtimestamp(handover.seconds, UTC),

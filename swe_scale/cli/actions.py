@@ -48,7 +48,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         for warning in ground.delivery.warnings:
             screen.say(f"look at the issue's text: {warning}")
         await forestall(ground.delivery, ground.issue.base_commit, user.github)
-        asked = _with_test(options, delivery)
+        asked = _for_maintainers(options, delivery)
         async with reach(asked, user, 1, screen, events) as reached:
             config = settings.run_config(asked, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
@@ -60,11 +60,12 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
     return interruptible(act, naming)
 
 
-def _with_test(options: SolveOptions, delivery: Delivery) -> SolveOptions:
-    """Return the options with a test of the issue where the patch is to become a pull request."""
-    if options.test_rounds is not None or not (delivery.pull or delivery.handover):
+def _for_maintainers(options: SolveOptions, delivery: Delivery) -> SolveOptions:
+    """Return the options with what a pull request needs beside its patch, as far as nothing else is said."""
+    if not (delivery.pull or delivery.handover):
         return options
-    return replace(options, test_rounds=_TEST_ROUNDS)
+    rounds = _TEST_ROUNDS if options.test_rounds is None else options.test_rounds
+    return replace(options, test_rounds=rounds, words=options.words is not False)
 
 
 @dataclass(frozen=True, slots=True)

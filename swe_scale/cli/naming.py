@@ -24,6 +24,7 @@ STAGES: tuple[Stage, ...] = ("environment", "plan", "trajectory", "selection")
 READER: Stage = "reader"
 TRIAGE: Stage = "triage"
 TEST: Stage = "test"
+WORDS: Stage = "words"
 _AS_TRAJECTORIES: tuple[Stage, ...] = ("environment", "plan")
 """Stages that ask the trajectories' first model where the configuration names none for them."""
 
@@ -55,7 +56,7 @@ def triages(options: SolveOptions, user: UserConfig) -> bool:
 
 def further_stages(options: SolveOptions, user: UserConfig) -> tuple[Stage, ...]:
     """Return the stages beside `STAGES` that are wished; where no model is named, they ask trajectories'."""
-    wished = {TRIAGE: triages(options, user), TEST: bool(options.test_rounds)}
+    wished = {TRIAGE: triages(options, user), TEST: bool(options.test_rounds), WORDS: bool(options.words)}
     return tuple(stage for stage, asked in wished.items() if asked)
 
 

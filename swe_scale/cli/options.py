@@ -139,6 +139,14 @@ class SolveOptions:
             rich_help_panel=_COMPUTE,
         ),
     ] = None
+    words: Annotated[
+        bool | None,
+        typer.Option(
+            "--words/--no-words",
+            help="Have a model say what the proposed patch does. [default: words with --pr or --handover]",
+            rich_help_panel=_COMPUTE,
+        ),
+    ] = None
     selection_turns: Annotated[
         int,
         typer.Option(min=0, help="Replies to tell level finalists apart; 0: none.", rich_help_panel=_COMPUTE),

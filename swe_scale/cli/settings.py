@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from swe_scale.cli.deadline import deadline_of, written
 from swe_scale.cli.method import method_of
-from swe_scale.cli.naming import READER, STAGES, TEST, TRIAGE, further_stages, triages
+from swe_scale.cli.naming import READER, STAGES, TEST, TRIAGE, WORDS, further_stages, triages
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
@@ -109,7 +109,7 @@ def run_config(
     """
     budget = budget_of(options)
     check_priced(budget, (one.model for several in models.values() for one in several), user)
-    stages = tuple(stage for stage in (*STAGES, TRIAGE, TEST, READER) if stage in models)
+    stages = tuple(stage for stage in (*STAGES, TRIAGE, TEST, WORDS, READER) if stage in models)
     asked = dict.fromkeys((*stages, *further_stages(options, user)))
     sampling = {stage: sampling_of(options, user, stage, context_length) for stage in asked}
     reply = max((one.reply_tokens or 0 for one in sampling.values()), default=0)
@@ -148,6 +148,7 @@ def run_config(
         backtrack=not options.no_backtrack,
         format=not options.no_format,
         test_rounds=options.test_rounds or 0,
+        words=bool(options.words),
         prices=user.prices,
         budget=budget,
         deadline=deadline_of(options.deadline),

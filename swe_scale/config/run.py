@@ -29,6 +29,7 @@ _UNSAID: Mapping[str, object] = {
     "score": None,
     "prior": None,
     "test_rounds": 0,
+    "words": False,
 }
 """Settings that came later, with what held before: runs made then are found under these."""
 
@@ -65,8 +66,8 @@ class ContextSteps(Config):
 
 Selection = Literal["checks", "list", "none"]
 """How level finalists are told apart by a model: by checks that it writes, by one look at all, or not."""
-Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection", "test"]
-"""What a model is used for. Those of reader, triage and test need not be there."""
+Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection", "test", "words"]
+"""What a model is used for. Those of reader, triage, test and words need not be there."""
 Objective = Literal["resolved", "cost", "latency"]
 """What is worth most: a right patch, few replies, or to have it soon."""
 
@@ -83,8 +84,8 @@ class UserConfig(Config):
     """How the files are found that models are shown."""
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all. Files
-    are read by a model only where one is named for `reader`; triage and test ask the trajectories' where none
-    is."""
+    are read by a model only where one is named for `reader`; triage, test and words ask the trajectories'
+    where none is."""
     sampling: Mapping[Stage, StageSampling] = {}
     strategies: Mapping[str, StrategyConfig] = {}
     """Named strategies, for `--strategy NAME=COUNT`."""
@@ -180,6 +181,8 @@ class RunConfig(Config):
     """Whether the project's own formatter and hooks are run over every candidate."""
     test_rounds: int = Field(default=0, ge=0)
     """Replies in which a test of the issue is written for the proposed patch; 0: it isn't asked for one."""
+    words: bool = False
+    """Whether a model says what the proposed patch does, for who is to take it."""
     cells: int = Field(default=2, ge=1)
     """Sandboxes at a time."""
     prices: Mapping[str, Price] = {}

@@ -77,7 +77,11 @@ TESTED = """<edit path="tests/test_stats.py">
 >>>>>>> REPLACE
 </edit>
 """
-WRITTEN = {"test/turn/01": TESTED}
+TOLD = {
+    "summary": "Return 0.0 for the mean of nothing. $(touch x)",
+    "paragraph": "An empty list was divided by its length. Ask @ada, see #1, <b>now</b>.",
+}
+WRITTEN = {"test/turn/01": TESTED, "words/01": json.dumps(TOLD)}
 
 
 def model(bodies: tuple[str, ...] = (RIGHT, ALSO_RIGHT, WRONG)) -> ScriptedServer:
@@ -109,6 +113,8 @@ def test_one_command_from_an_address_to_a_pull_request(office: Office) -> None:
     told = "What it adds to the project's tests fails without it and passes with it"
     assert answer["reproduction"]["tests"] == ["tests/test_stats.py::Mean::test_of_nothing"]
     assert f"{told}: tests/test_stats.py::Mean::test_of_nothing." in body
+    assert pull.issue.title == "Return 0.0 for the mean of nothing. $(touch x)" and answer["words"] == TOLD
+    assert "An empty list was divided by its length." in body and "<b>" not in body.replace("\\<b>", "")
     assert "def test_of_nothing" in diff and "test_of_nothing" not in answer["patch"]
 
 

@@ -39,7 +39,7 @@ ISSUES = _table(
     images="json", outcome="text", reason="text", patch="text", patch_id="text", candidate="text",
     confidence="float", ranking="json", usage="json", stages="json", seconds="json", diversity="json",
     crossed="json", reached="json", styled="json", forms="json", opinions="json", scores="json",
-    reproduction="json", spans="json",
+    reproduction="json", words="json", spans="json",
 )  # fmt: skip
 CANDIDATES = _table(
     "candidates", issue="text", candidate="text", patch="text", patch_id="text", authors="json", shown="json"
@@ -92,7 +92,7 @@ TABLES: Mapping[str, Table] = {
 SOLUTION = (
     "outcome", "reason", "patch", "candidate", "confidence", "ranking", "usage", "stages", "seconds",
     "diversity", "crossed", "reached", "styled", "forms", "opinions", "scores",
-    "reproduction",
+    "reproduction", "words",
 )  # fmt: skip
 """Fields of a solution that are columns of `issues`; the others are tables of their own."""
 
