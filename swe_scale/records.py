@@ -64,6 +64,17 @@ class Service(Record):
     """For the service; of those that clients need, `[environment]` tells the commands."""
 
 
+class HostServer(Record):
+    """A server that runs beside the sandboxes, such as one of a CI job's services."""
+
+    host: str = Field(default="127.0.0.1", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$")
+    port: int = Field(ge=1, le=65535)
+
+    def __str__(self) -> str:
+        """Return it as it is given to clients."""
+        return f"{self.host}:{self.port}"
+
+
 class Environment(Record):
     """Where checks run: an image or a prepared root, and how the repository's tests are started."""
 
@@ -88,6 +99,8 @@ class Environment(Record):
     subdir: str = ""
     """Folder of the work tree in which set-up and the repository's tests run; empty is its root."""
     services: tuple[Service, ...] = ()
+    servers: tuple[HostServer, ...] = ()
+    """Servers of this host that cells reach, beside those of their own."""
     python_version: str = ""
     """Of the interpreter that was asked for, such as `3.9`. Empty: the backend's own."""
     recipe: str = ""

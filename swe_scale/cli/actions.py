@@ -16,6 +16,7 @@ from swe_scale.cli.place import RUNS, Place, begin, check_name, writers
 from swe_scale.cli.reach import Opened, Reached, reach, reach_again
 from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.cli.strategies import set_up_lines
+from swe_scale.cli.surroundings import options_of
 from swe_scale.config import GitHubConfig, RunConfig, load_user_config
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
@@ -52,7 +53,7 @@ def run_issue(target: Target, options: SolveOptions, delivery: Delivery, *, json
         async with reach(asked, user, 1, screen, events) as reached:
             config = settings.run_config(asked, user, reached.configured, reached.context_length)
             screen.say(settings.describe(config, reached.context_length))
-            environment = settings.options_of(options, config.sandbox, set_up_lines(config))
+            environment = options_of(options, config.sandbox, set_up_lines(config))
             rounds = _Rounds(ground, config, environment, reached, screen, events, user.github, naming)
             solution, end, brought = await rounds.solve(target.name)
         return await answer(solution, end, screen, brought)

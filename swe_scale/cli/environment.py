@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from swe_scale.building import Builder, Built, Proof, Repairer, read_proof
-from swe_scale.cli import settings
 from swe_scale.cli.environment_effort import Effort
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
+from swe_scale.cli.surroundings import network_of, options_of, sandbox_of
 from swe_scale.config import UserConfig, load_user_config
 from swe_scale.environment import Proposal, Site, look
 from swe_scale.environment.latest import recall, remember
@@ -59,8 +59,8 @@ async def find_in(
         RepositoryError: it can't be read.
         UsageError: an option or `[environment]` can't be used.
     """
-    sandbox = settings.sandbox_of(options, user)
-    given = settings.options_of(options, sandbox)
+    sandbox = sandbox_of(options, user)
+    given = options_of(options, sandbox)
     return Found(repository, await look(repository, commit, given, sandbox.kind, events), sandbox.kind)
 
 
@@ -93,7 +93,7 @@ def build_environment(
 async def _builder(
     found: Found, options: SolveOptions, user: UserConfig, effort: Effort, events: Events
 ) -> AsyncIterator[Builder]:
-    sandbox, network = settings.sandbox_of(options, user), settings.network_of(options, user)
+    sandbox, network = sandbox_of(options, user), network_of(options, user)
     async with (
         open_backend(sandbox, _RUN, events, network) as backend,
         open_repairer_of(found.site, options, user, effort, events) as repairer,

@@ -24,6 +24,7 @@ from swe_scale.cli import naming, settings
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
 from swe_scale.cli.strategies import own_models, set_up_lines, strategies_of
+from swe_scale.cli.surroundings import options_of, sandbox_of
 from swe_scale.config import (
     ModelConfig,
     OpenAIEndpoint,
@@ -111,7 +112,7 @@ async def _answer(question: Question, options: SolveOptions, screen: Screen) -> 
     config = settings.run_config(_placed(options, user, screen), user, configured, looked.shortest)
     for line in (settings.describe(config, looked.shortest), *looked.notes):
         screen.say(line)
-    environment = settings.options_of(options, config.sandbox, set_up_lines(config))
+    environment = options_of(options, config.sandbox, set_up_lines(config))
     work = _Work(config, looked.served, environment, _assumed(question))
     answer = await (
         _of_issue(question, user, work) if question.rows is None else _of_rows(question, work, screen)
@@ -145,7 +146,7 @@ async def _configured(
 def _placed(options: SolveOptions, user: UserConfig, screen: Screen) -> SolveOptions:
     """Return the options with a sandbox, even where none works: an estimate runs nothing in it."""
     try:
-        return replace(options, sandbox=settings.sandbox_of(options, user).kind)
+        return replace(options, sandbox=sandbox_of(options, user).kind)
     except UsageError as error:
         if options.sandbox is not None or user.sandbox is not None:
             raise

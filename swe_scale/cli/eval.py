@@ -14,6 +14,7 @@ from swe_scale.cli.reach import Opened, Reached, reach
 from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.cli.spending import amounts_of, check_priced
 from swe_scale.cli.strategies import set_up_lines
+from swe_scale.cli.surroundings import options_of
 from swe_scale.config import Budget, UserConfig, load_user_config
 from swe_scale.errors import UsageError
 from swe_scale.events import Events
@@ -105,7 +106,7 @@ def _job(
     rows, reached = what
     config = settings.run_config(options, user, reached.configured, reached.context_length)
     screen.say(settings.describe(config, reached.context_length))
-    given = settings.options_of(options, config.sandbox, set_up_lines(config))
+    given = options_of(options, config.sandbox, set_up_lines(config))
     made = tasks_of(rows.found, given, config.sandbox, environments_of(wish.environments), screen.say)
     faults = (*rows.faults, *made.faults)
     for fault in faults:

@@ -13,7 +13,7 @@ from swe_scale.cli.grade_answer import Outcome, answer
 from swe_scale.cli.grade_patches import EMPTY, GOLD, patches_of, place_of
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.screen import FAILED, Naming, Screen, interruptible
-from swe_scale.cli.settings import network_of, sandbox_of
+from swe_scale.cli.surroundings import network_of, sandbox_of
 from swe_scale.config import Docker, Limits, SandboxConfig, UserConfig, cache_folder, load_user_config
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError

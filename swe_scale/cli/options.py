@@ -308,6 +308,14 @@ class SolveOptions:
             rich_help_panel=_SANDBOX,
         ),
     ] = False
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="With --here: a server that runs already, such as one of a CI job's services; repeatable.",
+            rich_help_panel=_SANDBOX,
+        ),
+    ] = None
     image: Annotated[
         str | None,
         typer.Option(help="A container image that is ready to use.", rich_help_panel=_SANDBOX),

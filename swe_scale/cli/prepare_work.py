@@ -10,7 +10,7 @@ from swe_scale.building import Builder, Proof
 from swe_scale.cli.environment import Found, find_in, open_repairer_of
 from swe_scale.cli.environment_effort import Effort
 from swe_scale.cli.options import SolveOptions
-from swe_scale.cli.settings import network_of, sandbox_of
+from swe_scale.cli.surroundings import network_of, sandbox_of
 from swe_scale.config import UserConfig
 from swe_scale.environment import Prepared
 from swe_scale.environment.latest import remember

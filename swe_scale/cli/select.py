@@ -19,6 +19,7 @@ from swe_scale.cli.screen import Naming, Screen, interruptible
 from swe_scale.cli.select_checks import read_checks
 from swe_scale.cli.select_patches import BRANCH, PATCHES, PREDICTIONS, Heap, Reader
 from swe_scale.cli.strategies import writing
+from swe_scale.cli.surroundings import options_of
 from swe_scale.config import RunConfig, UserConfig, load_user_config
 from swe_scale.errors import RepositoryError, UsageError
 from swe_scale.events import Events
@@ -64,7 +65,7 @@ def select_patch(target: Target, wish: Wish, options: SolveOptions, delivery: De
             config = settings.run_config(wanted, user, reached.configured, reached.context_length)
             _check_spent(config)
             screen.say(_describe(given, config))
-            environment = settings.options_of(wanted, config.sandbox)
+            environment = options_of(wanted, config.sandbox)
             task = Task(issue=ground.issue, options=environment, given=given)
             naming.name = name_of(target.name, task, config)
             job = Job(kind="run", config=config, tasks=(task,), delivery=delivery, started=reached.started)

@@ -1,10 +1,7 @@
 """Makes a run's settings of the configuration file, the options and what the model can take."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import get_args
-
-from pydantic import ValidationError
+from collections.abc import Mapping
 
 from swe_scale.cli.deadline import deadline_of, written
 from swe_scale.cli.method import method_of
@@ -12,24 +9,17 @@ from swe_scale.cli.naming import READER, STAGES, TEST, TRIAGE, WORDS, further_st
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
+from swe_scale.cli.surroundings import network_of, sandbox_of
 from swe_scale.config import (
-    Bubblewrap,
     ContextSteps,
-    Docker,
     Limits,
-    Local,
     ModelConfig,
-    Network,
     RunConfig,
-    SandboxConfig,
     Stage,
     StageSampling,
     UserConfig,
-    explain,
 )
-from swe_scale.environment import Options
 from swe_scale.errors import UsageError
-from swe_scale.swebench.images import search_path_of, tree_in
 
 _TURNS = 8
 """As in CodeMonkeys (arXiv 2501.14723)."""
@@ -38,53 +28,6 @@ _AGENT_TURNS = 40
 _READING = StageSampling(temperature=(0.0,), reply_tokens=1024)
 """Of a reader, who answers with a few words and always alike."""
 _SWITCHED = ("mentions", "graph", "history", "reader")
-
-
-def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
-    """Return the sandbox to use: the one named, else the configured one, else the first that works.
-
-    Raises:
-        UsageError: it is unknown, or none works.
-    """
-    found = _sandbox_of(options, user)
-    if options.allow_unbounded and not isinstance(found, Local):
-        return found.model_copy(update={"allow_unbounded": True})
-    return found
-
-
-def _sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
-    match options.sandbox:
-        case None if options.here and not isinstance(user.sandbox, Bubblewrap | Local):
-            # It uses this host's programs, of which a container has none.
-            return Bubblewrap()
-        case None if user.sandbox is not None:
-            return user.sandbox
-        case None:
-            from swe_scale.sandbox.choice import choose_sandbox
-
-            return choose_sandbox()
-        case name if user.sandbox is not None and user.sandbox.kind == name:
-            return user.sandbox
-        case "docker":
-            return Docker()
-        case "bubblewrap":
-            return Bubblewrap()
-        case "local":
-            return Local()
-    raise UsageError(f"there is no sandbox {options.sandbox!r}; known are docker, bubblewrap, local.")
-
-
-def network_of(options: SolveOptions, user: UserConfig) -> Network:
-    """Return what set-up may reach: as the option says, else as configured.
-
-    Raises:
-        UsageError: there is no such mode.
-    """
-    if options.network is None:
-        return user.network
-    if options.network not in (known := get_args(Network.model_fields["mode"].annotation)):
-        raise UsageError(f"--network {options.network!r}: known are {', '.join(known)}.")
-    return Network.model_validate({**user.network.model_dump(), "mode": options.network})
 
 
 def run_config(
@@ -214,37 +157,3 @@ def describe(config: RunConfig, context_length: int) -> str:
         f"{context_length:,} tokens: {config.context_tokens:,} for files, replies up to "
         f"{config.sampling_of('trajectory').reply_tokens:,}{reader}; sandbox {config.sandbox.kind}{ends}"
     )
-
-
-def options_of(options: SolveOptions, sandbox: SandboxConfig, agents: Sequence[str] = ()) -> Options:
-    """Return what the user says of the environment.
-
-    Args:
-        options: of the command.
-        sandbox: where code runs.
-        agents: shell lines that install command-line agents.
-
-    Raises:
-        UsageError: an image is named for a sandbox that has none, a container for a checkout in place, or a
-            folder outside the repository.
-    """
-    if options.here and (options.image or isinstance(sandbox, Docker)):
-        raise UsageError("--here uses this host's programs: it needs --sandbox bubblewrap, and no --image.")
-    if options.image and not isinstance(sandbox, Docker):
-        raise UsageError(f"--image needs the docker sandbox, not {sandbox.kind}.")
-    image = options.image or ""
-    basis = sandbox.base_image if isinstance(sandbox, Docker) else sandbox.python or ""
-    file = options.environment.absolute() if options.environment else None
-    try:
-        return Options(
-            environment_file=file,
-            image=options.image,
-            workdir=tree_in(image),
-            path=search_path_of(image),
-            basis=basis,
-            subdir=options.subdir or "",
-            here=options.here,
-            agents=tuple(agents),
-        )
-    except ValidationError as error:
-        raise UsageError(f"--subdir {options.subdir!r} can't be used:\n{explain(error)}") from error

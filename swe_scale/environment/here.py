@@ -10,7 +10,7 @@ import anyio
 
 from swe_scale.environment.proposals import Proposal
 from swe_scale.errors import UsageError
-from swe_scale.records import digest
+from swe_scale.records import HostServer, digest
 from swe_scale.repo import Repository
 from swe_scale.sandbox import Here
 from swe_scale.sandbox.in_place import Products, find_toolchains
@@ -21,7 +21,9 @@ _CONTAINERS = "docker"
 _ORIGIN = "--here"
 
 
-async def here_of(repository: Repository, commit: str, sandbox: str) -> Here:
+async def here_of(
+    repository: Repository, commit: str, sandbox: str, servers: tuple[HostServer, ...] = ()
+) -> Here:
     """Return the checkout with what it needs of this host, once it is known to be at a commit.
 
     Raises:
@@ -44,6 +46,7 @@ async def here_of(repository: Repository, commit: str, sandbox: str) -> Here:
         shown=found.shown,
         variables=found.variables,
         state=digest(state, found.state),
+        servers=servers,
     )
 
 

@@ -13,7 +13,7 @@ from swe_scale.errors import UsageError
 from swe_scale.events import Events
 from swe_scale.foreign import parse_toml
 from swe_scale.profiles import profiles, toolchains
-from swe_scale.records import Service
+from swe_scale.records import HostServer, Service
 
 FILE = "swe-scale.toml"
 """Name of the repository's own file, at the root of its tree."""
@@ -136,6 +136,8 @@ class Options(Config):
     """Folder of the project in question. Empty: as the table says, otherwise the root."""
     here: bool = False
     """Whether the environment is the one that is ready in the repository's own checkout."""
+    servers: tuple[HostServer, ...] = ()
+    """Servers that run already and that cells reach, with `here`; no two at the same port."""
     agents: tuple[str, ...] = ()
     """Shell lines that install command-line agents, once all else is set up."""
     table: Table | None = None

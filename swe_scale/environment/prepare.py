@@ -96,7 +96,7 @@ async def look(repository: Repository, commit: str, options: Options, sandbox: s
     project = await read_project(repository, tree, told_by, folder)
     ways = proposals(options, table, project, sandbox)
     if options.here:
-        ways = (in_place(ways[0], await here_of(repository, commit, sandbox)),)
+        ways = (in_place(ways[0], await here_of(repository, commit, sandbox, options.servers)),)
     return Site(repository, tree, tag, project, options, ways)
 
 

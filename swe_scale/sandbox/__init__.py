@@ -7,7 +7,7 @@ from typing import Protocol
 
 from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
 from swe_scale.events import Events
-from swe_scale.records import Changes, Environment, Execution, Record, Service
+from swe_scale.records import Changes, Environment, Execution, HostServer, Record, Service
 
 __all__ = ["Backend", "Build", "Here", "Need", "Recipe", "Sandbox", "Secret", "Template", "open_backend"]
 
@@ -49,6 +49,8 @@ class Here(Record):
     """Of the process that was started there, as far as they are no secrets."""
     state: str = ""
     """Digest of what isn't tracked in it, and of the toolchains."""
+    servers: tuple[HostServer, ...] = ()
+    """Servers of this host that cells reach."""
 
 
 class Recipe(Record):

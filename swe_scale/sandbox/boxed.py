@@ -99,8 +99,8 @@ class Started(Protocol):
     """Services that one cell reaches, in places of their own."""
 
     @property
-    def shown(self) -> Mapping[str, str]:
-        """Path inside to name of the volume that is to be shown there."""
+    def shown(self) -> Mapping[str, Path | str]:
+        """Path inside to the folder of this host, or the name of the volume, that is to be shown there."""
         ...
 
     @property
@@ -132,7 +132,7 @@ class BoxTemplate:
     """Environment variables of every command, but for those of the environment."""
     events: Events
     services: Services | None = None
-    """Of images."""
+    """Of images, or of this host."""
     _listing: Mapping[str, Entry] | None = None
 
     @property

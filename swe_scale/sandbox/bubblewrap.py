@@ -40,6 +40,7 @@ from swe_scale.sandbox.preparation import (
     set_up_variables,
 )
 from swe_scale.sandbox.python import Interpreter
+from swe_scale.sandbox.services import reaching
 
 _TEMPORARY = "/tmp"  # noqa: S108 - inside
 _TAKEN = {"", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "scratch", "tmp", "usr"}
@@ -145,13 +146,15 @@ class BubblewrapBackend(HostBackend):
         else:
             rooms = Rooms(program, *_divided(prepared, python), self._groups)
             settings = fixed_variables(HOME)
-            async with pooled(rooms.make, ahead=0) as pool:
-                template = BoxTemplate(environment, pool, rooms.plan(), settings, self._events)
+            async with pooled(rooms.make, ahead=0) as pool, reaching(environment.servers) as servers:
+                template = BoxTemplate(environment, pool, rooms.plan(), settings, self._events, servers)
                 refused = await template.why_not()
                 if refused is None:
                     yield template
                     return
                 reason = refused
+        if environment.servers:
+            raise SandboxError(f"cells can't be led to the servers of --service: {reason}")
         require_bounds([TOGETHER], reason, self._events, allowed=self._config.allow_unbounded)
         self._say(reason)
         yield CopyingTemplate(prepared, python, self._groups)

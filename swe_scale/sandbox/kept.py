@@ -17,7 +17,7 @@ from swe_scale.sandbox.in_place import furnish
 from swe_scale.sandbox.preparation import HOME, environment_of, locked
 from swe_scale.sandbox.python import Interpreter, find_python, find_version
 from swe_scale.sandbox.removal import remove_tree
-from swe_scale.sandbox.services import require_sound, served
+from swe_scale.sandbox.services import in_turns, require_sound, require_up, served
 from swe_scale.sandbox.usage import used
 
 RECORD = "environment.json"
@@ -81,7 +81,7 @@ class HostBackend(ABC):
             known = await furnish(here, root, HOME)
             variables = {**here.variables, **recipe.variables, "HOME": known.home}
             built = environment_of(recipe, digest, here.checkout, variables)
-            return built.model_copy(update={"root": str(root)})
+            return built.model_copy(update={"root": str(root), "servers": here.servers})
 
         return await prepare(self.root(digest), tree, make)
 
@@ -90,13 +90,14 @@ class HostBackend(ABC):
         """Return the template of a built environment, which stays as long as the context lasts.
 
         Raises:
-            EnvironmentFailure: a service doesn't come up.
+            EnvironmentFailure: a service doesn't come up, or a server of this host isn't.
             SandboxError: it is gone from this host.
         """
+        await require_up(environment.servers)
         async with (
             used(self.name, environment.digest),
             self._opened(environment) as template,
-            served(template, environment, shared=self.shares_network) as whole,
+            served(in_turns(template, environment.servers), environment, shared=self.shares_network) as whole,
         ):
             yield whole
 

@@ -123,6 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         body = self._body()
+        if body is None:
+            # Whoever asked is gone: nothing is carried out of what came only in part.
+            self.close_connection = True
+            return
         path = urlsplit(self.path).path
         login, known = self._login()
         git = re.fullmatch(r"/([^/]+/[^/]+?)\.git/(.+)", path)
@@ -186,15 +190,17 @@ class _Handler(BaseHTTPRequestHandler):
             value = base64.b64decode(value).decode().partition(":")[2]
         return self.served.hub.tokens.get(value), value in self.served.hub.tokens
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
+        """Return the body of a request; None where it doesn't come to its end."""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             parts = bytearray()
-            while size := int(self.rfile.readline(), 16):
+            while (line := self.rfile.readline()) and (size := int(line, 16)):
                 parts += self.rfile.read(size)
                 self.rfile.readline()
-            self.rfile.readline()
-            return bytes(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return bytes(parts) if line and self.rfile.readline() else None
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        return body if len(body) == size else None
 
     def _send(self, status: int, shown: Any, headers: dict[str, str], cut: bool = False) -> None:
         data = b"" if shown is None else json.dumps(shown).encode()

@@ -25,7 +25,7 @@ from sandbox_kit import without_bubblewrap
 from scripted_server import ScriptedServer
 
 from swe_scale.cli.options import SolveOptions
-from swe_scale.cli.settings import options_of, sandbox_of
+from swe_scale.cli.surroundings import options_of, sandbox_of
 from swe_scale.config import Bubblewrap, Docker, Local, UserConfig
 from swe_scale.errors import UsageError
 

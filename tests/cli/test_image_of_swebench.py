@@ -1,7 +1,7 @@
 """`--image` with an image of SWE-bench: where its tree and its programs are needs no word."""
 
 from swe_scale.cli.options import SolveOptions
-from swe_scale.cli.settings import options_of
+from swe_scale.cli.surroundings import options_of
 from swe_scale.config import Docker
 
 OF_SWEBENCH = "swebench/sweb.eval.x86_64.psf_1776_requests-5414:latest"

@@ -1,7 +1,7 @@
 import pytest
 
 from swe_scale.cli.options import SolveOptions
-from swe_scale.cli.settings import network_of
+from swe_scale.cli.surroundings import network_of
 from swe_scale.config import Network, UserConfig
 from swe_scale.errors import UsageError
 

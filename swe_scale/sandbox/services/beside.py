@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from secrets import token_hex
@@ -10,12 +10,12 @@ from secrets import token_hex
 import anyio
 
 from swe_scale import assets
-from swe_scale.config import Limits, cache_folder
+from swe_scale.config import Limits
 from swe_scale.errors import EnvironmentFailure, SandboxError
 from swe_scale.records import Changes, Environment, Execution, Service
 from swe_scale.sandbox import Sandbox, Secret, Template
-from swe_scale.sandbox.preparation import locked
 from swe_scale.sandbox.services.notes import Notes, failure
+from swe_scale.sandbox.services.ports import taking
 
 PATIENCE = 120
 """Seconds that all servers together may take to come up."""
@@ -126,12 +126,8 @@ class ServedSandbox:
         said = await self.inner.read(f"{self.scratch}/{_FOLDER}/{service.name}.log", _LOG)
         return failure(service, notes.reason, (said or b"").decode("utf-8", "replace"))
 
-    @asynccontextmanager
-    async def _ports(self) -> AsyncIterator[None]:
-        async with AsyncExitStack() as held:
-            for port in sorted(service.port for service in self.services) if self.shared else ():
-                await held.enter_async_context(locked(cache_folder() / "ports" / f"{port}.lock"))
-            yield
+    def _ports(self) -> AbstractAsyncContextManager[None]:
+        return taking(service.port for service in self.services if self.shared)
 
     async def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
         """Return up to `limit` bytes of a file; see the protocol."""

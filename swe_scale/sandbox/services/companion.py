@@ -93,7 +93,9 @@ class Companion:
             state = await self._state(left)
         if state == "":
             return
-        reason = state or f"isn't ready after {PATIENCE:g} s"
+        # What is asked for too long is ended by us, and hasn't ended by itself.
+        late = anyio.current_time() >= until
+        reason = f"isn't ready after {PATIENCE:g} s" if late or not state else state
         said = await self.engine.call(partial(self.engine.api.logs, self.container, tail=50))
         raise SandboxError(failure(self.service, reason, said.decode("utf-8", "replace")))
 
