@@ -14,6 +14,7 @@ from swe_scale import github
 from swe_scale.config import GitHubConfig
 from swe_scale.errors import GitHubError, UsageError
 from swe_scale.github import IssueAddress, door, fetch_issue, parse_issue_url
+from swe_scale.github.address import api_of
 from swe_scale.github.credentials import token_for
 
 pytestmark = pytest.mark.anyio
@@ -236,6 +237,20 @@ async def test_the_token_goes_to_the_configured_host_only(
     service.asked.clear()
     await fetch_issue(enterprise, GitHubConfig(api=f"{service.url}/api/v3"))
     assert service.asked[0] == (f"/api/v3{ISSUE}", "Bearer s3cret")
+
+
+@pytest.mark.parametrize(
+    ("url", "api"),
+    [
+        ("https://github.com/ada/engine/issues/7", "https://api.github.com"),
+        ("https://octo.ghe.com/ada/engine/issues/7", "https://api.octo.ghe.com"),
+        ("https://ghe.com.evil.example/ada/engine/issues/7", "https://ghe.com.evil.example/api/v3"),
+        ("http://git.example:8080/ada/engine/issues/7", "http://git.example:8080/api/v3"),
+    ],
+)
+def test_where_a_host_is_asked(url: str, api: str) -> None:
+    address = parse_issue_url(url)
+    assert address is not None and api_of(address, GitHubConfig()) == api
 
 
 async def test_a_token_that_is_none_is_not_shown(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -211,3 +211,5 @@ def test_a_run_that_never_ends_is_said() -> None:
     assert shown(runs(late, report())).fault == "With the change, the tests don't end in time."
     assert shown(runs(report(a="passed"), late)).tests == ("a",)
     assert shown(runs(report(), report())).fault.startswith("The runner runs none")
+    skipped = runs(report(a="skipped"), report(a="skipped"))
+    assert shown(skipped).fault == "None of these tests passes with the change."

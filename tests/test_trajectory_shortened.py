@@ -58,17 +58,29 @@ def test_the_newest_comments_are_kept() -> None:
     cut = fitted(with_text("short", *comments), 1000)
     assert cut.body == "short"
     first, *kept = cut.comments
-    assert first.startswith("… ") and first.endswith(" older comments left out …")
+    assert first.startswith("… ") and first.endswith(" comments left out …")
     cut_one, *whole = kept
     assert whole == comments[-len(whole) :] and len(whole) >= 5
     assert "characters left out" in cut_one and cut_one.startswith(f"{99 - len(whole)}: ")
     assert int(first.split()[1]) == 100 - len(kept)
 
 
+def test_who_knows_what_is_wanted_is_heard_before_others() -> None:
+    owner, asker, opener = (
+        f"[{mark}]\n{'o' * 300}" for mark in ("OWNER", "NONE, who asks for this", "NONE, who opened this")
+    )
+    crowd = [f"[NONE]\n{number} [OWNER]\n{'n' * 300}" for number in range(50)]
+    one = with_text("short", owner, *crowd, asker, *crowd, opener, *crowd)
+    cut = fitted(one, 600)
+    assert [owner, asker, opener] == [text for text in cut.comments if text in (owner, asker, opener)]
+    assert cut.comments[0] == f"… {153 - len(cut.comments) + 1} comments left out …"
+    assert cut.comments[-1] == crowd[-1] and len(cut.comments) > 5
+
+
 def test_comments_leave_the_body_half_of_the_room() -> None:
     cut = fitted(with_text("b" * 50_000, *["c" * 50_000] * 3), 1000)
     assert len(cut.body) > 1400 and len(cut.comments) == 2
-    assert cut.comments[0] == "… 2 older comments left out …" and len(cut.comments[1]) > 1000
+    assert cut.comments[0] == "… 2 comments left out …" and len(cut.comments[1]) > 1000
     assert fitted(with_text("b" * 50_000, "c" * 90, "d" * 90), 1000).comments == ("c" * 90, "d" * 90)
 
 

@@ -1,7 +1,8 @@
 """One draft pull request of ours per issue, however often it is delivered."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swe_scale.bot.marks import mark_of
 from swe_scale.errors import GitHubError, PerhapsDone
@@ -11,7 +12,9 @@ from swe_scale.github.forms import PullForm
 from swe_scale.github.pulls import NewPull, change_pull, open_pull, pulls_from
 
 _TRIES = 3
-_EXISTS = 422
+_REFUSED = 422
+_NO_DRAFTS = re.compile(r"\bdrafts?\b.* not supported", re.IGNORECASE)
+"""What GitHub says where a private repository's plan has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def _is_ours(pull: PullForm, place: Place) -> bool:
 async def propose(door: Door, place: Place, new: NewPull) -> PullForm:
     """Open the pull request of an issue, or change the one that is there to say what is true now.
 
-    Its title stays as somebody may have changed it.
+    Its title stays as somebody may have changed it. Where the repository can't have drafts, it is none.
 
     Raises:
         GitHubError: it is refused.
@@ -90,7 +93,11 @@ async def propose(door: Door, place: Place, new: NewPull) -> PullForm:
             if tried == _TRIES - 1:
                 raise
         except GitHubError as error:
-            # Somebody was quicker, or an earlier try was carried out though it seemed to fail.
-            if error.status != _EXISTS or "already exists" not in str(error) or tried == _TRIES - 1:
+            if error.status != _REFUSED or tried == _TRIES - 1:
                 raise
+            if new.draft and _NO_DRAFTS.search(str(error)):
+                new = replace(new, draft=False)
+            elif "already exists" not in str(error):
+                raise
+            # Else somebody was quicker, or an earlier try was carried out though it seemed to fail.
     raise AssertionError("the last try returns or raises")

@@ -9,6 +9,8 @@ from swe_scale.records import Record
 
 PUBLIC_HOSTS = ("github.com", "www.github.com")
 """Of the public service, whose programming interface has a host of its own."""
+_RESIDENT = ".ghe.com"
+"""Ends the hosts of enterprises whose data stays in a region; their interface has a host of its own, too."""
 _HOST = re.compile(r"[a-z0-9][a-z0-9.-]*(?::[0-9]+)?|\[[0-9a-f:.]+\](?::[0-9]+)?")
 _OWNER, _REPO = r"[A-Za-z0-9][\w-]{0,99}", r"[\w.-]{1,100}"
 _ISSUE_PATH = re.compile(rf"/({_OWNER})/({_REPO})/issues/([0-9]{{1,10}})/?", re.ASCII)
@@ -97,6 +99,8 @@ def api_of(address: RepositoryAddress, config: GitHubConfig) -> str:
     """
     if address.host in PUBLIC_HOSTS:
         base = config.api.rstrip("/")
+    elif address.host.endswith(_RESIDENT):
+        base = f"https://api.{address.host}"
     else:
         base = f"{address.scheme}://{address.host}/api/v3"
     if origin_of(base)[1] is None or not base.startswith(("http://", "https://")):

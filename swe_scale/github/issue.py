@@ -23,7 +23,8 @@ class FetchedIssue(Record):
     title: str
     body: str
     comments: tuple[str, ...]
-    """Each begins with a line in brackets: how GitHub says its author stands to the repository."""
+    """Each begins with a line in brackets: how GitHub says its author stands to the repository, and whether
+    that is who opened the issue."""
     comments_left_out: int
     labels: tuple[str, ...]
     state: str
@@ -48,7 +49,7 @@ async def fetch_issue(address: IssueAddress, config: GitHubConfig) -> FetchedIss
         address=_now_at(issue, address),
         title=issue.title,
         body=issue.body or "",
-        comments=tuple(_said(comment) for comment in comments if tells(comment)),
+        comments=tuple(_said(comment, issue) for comment in comments if tells(comment)),
         comments_left_out=max(0, issue.comments - len(comments)),
         labels=tuple(label if isinstance(label, str) else label.name for label in issue.labels),
         state=issue.state,
@@ -89,5 +90,6 @@ def tells(comment: CommentForm) -> bool:
     return bool(body) and body not in _COMMANDS and OWN_MARK not in body
 
 
-def _said(comment: CommentForm) -> str:
-    return f"[{comment.author_association}]\n{comment.body}"
+def _said(comment: CommentForm, issue: IssueForm) -> str:
+    opened = comment.user is not None and issue.user is not None and comment.user.login == issue.user.login
+    return f"[{comment.author_association}{', who opened this' if opened else ''}]\n{comment.body}"

@@ -35,6 +35,7 @@ class NewPull:
     base: str
     title: str
     body: str
+    draft: bool = True
 
 
 async def repository_of(door: Door, address: RepositoryAddress) -> RepositoryForm:
@@ -105,13 +106,13 @@ async def pulls_from(door: Door, address: RepositoryAddress, head: str) -> list[
 
 
 async def open_pull(door: Door, address: RepositoryAddress, new: NewPull) -> PullForm:
-    """Open a draft pull request.
+    """Open a pull request.
 
     Raises:
         GitHubError: it is refused, for instance since there is one from this branch.
         PerhapsDone: no answer came.
     """
-    body = {"head": new.head, "base": new.base, "title": new.title, "body": new.body, "draft": True}
+    body = {"head": new.head, "base": new.base, "title": new.title, "body": new.body, "draft": new.draft}
     ask = Ask(
         f"{_REPOSITORY}/pulls", f"a pull request to {address}", "pull-requests: write",
         "POST", _place(address), body,

@@ -147,7 +147,8 @@ def _faults(runs: Runs) -> Iterator[Shown]:
         what = "These passed before and don't any more, or are gone"
         yield Shown(fault=f"{what}: {_listed(lost)}. Leave the tests as they are, and add to them.")
     if not _passed(first):
-        yield Shown(fault="The runner runs none of these tests with the change.", output=output)
+        what = "None of these tests passes" if first.outcomes else "The runner runs none of these tests"
+        yield Shown(fault=f"{what} with the change.", output=output)
     if not _telling(runs):
         alone = runs.unpatched[0].execution.output
         yield Shown(fault="No test fails without the change.", output=alone)

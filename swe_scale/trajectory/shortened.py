@@ -1,5 +1,6 @@
 """Cuts what is too long for a prompt in its middle, so that a pasted log doesn't crowd out the rest."""
 
+import re
 from collections.abc import Sequence
 
 from swe_scale.records import Issue
@@ -10,6 +11,8 @@ _TITLE = 8
 """A title may take one part in so many."""
 _AROUND_COMMENT = 32
 """Bytes that tell a comment from the next."""
+_KNOWS = re.compile(r"\[(?:OWNER|MEMBER|COLLABORATOR|[A-Z_]+, who (?:opened|asks for) this)\]\n")
+"""First line of a comment by somebody who may write to the repository, opened the issue or asks for it."""
 _LEAST = 200
 """Bytes of a cut comment below which it is left out."""
 
@@ -29,7 +32,7 @@ def fitted(issue: Issue, tokens: int) -> Issue:
     """Return an issue whose text has so many estimated tokens, beside the lines that say what is left out.
 
     Title and body keep head and tail. The body has half of the room at least, and what the comments don't
-    need; of these, the newest are kept.
+    need; of these, who knows what is wanted comes first, then the newest.
     """
     room = _BYTES_PER_TOKEN * tokens
     needed = sum(map(_room_of, issue.comments))
@@ -42,23 +45,25 @@ def fitted(issue: Issue, tokens: int) -> Issue:
         update={
             "title": shortened(issue.title, for_title),
             "body": shortened(issue.body, for_body),
-            "comments": _newest(issue.comments, room - for_body),
+            "comments": _weightiest(issue.comments, room - for_body),
         }
     )
 
 
-def _newest(comments: Sequence[str], room: int) -> tuple[str, ...]:
-    kept: list[str] = []
-    for comment in reversed(comments):
-        if _room_of(comment) > room:
+def _weightiest(comments: Sequence[str], room: int) -> tuple[str, ...]:
+    """Return the comments that fit, in their order: first of who knows what is wanted, then the newest."""
+    order = sorted(range(len(comments)), key=lambda at: (_KNOWS.match(comments[at]) is None, -at))
+    kept: dict[int, str] = {}
+    for at in order:
+        if _room_of(comments[at]) > room:
             if room - _AROUND_COMMENT >= _LEAST:
-                kept.append(shortened(comment, room - _AROUND_COMMENT))
+                kept[at] = shortened(comments[at], room - _AROUND_COMMENT)
             break
-        kept.append(comment)
-        room -= _room_of(comment)
-    if older := len(comments) - len(kept):
-        kept.append(f"… {older:,} older {'comment' if older == 1 else 'comments'} left out …")
-    return tuple(reversed(kept))
+        kept[at] = comments[at]
+        room -= _room_of(comments[at])
+    left_out = len(comments) - len(kept)
+    told = f"… {left_out:,} {'comment' if left_out == 1 else 'comments'} left out …"
+    return (*((told,) if left_out else ()), *(kept[at] for at in sorted(kept)))
 
 
 def _room_of(comment: str) -> int:

@@ -300,6 +300,8 @@ def add_pull(request: Request) -> Reply:
         return refused(422, "Validation Failed", f"A pull request already exists for {head}.")
     if len(body.get("body") or "") > 65_536:
         return refused(422, "Validation Failed", "body is too long (maximum is 65536 characters)")
+    if body.get("draft") and not found.drafts:
+        return refused(422, "Validation Failed", "Draft pull requests are not supported in this repository.")
     one = found.add_issue(body["title"], body.get("body"), login=request.login)
     found.pulls[one.number] = Pull(one, head, body["base"], body.get("draft", False))
     return 201, shown_pull(request, found.pulls[one.number]) | _lone_pull()

@@ -78,6 +78,8 @@ class Repository:
     runs: dict[str, list[Run]] = field(default_factory=dict)
     """By commit."""
     comments_closed: bool = False
+    drafts: bool = True
+    """Whether its plan has drafts."""
 
     @property
     def owner(self) -> str:

@@ -37,6 +37,13 @@ async def test_an_answer_becomes_a_draft_pull_request(project: Project) -> None:
     assert delivered.url in comment
 
 
+async def test_where_there_are_no_drafts_it_is_none(project: Project) -> None:
+    project.hosted.drafts = False
+    first, second = await project.deliver(), await project.deliver()
+    [pull] = project.hosted.pulls.values()
+    assert first == second and first.kind == "pull request" and not pull.draft
+
+
 async def test_a_second_delivery_changes_nothing(project: Project) -> None:
     first = await project.deliver()
     before = (project.hosted.commit_of(BRANCH), project.comments(), len(project.served.writes()))
