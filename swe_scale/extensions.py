@@ -1,4 +1,4 @@
-"""Finds what other packages offer by entry points: strategies, vote rules, policies."""
+"""Finds what other packages offer by entry points: strategies, rules, policies, sandboxes, models."""
 
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -6,11 +6,13 @@ from typing import Any, Literal
 
 from swe_scale.errors import ExtensionError, UsageError
 
-Kind = Literal["strategy", "rule", "policy"]
+Kind = Literal["strategy", "rule", "policy", "sandbox", "model"]
 GROUPS: dict[Kind, str] = {
     "strategy": "swe_scale.strategies",
     "rule": "swe_scale.rules",
     "policy": "swe_scale.policies",
+    "sandbox": "swe_scale.sandboxes",
+    "model": "swe_scale.models",
 }
 
 

@@ -18,7 +18,8 @@ PACKAGE = ROOT / "swe_scale"
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("errors", "records", "assets", "flags", "readable", "quoting", "foreign"),
-    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "extensions", "given"),
+    ("extensions",),
+    ("config", "cached", "prompts", "patch", "retry", "events", "locks", "background", "given"),
     ("store",),
     ("ledger", "clock", "statistics", "timeline"),
     ("scaling",),

@@ -90,7 +90,7 @@ def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
         ("[limit]\n", "limit: there is no such field"),
         ("[limits]\nsecond = 3\n", "limits.second: there is no such field"),
         ("[limits]\nseconds = 0\n", "limits.seconds: Input should be greater than 0"),
-        ('[sandbox]\nkind = "magic"\n', "sandbox: Input tag 'magic'"),
+        ('[sandbox]\nkind = "magic"\n', "sandbox.offered.kind: Value error, there is no sandbox 'magic'"),
         ('[models.a]\nkind = "openai"\nmodel = "m"\n', "models.a.openai.base_url: Field required"),
         ('[stages]\nwriting = "a"\n', "stages.writing.[key]"),
         (

@@ -157,10 +157,10 @@ def anchor(heading: str) -> str:
 def heading(path: str, model: type[BaseModel], several: bool) -> str:
     """Return the heading of a model's table; of one of several, with the kind that chooses it."""
     table = f"[[{path[:-2]}]]" if path.endswith("[]") else f"[{path}]"
-    kinds = (
-        get_args(model.model_fields["kind"].annotation) if several and "kind" in model.model_fields else ()
-    )
-    return f"`{table}`" + (f" with kind {' or '.join(kinds)}" if kinds else "")
+    if not several or "kind" not in model.model_fields:
+        return f"`{table}`"
+    kinds = get_args(model.model_fields["kind"].annotation)
+    return f"`{table}` with " + (f"kind {' or '.join(kinds)}" if kinds else "another kind")
 
 
 def rows(model: type[BaseModel], writer: Writer) -> Iterator[str]:
@@ -168,7 +168,8 @@ def rows(model: type[BaseModel], writer: Writer) -> Iterator[str]:
     said = docstrings(model)
     if "kind" in model.model_fields:
         form = in_words(model.model_fields["kind"].annotation)
-        yield f"| `kind` | {form} | required | Says that it is this table. |"
+        meaning = "Says that it is this table." if form != PLAIN[str] else said["kind"]
+        yield f"| `kind` | {form} | required | {meaning} |"
     for name, info in model.model_fields.items():
         models = inside(info.annotation)[1]
         told = said.get(name) or (told_of(models[0]) if len(models) == 1 else "")

@@ -129,7 +129,8 @@ async def _length(config: ModelConfig) -> _Length:
         case OpenAIEndpoint(context_length=None):
             return await _asked(config)
         case _:
-            return _Length(config.context_length or DEFAULT_CONTEXT, True)
+            told = config.context_length is not None or isinstance(config, ScriptedReplies)
+            return _Length(config.context_length or DEFAULT_CONTEXT, told)
 
 
 async def _asked(config: OpenAIEndpoint) -> _Length:

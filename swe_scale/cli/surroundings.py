@@ -6,7 +6,16 @@ from typing import get_args
 from pydantic import ValidationError
 
 from swe_scale.cli.options import SolveOptions
-from swe_scale.config import Bubblewrap, Docker, Local, Network, SandboxConfig, UserConfig, explain
+from swe_scale.config import (
+    Bubblewrap,
+    Docker,
+    Local,
+    Network,
+    OfferedSandbox,
+    SandboxConfig,
+    UserConfig,
+    explain,
+)
 from swe_scale.environment import Options
 from swe_scale.errors import UsageError
 from swe_scale.records import HostServer
@@ -20,7 +29,7 @@ def sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
         UsageError: it is unknown, or none works.
     """
     found = _sandbox_of(options, user)
-    if options.allow_unbounded and not isinstance(found, Local):
+    if options.allow_unbounded and isinstance(found, Docker | Bubblewrap):
         return found.model_copy(update={"allow_unbounded": True})
     return found
 
@@ -44,7 +53,11 @@ def _sandbox_of(options: SolveOptions, user: UserConfig) -> SandboxConfig:
             return Bubblewrap()
         case "local":
             return Local()
-    raise UsageError(f"there is no sandbox {options.sandbox!r}; known are docker, bubblewrap, local.")
+        case name:
+            try:
+                return OfferedSandbox(kind=name)
+            except ValidationError as error:
+                raise UsageError(f"{error.errors()[0]['ctx']['error']}.") from error
 
 
 def network_of(options: SolveOptions, user: UserConfig) -> Network:
@@ -81,7 +94,7 @@ def options_of(options: SolveOptions, sandbox: SandboxConfig, agents: Sequence[s
     if options.image and not isinstance(sandbox, Docker):
         raise UsageError(f"--image needs the docker sandbox, not {sandbox.kind}.")
     image = options.image or ""
-    basis = sandbox.base_image if isinstance(sandbox, Docker) else sandbox.python or ""
+    basis = _basis(sandbox)
     file = options.environment.absolute() if options.environment else None
     try:
         return Options(
@@ -97,6 +110,16 @@ def options_of(options: SolveOptions, sandbox: SandboxConfig, agents: Sequence[s
         )
     except ValidationError as error:
         raise UsageError(f"--subdir {options.subdir!r} can't be used:\n{explain(error)}") from error
+
+
+def _basis(sandbox: SandboxConfig) -> str:
+    match sandbox:
+        case Docker():
+            return sandbox.base_image
+        case OfferedSandbox():
+            return sandbox.model_dump_json()
+        case _:
+            return sandbox.python or ""
 
 
 def _servers(texts: Sequence[str]) -> tuple[HostServer, ...]:

@@ -14,6 +14,7 @@ from swe_scale.config.models import (
     Serve,
     StageSampling,
 )
+from swe_scale.config.offered import OWN_ENDPOINTS, OWN_SANDBOXES, OfferedModel, OfferedSandbox
 from swe_scale.config.prior import PriorConfig
 from swe_scale.config.run import (
     Budget,
@@ -38,6 +39,8 @@ from swe_scale.config.strategies import (
 )
 
 __all__ = [
+    "OWN_ENDPOINTS",
+    "OWN_SANDBOXES",
     "OWN_STRATEGIES",
     "SCORE_KEY",
     "AnthropicEndpoint",
@@ -54,6 +57,8 @@ __all__ = [
     "ModelConfig",
     "Network",
     "Objective",
+    "OfferedModel",
+    "OfferedSandbox",
     "OpenAIEndpoint",
     "Pool",
     "Price",

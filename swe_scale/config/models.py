@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from swe_scale.config.base import Config
+from swe_scale.config.offered import OFFERED, OWN_ENDPOINTS, OfferedModel, told_apart
 
 
 def without_password(value: str) -> str:
@@ -112,7 +113,12 @@ class ScriptedReplies(Config):
 
 
 ModelConfig = Annotated[
-    OpenAIEndpoint | AnthropicEndpoint | Pool | ScriptedReplies, Field(discriminator="kind")
+    Annotated[OpenAIEndpoint, Tag("openai")]
+    | Annotated[AnthropicEndpoint, Tag("anthropic")]
+    | Annotated[Pool, Tag("pool")]
+    | Annotated[ScriptedReplies, Tag("scripted")]
+    | Annotated[OfferedModel, Tag(OFFERED)],
+    Discriminator(told_apart(*OWN_ENDPOINTS)),
 ]
 
 

@@ -3,9 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator
 
 from swe_scale.config.base import Config
+from swe_scale.config.offered import OFFERED, OWN_SANDBOXES, OfferedSandbox, told_apart
 
 
 class Docker(Config):
@@ -50,7 +51,13 @@ class Local(Config):
     """Interpreter for the environment. None: the one that runs swe-scale."""
 
 
-SandboxConfig = Annotated[Docker | Bubblewrap | Local, Field(discriminator="kind")]
+SandboxConfig = Annotated[
+    Annotated[Docker, Tag("docker")]
+    | Annotated[Bubblewrap, Tag("bubblewrap")]
+    | Annotated[Local, Tag("local")]
+    | Annotated[OfferedSandbox, Tag(OFFERED)],
+    Discriminator(told_apart(*OWN_SANDBOXES)),
+]
 
 
 _HOST = re.compile(r"(?:\*\.)?[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")

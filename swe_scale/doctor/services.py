@@ -19,6 +19,7 @@ _STRENGTH = {
     "bubblewrap": "namespaces without network, privileges or the host's files; on the host's kernel",
     "local": "NO isolation: commands run as this user, with its files and its network",
 }
+_OTHER = "of another package, which says itself how strong it is"
 
 
 def docker(base_url: str | None = None) -> Finding:
@@ -93,7 +94,7 @@ def sandbox(configured: SandboxConfig | None) -> Finding:
         return Finding(topic="sandbox", status="fault", text=text, fix=fix.replace("\n", " "))
     origin = "as configured" if configured else "by default"
     status = "warn" if kind == "local" else "ok"
-    return Finding(topic="sandbox", status=status, text=f"{kind}, {origin}: {_STRENGTH[kind]}")
+    return Finding(topic="sandbox", status=status, text=f"{kind}, {origin}: {_STRENGTH.get(kind, _OTHER)}")
 
 
 def _docker_fix(reason: str) -> str:

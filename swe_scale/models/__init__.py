@@ -3,7 +3,14 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from swe_scale.config import AnthropicEndpoint, ModelConfig, OpenAIEndpoint, Pool, ScriptedReplies
+from swe_scale.config import (
+    AnthropicEndpoint,
+    ModelConfig,
+    OfferedModel,
+    OpenAIEndpoint,
+    Pool,
+    ScriptedReplies,
+)
 from swe_scale.errors import EndpointRefused
 from swe_scale.events import Events
 from swe_scale.records import Completion, Request
@@ -58,6 +65,10 @@ def open_model(config: ModelConfig, events: Events | None = None) -> AbstractAsy
             from swe_scale.models.scripted import open_scripted
 
             return open_scripted(config)
+        case OfferedModel():
+            from swe_scale.models.offered import open_offered
+
+            return open_offered(config, heard)
 
 
 def _anthropic(config: AnthropicEndpoint) -> AbstractAsyncContextManager[Model]:

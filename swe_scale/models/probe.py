@@ -2,8 +2,8 @@
 
 import random
 
-from swe_scale.config import AnthropicEndpoint, OpenAIEndpoint, ScriptedReplies
-from swe_scale.errors import ModelError
+from swe_scale.config import AnthropicEndpoint, OfferedModel, OpenAIEndpoint, ScriptedReplies
+from swe_scale.errors import ExtensionError, ModelError
 from swe_scale.ledger import text_bound
 from swe_scale.models import open_model
 from swe_scale.models.endpoint import endpoint_of
@@ -13,7 +13,7 @@ from swe_scale.records import Message, Record, Request, Sampling
 
 __all__ = ["Probe", "Single", "probe"]
 
-Single = OpenAIEndpoint | AnthropicEndpoint | ScriptedReplies
+Single = OpenAIEndpoint | AnthropicEndpoint | ScriptedReplies | OfferedModel
 """An endpoint that is no pool of others."""
 
 _LONG = 8000
@@ -41,23 +41,23 @@ class Probe(Record):
 async def probe(config: Single) -> Probe:
     """Ask the endpoint for its models, and send it three prompts with replies of one token."""
     match config:
-        case ScriptedReplies() | AnthropicEndpoint():
-            return await _opened(config)
         case OpenAIEndpoint():
             return await _served(config)
+        case _:
+            return await _opened(config)
 
 
-async def _opened(config: ScriptedReplies | AnthropicEndpoint) -> Probe:
-    """Say what opening tells: neither cuts a prompt."""
+async def _opened(config: ScriptedReplies | AnthropicEndpoint | OfferedModel) -> Probe:
+    """Say what opening tells: ours cut no prompt."""
     try:
-        hasty = config if isinstance(config, ScriptedReplies) else config.model_copy(update={"retries": 0})
+        hasty = config.model_copy(update={"retries": 0}) if isinstance(config, AnthropicEndpoint) else config
         async with open_model(hasty) as model:
             return Probe(
                 reachable=True, model_known=True, models=(model.name,), context_length=model.context_length
             )
     except UnknownModel as error:
         return Probe(reachable=True, model_known=False, models=error.known, details=str(error))
-    except ModelError as error:
+    except (ModelError, ExtensionError) as error:
         return Probe(reachable=False, details=str(error))
 
 

@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
-from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, SandboxConfig
+from swe_scale.config import Bubblewrap, Docker, Limits, Local, Network, OfferedSandbox, SandboxConfig
 from swe_scale.events import Events
 from swe_scale.records import Changes, Environment, Execution, HostServer, Record, Service
 
@@ -229,3 +229,7 @@ def open_backend(
             from swe_scale.sandbox.local import open_local
 
             return open_local(config, run, events, reach)
+        case OfferedSandbox():
+            from swe_scale.sandbox.offered import open_offered
+
+            return open_offered(config, run, events, reach)

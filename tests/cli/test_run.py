@@ -182,7 +182,7 @@ def test_bad_arguments_are_explained(desk: Desk, arguments: tuple[str, ...], tex
         ("--strategy", "dance=2", "known are: revise, agent"),
         ("--name", "../escape", "letters, digits"),
         ("--context-tokens", "500000", "don't fit the model's context"),
-        ("--sandbox", "jail", "known are docker, bubblewrap, local"),
+        ("--sandbox", "jail", "known are: docker, bubblewrap, local"),
         ("--image", "python:3.11", "needs the docker sandbox"),
         ("--environment", "none.toml", "none.toml"),
         ("--config", "none.toml", "can't be read"),
