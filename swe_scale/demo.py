@@ -27,6 +27,8 @@ _ID = "demo"
 _TURNS = 6
 _REPLY_TOKENS = 4096
 _SECONDS = 30.0
+_TEST_ROUNDS = 1
+"""None is needed: the right patches bring tests."""
 
 
 def strategies(trajectories: Sequence[dict[str, Any]]) -> dict[str, int]:
@@ -50,6 +52,7 @@ def settings(sandbox: SandboxConfig, replies: Path) -> RunConfig:
         context_tokens=40_000,
         limits=Limits(seconds=_SECONDS, output=16 * 1024),
         regression_seconds=_SECONDS,
+        test_rounds=_TEST_ROUNDS,
     )
 
 
