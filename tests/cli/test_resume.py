@@ -14,11 +14,28 @@ from resume_kit import counted, finished, judging
 from scripted_server import ScriptedServer
 
 BODIES = (RIGHT, ALSO_RIGHT, WRONG)
+_TEST = """<create path="tests/test_{name}.py">
+import unittest
+
+from stats import mean
+
+
+class Nothing(unittest.TestCase):
+    def test_nothing(self):
+        self.assertEqual(mean({given}), 0.0)
+</create>
+"""
+AFTERWARDS = {
+    "test/turn/01": _TEST.format(name="one", given="[0]"),
+    "test/turn/02": _TEST.format(name="two", given="[]"),
+    "words/01": json.dumps({"summary": "Return 0.0 for nothing", "paragraph": "It divided by zero."}),
+}
+"""What is said of the choice: a test that shows nothing, one that does, and words."""
 
 
 def essence(stdout: str) -> object:
     answer = json.loads(stdout)
-    keys = ("outcome", "patch", "candidate", "confidence", "decisions", "ranking")
+    keys = ("outcome", "patch", "candidate", "confidence", "decisions", "ranking", "reproduction", "words")
     return {key: answer[key] for key in keys}
 
 
@@ -30,7 +47,7 @@ def desk(tmp_path: Path) -> Desk:
 def solve(desk: Desk, base_url: str) -> list[str]:
     return desk.command(
         "run", str(desk.issue), "--repo", str(desk.repository), "--sandbox", "local", "--json",
-        "--strategy", "revise=3", "--name", "killed", *endpoint(base_url),
+        "--strategy", "revise=3", "--name", "killed", "--test-rounds", "2", "--words", *endpoint(base_url),
     )  # fmt: skip
 
 
@@ -38,7 +55,8 @@ def solve(desk: Desk, base_url: str) -> list[str]:
 def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     calm = Desk(tmp_path / "calm")
-    with ScriptedServer(lambda step, _: replies(BODIES)[step.partition("/")[2]]) as server:
+    said = replies(BODIES) | AFTERWARDS
+    with ScriptedServer(lambda step, _: said[step.partition("/")[2]]) as server:
         undisturbed = subprocess.run(
             solve(calm, server.base_url),
             cwd=calm.folder,
@@ -50,7 +68,7 @@ def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_p
 
     desk = Desk(tmp_path / "killed")
     log, folder = desk.folder / "executions", desk.folder / "runs" / "killed"
-    written = replies(BODIES, log)
+    written = replies(BODIES, log) | AFTERWARDS
     before, paid = set[str](), Counter[str]()
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]], delay=0.1) as server:
         for _ in range(4):
@@ -79,11 +97,12 @@ def test_killed_at_random_instants_it_ends_the_same_and_pays_nothing_twice(tmp_p
     total = len([step for step in finished(folder) if judging(step)])
     assert (counted(log) - runs).total() <= total - len(cells), "a recorded execution was made again"
     assert json.loads(last.stdout)["patch"] == json.loads(undisturbed.stdout)["patch"]
+    assert json.loads(last.stdout)["reproduction"]["replies"] == 2
     assert essence(last.stdout) == essence(undisturbed.stdout)
 
 
 def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(desk: Desk) -> None:
-    written = replies(BODIES)
+    written = replies(BODIES) | AFTERWARDS
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]], delay=0.5) as server:
         process = subprocess.Popen(
             solve(desk, server.base_url), cwd=desk.folder, env=desk.variables(),
@@ -103,7 +122,7 @@ def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(desk: Desk) -> None:
 
 
 def test_a_dropped_call_is_on_the_books_at_its_bound(desk: Desk) -> None:
-    written = replies(BODIES)
+    written = replies(BODIES) | AFTERWARDS
     with ScriptedServer(lambda step, _: written[step.partition("/")[2]], delay=1.0) as server:
         process = subprocess.Popen(
             solve(desk, server.base_url), cwd=desk.folder, env=desk.variables(),
