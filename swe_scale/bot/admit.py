@@ -4,7 +4,7 @@ from pathlib import Path
 
 from swe_scale.bot.asked import Asked, Ignored
 from swe_scale.bot.brief import Brief
-from swe_scale.bot.event import may_ask, read_event
+from swe_scale.bot.event import may_ask, read_hub_event
 from swe_scale.bot.ground import look
 from swe_scale.bot.revision import Revision, revision_of
 from swe_scale.config import GitHubConfig
@@ -28,7 +28,7 @@ async def admit(event: Path, label: str, config: GitHubConfig) -> Brief | Ignore
         UsageError: the event can't be read, or the token's variable holds none.
         GitHubError: the service refuses, or can't be reached.
     """
-    asked = read_event(event, label)
+    asked = read_hub_event(event, label)
     if isinstance(asked, Ignored):
         return asked
     if reason := may_ask(asked):

@@ -70,6 +70,18 @@ def read_event(path: Path, label: str) -> Asked | Ignored:
     return _of_label(event, path, label)
 
 
+def read_hub_event(path: Path, label: str) -> Asked | Ignored:
+    """Return what an event asks for where only GitHub's will do, as what follows asks or writes there.
+
+    Raises:
+        UsageError: it can't be read, is no event, or GitLab's.
+    """
+    if is_gitlab(read_json(path)):
+        told = "`bot admit` and `bot deliver` are for GitHub; give it to `swe-scale run --event`"
+        raise UsageError(f"{path} is an event of GitLab's: {told}, which ends in a patch")
+    return read_event(path, label)
+
+
 def read_json(path: Path) -> Any:
     """Return what a file of JSON holds.
 

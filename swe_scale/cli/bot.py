@@ -7,7 +7,7 @@ from pathlib import Path
 from swe_scale.bot.admit import admit
 from swe_scale.bot.asked import Asked, Ignored
 from swe_scale.bot.deliver import Wish
-from swe_scale.bot.event import read_event
+from swe_scale.bot.event import read_hub_event
 from swe_scale.bot.files import write_record
 from swe_scale.bot.handover import read_handover
 from swe_scale.bot.revision import issue_behind
@@ -78,7 +78,7 @@ def issue_of(issue: str | None, event: Path | None, label: str) -> Asked:
     if (issue is None) == (event is None):
         raise UsageError("name the issue by --issue URL or by --event FILE, one of them.")
     if event is not None:
-        asked = read_event(event, label)
+        asked = read_hub_event(event, label)
         if isinstance(asked, Ignored):
             raise UsageError(f"{event} asks for nothing: {asked.reason}")
         return asked

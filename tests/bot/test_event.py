@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swe_scale.bot.asked import Asked, Ignored
-from swe_scale.bot.event import may_ask, read_event
+from swe_scale.bot.event import may_ask, read_event, read_hub_event
 from swe_scale.errors import UsageError
 
 REPOSITORY = {"full_name": "ada/engine", "html_url": "https://github.com/ada/engine"}
@@ -194,6 +194,8 @@ def test_a_label_at_gitlab(tmp_path: Path) -> None:
     assert found.issue.clone_url == "https://gitlab.com/tools/math/engine.git"
     assert (found.issue.number, found.title, found.by) == (7, HOSTILE, "ada")
     assert may_ask(found) == ""
+    with pytest.raises(UsageError, match=r"an event of GitLab's: .* `swe-scale run --event`"):
+        read_hub_event(path, "swe-scale")
 
 
 @pytest.mark.parametrize(
