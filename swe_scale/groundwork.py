@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from functools import partial
 
+import anyio
+
 from swe_scale.assignments import sampling
 from swe_scale.building import Repairer
 from swe_scale.clock import Clock
 from swe_scale.conclusion import without_candidates
-from swe_scale.config import RunConfig
+from swe_scale.config import RunConfig, Stage
 from swe_scale.context import Wish, find_context
 from swe_scale.decided import Decided
+from swe_scale.depicting import depicted
 from swe_scale.ledger import Ledger
 from swe_scale.means import Means
 from swe_scale.policy import Move
@@ -19,6 +22,10 @@ from swe_scale.store import Key
 from swe_scale.trajectory.setting import opening_of
 from swe_scale.triage import OPINIONS, Triage, Triaged
 
+IMAGES: Stage = "images"
+"""The stage in which images are looked at."""
+_IMAGES = 0.1
+"""Most of the time that is left that this may take."""
 _TRIAGE = 0.1
 """Most of the time that is left that it may take to find out whether an issue is worth it."""
 
@@ -38,6 +45,20 @@ class Groundwork:
         """The fields of a solution that say what it has cost."""
         ledger = self.ledger
         return {"usage": ledger.spent, "stages": dict(ledger.by_stage), "seconds": dict(self.clock.seconds)}
+
+    async def depicted(self) -> Issue:
+        """Return the issue with what its images show, where a model that can see is named.
+
+        Raises:
+            StoreError: the record can't be written.
+        """
+        seeing = self.means.models.get(IMAGES)
+        if not seeing or not self.issue.images:
+            return self.issue
+        drawn = sampling(self.config.sampling_of("images"), 0)
+        with self.clock.stage("images"), anyio.CancelScope(deadline=self.clock.part_of(_IMAGES)):
+            return await depicted(self.issue, seeing[0], drawn, self.ledger, self.means.events)
+        return self.issue
 
     def repairer(self) -> Repairer | None:
         """Return who proposes another environment where set-up fails; None: nobody is asked anything."""

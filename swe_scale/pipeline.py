@@ -84,6 +84,8 @@ async def _solve(
     for note in await repository.notes(trees.base):
         events.emit("note", note, issue.id)
     ground, triaged = Groundwork(issue, means, config, ledger, clock), None
+    issue = await ground.depicted()
+    ground = replace(ground, issue=issue)
     if config.triage and not given.patches:
         triaged = await ground.triaged()
         if triaged.refusal:

@@ -167,6 +167,15 @@ class ToolCall(Record):
     """JSON, as the model wrote it; it may be malformed."""
 
 
+class Picture(Record):
+    """An image, as models take it."""
+
+    media_type: str
+    """Such as `image/png`."""
+    data: str = Field(repr=False)
+    """Its bytes in Base64."""
+
+
 class Message(Record):
     """One message of a conversation with a model."""
 
@@ -179,6 +188,8 @@ class Message(Record):
     shared: int = Field(default=0, ge=0)
     """Leading characters that sibling conversations share to the byte: where a server keeps a prefix only
     on request, it is asked to keep it up to there."""
+    pictures: tuple[Picture, ...] = ()
+    """Of a user, before the text."""
 
 
 class Sampling(Record):

@@ -145,6 +145,17 @@ def test_triage_is_one_call_and_at_most_two() -> None:
     assert one.bound.calls == plain.bound.calls + 2 and one.serial_seconds.low > plain.serial_seconds.low
 
 
+def test_each_image_is_looked_at_once() -> None:
+    sizes = SIZES.model_copy(update={"images": 3, "depicting": 900})
+    assert "images" not in {share.stage for share in made(sizes=sizes).shares}
+    served = {"trajectory": (SERVED,), "selection": (SERVED,), "images": (SERVED,)}
+    one = estimate(sizes, settings(), served)
+    first = one.shares[0]
+    assert (first.stage, first.spending.low.calls, first.spending.high.calls) == ("images", 0, 3)
+    assert one.bound.calls == made(sizes=sizes).bound.calls + 3
+    assert one.bound.prompt_tokens > 60_000
+
+
 def test_a_test_of_the_issue_is_written_last() -> None:
     plain, one = made(), made(test_rounds=3)
     last = one.shares[-1]

@@ -36,7 +36,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("formatting",),
     ("building",),
     ("ranking",),
-    ("crosscheck", "reproduction", "wording"),
+    ("crosscheck", "reproduction", "wording", "depicting"),
     ("selection", "policy", "triage", "planning", "notes", "judging", "diversity", "readers", "scoring"),
     ("agenda", "decided", "making", "underway", "assignments", "adopted", "gathering"),
     ("search", "turn_cells"),

@@ -159,6 +159,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
         for files in ([], [("tests/test_a.py", "x\n"), ("tests/test_b.py", "y")])
         for others in ([], ["a.py", "b.py"])
     ),
+    ("image", {"title": "It fails"}),
     ("words", {"patch": "```diff\n+x\n```", "longest": 72}),
     *(("test_observed", {"fault": "No.", "output": output, "left": 1}) for output in ("", "\x1b[31mred")),
     ("plan_given", {"plan": "Look here.\nThen there."}),

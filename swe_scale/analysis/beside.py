@@ -7,6 +7,7 @@ from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
 from swe_scale.config import RunConfig
+from swe_scale.depicting import PICTURE_TOKENS
 from swe_scale.reproduction import MOST_SHOWN, MOST_TOLD
 from swe_scale.wording import PATCH
 
@@ -16,6 +17,8 @@ _FAILURE = 12_000
 """Bytes in which a further failure is told, at most."""
 _TEST_SHOWN = Range(low=3_000, likely=12_000, high=MOST_SHOWN)
 """Bytes of patch, check and tests that are shown where a test is to be written."""
+_PICTURE = Range(low=300, likely=1_500, high=PICTURE_TOKENS)
+"""Tokens of an image."""
 _TEST_TOLD = Range(low=100, likely=2_000, high=MOST_TOLD)
 """Bytes in which it is said what is wrong with one."""
 
@@ -84,5 +87,21 @@ def wording(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumption
         output=NOTHING,
         extra=NOTHING,
         first_bound=size + sizes.more + 2 * MESSAGE + TEMPLATE + PATCH,
+        growth_bound=0,
+    )
+
+
+def depicting(served: Served, sizes: Sizes, config: RunConfig, assumed: Assumptions) -> Talk:
+    """Return the question what an image of the issue shows."""
+    reply = reply_tokens("images", config, assumed)
+    return Talk(
+        served=served,
+        opening=Range(low=sizes.depicting, likely=sizes.depicting, high=sizes.depicting),
+        shared=0,
+        turns=Range(low=0, likely=1, high=1),
+        reply=reply,
+        output=NOTHING,
+        extra=_PICTURE,
+        first_bound=sizes.depicting + 2 * MESSAGE + PICTURE_TOKENS,
         growth_bound=0,
     )

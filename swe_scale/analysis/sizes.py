@@ -7,6 +7,7 @@ from swe_scale.assignments import plan
 from swe_scale.checks import spoken
 from swe_scale.config import Prompted, RunConfig, standing_for
 from swe_scale.context import Questioning, Wish, find_context
+from swe_scale.depicting import MOST_IMAGES, question
 from swe_scale.environment import Options, look
 from swe_scale.events import Events
 from swe_scale.house import formatters_of
@@ -58,6 +59,10 @@ class Sizes(Record):
     formatted: bool = False
     """Whether the project names a formatter that is run over candidates."""
 
+    images: int = 0
+    """Of the issue, how many are looked at; not in bytes."""
+    depicting: int = 0
+    """What is asked of each."""
     reading: Questioning | None = None
     """What a reader is asked. None: none reads."""
     less: int = 0
@@ -97,6 +102,8 @@ async def measure(issue: Issue, repository: Repository, config: RunConfig, optio
         variants=_variants(config),
         planning=size_of(render("plan", most=OBSERVATIONS)),
         triage=size_of(triage.instructions(0)),
+        images=min(len(issue.images), MOST_IMAGES),
+        depicting=size_of(question(issue)),
         tooled=size_of(_agent(config, recipe.profile, tools=True)),
         schemas=sum(size_of(offered.tool.model_dump_json()) for offered in BASH_AND_SUBMIT),
         tree=sum(entry.size for entry in entries),

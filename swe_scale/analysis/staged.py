@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from swe_scale.analysis.assumptions import Assumptions
-from swe_scale.analysis.beside import mending, testing, triage, wording
+from swe_scale.analysis.beside import depicting, mending, testing, triage, wording
 from swe_scale.analysis.conversations import (
     planned,
     planning,
@@ -63,6 +63,8 @@ def staged_of(
 ) -> list[Staged]:
     """Return the conversations that there may be, in the order in which they begin."""
     found: list[Staged] = []
+    if sizes.images and "images" in served:
+        found.append(Staged("images", depicting(served["images"][0], sizes, config, assumed), sizes.images))
     if config.triage:
         asked = served.get("triage") or served["trajectory"][:1]
         for number in range(OPINIONS):
@@ -115,7 +117,8 @@ def serial_seconds(staged: Sequence[Staged], assumed: Assumptions) -> Range:
 
     return Range.of(
         lambda level: (
-            one_by_one(level, "triage")
+            one_by_one(level, "images")
+            + one_by_one(level, "triage")
             + longest(level, "environment")
             + longest(level, "plan")
             + longest(level, "trajectory")

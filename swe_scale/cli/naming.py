@@ -25,6 +25,7 @@ READER: Stage = "reader"
 TRIAGE: Stage = "triage"
 TEST: Stage = "test"
 WORDS: Stage = "words"
+IMAGES: Stage = "images"
 _AS_TRAJECTORIES: tuple[Stage, ...] = ("environment", "plan")
 """Stages that ask the trajectories' first model where the configuration names none for them."""
 
@@ -37,7 +38,7 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
     """
     given = _given_model(options)
     if given is not None:
-        return {**dict.fromkeys(STAGES, (given,)), **reader_of(options, user, given)}
+        return {**dict.fromkeys(STAGES, (given,)), **_seeing(user), **reader_of(options, user, given)}
     if not user.models:
         raise UsageError(
             "no model is named: give --base-url URL --model NAME, or set [models.default] in "
@@ -46,7 +47,7 @@ def models_of(options: SolveOptions, user: UserConfig) -> Mapping[Stage, tuple[M
     found = {stage: _defined(stage, user) for stage in STAGES}
     further = [stage for stage in further_stages(options, user) if stage in user.stages]
     own = {stage: _defined(stage, user) for stage in further}
-    return {**found, **own, **reader_of(options, user, found["trajectory"][0])}
+    return {**found, **own, **_seeing(user), **reader_of(options, user, found["trajectory"][0])}
 
 
 def triages(options: SolveOptions, user: UserConfig) -> bool:
@@ -77,6 +78,11 @@ def names_models(options: SolveOptions, user: UserConfig) -> bool:
     """Return whether a model is named, by an option or in the configuration."""
     given = (options.base_url, options.model, options.replies, options.serve)
     return any(given) or bool(user.models)
+
+
+def _seeing(user: UserConfig) -> dict[Stage, tuple[ModelConfig, ...]]:
+    """Return the model that looks at images, where one is named."""
+    return {IMAGES: _defined(IMAGES, user)[:1]} if IMAGES in user.stages else {}
 
 
 def reader_of(

@@ -35,8 +35,9 @@ class Reached:
 
     @property
     def context_length(self) -> int:
-        """Tokens that fit into each of them, a reader's left out: it reads in windows."""
-        asked = (several for stage, several in self.models.items() if stage != naming.READER)
+        """Tokens that fit into each of them, those of reader and images left out: they see less."""
+        others = (naming.READER, naming.IMAGES)
+        asked = (several for stage, several in self.models.items() if stage not in others)
         lengths = (model.context_length for several in asked for model in several)
         return min(lengths, default=Unasked().context_length)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from swe_scale.cli.deadline import deadline_of, written
 from swe_scale.cli.method import method_of
-from swe_scale.cli.naming import READER, STAGES, TEST, TRIAGE, WORDS, further_stages, triages
+from swe_scale.cli.naming import IMAGES, READER, STAGES, TEST, TRIAGE, WORDS, further_stages, triages
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.spending import budget_of, check_priced
 from swe_scale.cli.strategies import own_models, settings_of, strategies_of, variants_of, writing
@@ -26,7 +26,7 @@ _TURNS = 8
 _AGENT_TURNS = 40
 """An agent looks around step by step; what it saw long ago gives way, so its context doesn't bound them."""
 _READING = StageSampling(temperature=(0.0,), reply_tokens=1024)
-"""Of a reader, who answers with a few words and always alike."""
+"""Of who reads or looks, who answers with a few words and always alike."""
 _SWITCHED = ("mentions", "graph", "history", "reader")
 
 
@@ -52,7 +52,7 @@ def run_config(
     """
     budget = budget_of(options)
     check_priced(budget, (one.model for several in models.values() for one in several), user)
-    stages = tuple(stage for stage in (*STAGES, TRIAGE, TEST, WORDS, READER) if stage in models)
+    stages = tuple(stage for stage in (*STAGES, TRIAGE, TEST, WORDS, IMAGES, READER) if stage in models)
     asked = dict.fromkeys((*stages, *further_stages(options, user)))
     sampling = {stage: sampling_of(options, user, stage, context_length) for stage in asked}
     reply = max((one.reply_tokens or 0 for one in sampling.values()), default=0)
@@ -107,8 +107,9 @@ def run_config(
 
 def sampling_of(options: SolveOptions, user: UserConfig, stage: Stage, context_length: int) -> StageSampling:
     """Return how a stage draws: as configured, but for what an option says."""
-    base = user.sampling.get(stage, _READING if stage == READER else StageSampling())
-    if stage == READER:
+    terse = stage in (READER, IMAGES)
+    base = user.sampling.get(stage, _READING if terse else StageSampling())
+    if terse:
         return base
     given = {
         "temperature": None if options.temperature is None else tuple(options.temperature),

@@ -66,8 +66,10 @@ class ContextSteps(Config):
 
 Selection = Literal["checks", "list", "none"]
 """How level finalists are told apart by a model: by checks that it writes, by one look at all, or not."""
-Stage = Literal["environment", "plan", "reader", "triage", "trajectory", "selection", "test", "words"]
-"""What a model is used for. Those of reader, triage, test and words need not be there."""
+Stage = Literal[
+    "environment", "plan", "reader", "triage", "trajectory", "selection", "test", "words", "images"
+]
+"""What a model is used for. Those of reader, triage, test, words and images need not be there."""
 Objective = Literal["resolved", "cost", "latency"]
 """What is worth most: a right patch, few replies, or to have it soon."""
 
@@ -85,7 +87,7 @@ class UserConfig(Config):
     stages: Mapping[Stage, str | Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     """Which named endpoint a stage uses; of several, trajectories take turns, and a selection asks all. Files
     are read by a model only where one is named for `reader`; triage, test and words ask the trajectories'
-    where none is."""
+    where none is. Images of an issue are looked at only where a model that can see is named for `images`."""
     sampling: Mapping[Stage, StageSampling] = {}
     strategies: Mapping[str, StrategyConfig] = {}
     """Named strategies, for `--strategy NAME=COUNT`."""

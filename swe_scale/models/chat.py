@@ -45,7 +45,7 @@ def _settings(sampling: Sampling) -> dict[str, Any]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    sent: dict[str, Any] = {"role": message.role, "content": sendable(message.content)}
+    sent: dict[str, Any] = {"role": message.role, "content": _content(message)}
     if message.answers:
         sent["tool_call_id"] = message.answers
     if message.tool_calls:
@@ -58,6 +58,17 @@ def _message(message: Message) -> dict[str, Any]:
             for call in message.tool_calls
         ]
     return sent
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    text = sendable(message.content)
+    if not message.pictures:
+        return text
+    shown = [
+        {"type": "image_url", "image_url": {"url": f"data:{one.media_type};base64,{one.data}"}}
+        for one in message.pictures
+    ]
+    return [*shown, {"type": "text", "text": text}]
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -131,9 +131,16 @@ def _turns(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 def _blocks(message: Message) -> list[_Block]:
     if message.role != "tool":
-        return _texts(message) + [_call(call) for call in message.tool_calls]
+        return _shown(message) + _texts(message) + [_call(call) for call in message.tool_calls]
     result: _Block = {"type": "tool_result", "tool_use_id": message.answers}
     return [{**result, "content": sendable(message.content)} if message.content.strip() else result]
+
+
+def _shown(message: Message) -> list[_Block]:
+    return [
+        {"type": "image", "source": {"type": "base64", "media_type": one.media_type, "data": one.data}}
+        for one in message.pictures
+    ]
 
 
 def _texts(message: Message) -> list[_Block]:

@@ -57,6 +57,8 @@ class Served:
     """What was not as GitHub describes it."""
     watch: Callable[[str, str, bool], None] = lambda method, path, done: None
     """Is told of each request before and after it is carried out."""
+    images: dict[str, bytes] = field(default_factory=dict)
+    """By path, what was put into issues."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -128,6 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         path = urlsplit(self.path).path
+        if (image := self.served.images.get(path)) is not None:
+            self._plain(200, {"Content-Type": "image/png"}, image)
+            return
         login, known = self._login()
         git = re.fullmatch(r"/([^/]+/[^/]+?)\.git/(.+)", path)
         if self._moved(path):

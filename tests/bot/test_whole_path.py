@@ -118,6 +118,32 @@ def test_one_command_from_an_address_to_a_pull_request(office: Office) -> None:
     assert "def test_of_nothing" in diff and "test_of_nothing" not in answer["patch"]
 
 
+def test_what_an_image_of_the_issue_shows_is_told_to_all(office: Office) -> None:
+    place = "/user-attachments/assets/shot"
+    office.served.images[place] = b"\x89PNG\r\n\x1a\nshot"
+    office.asked.body = f"It fails so: ![shot]({office.served.url}{place})"
+    written = replies((RIGHT, ALSO_RIGHT, WRONG)) | WRITTEN
+    told: list[bool] = []
+
+    def reply(step: str, body: Any) -> str:
+        sent = json.dumps(body["messages"])
+        if step.endswith("/images/01"):
+            assert "data:image/png;base64," in sent
+            return "ZeroDivisionError in mean()"
+        told.append("ZeroDivisionError in mean()" in sent and "base64" not in sent)
+        return written[step.partition("/")[2]]
+
+    with ScriptedServer(reply) as server:
+        model = f'[models.{{}}]\nkind = "openai"\nbase_url = "{server.base_url}"\nmodel = "scripted"\n'
+        stages = '[stages]\nimages = "eye"\n'
+        office.config.write_text(
+            office.config.read_text() + model.format("default") + model.format("eye") + stages
+        )
+        ran = office.calls("run", office.url, "--pr", "--json", *SOLVE, token=BOT)
+    answer = json.loads(ran.stdout)
+    assert answer["stages"]["images"]["calls"] == 1 and told and all(told)
+
+
 def test_a_red_check_is_told_to_one_more_round(office: Office) -> None:
     def watch(method: str, path: str, done: bool) -> None:
         if path.endswith("/check-runs") and not done:
