@@ -5,7 +5,7 @@ none that is there (`swe_scale.reproduction`). Here the tests are those that the
 issue, so that they should be accepted beside the true patch; beside a recorded patch that doesn't resolve the
 issue, at least one of them fails, so that they should be refused. No model is asked.
 
-`python evaluation/experiments/added_tests.py --data DATA --repos REPOS` prints a row of JSON per issue. The
+`python evaluation/experiments/added_tests.py --data DATA --repos REPOS --rows FILE` prints the figures. The
 images are those of `testbed_images.py`.
 """
 
@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from swe_scale.patch import touched
 from swe_scale.repo import Repository
 from swe_scale.reproduction import Showing
 from swe_scale.sandbox import open_backend
+from swe_scale.statistics import wilson
 from swe_scale.store import Steps
 from swe_scale.store.sqlite import open_store
 from swe_scale.swebench.images import search_path_of, tree_in
@@ -92,22 +93,39 @@ def rows(data: Path, repos: Path) -> Iterator[dict[str, Any]]:
         yield {"instance": row["instance_id"], "true": true, "wrong": others}
 
 
+def figures(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how often tests were accepted beside the true patch, and beside a wrong one."""
+    right = [bool(one["true"]["tests"]) for one in found]
+    others = [bool(each["tests"]) for one in found for each in one["wrong"]]
+    ours, baseline = wilson(sum(right), len(right)), wilson(sum(others), len(others))
+    figure = {
+        "name": "developers' tests accepted beside the true patch; beside a patch that resolves nothing",
+        "ours": ours.share, "baseline": baseline.share, "unit": "share of issues; of patches",
+        "ratio": ours.share / baseline.share if baseline.share else None,
+        "interval": list(ours.interval), "of_baseline": list(baseline.interval),
+        "issues": len(right), "patches": len(others), "goal": None, "met": None,
+    }  # fmt: skip
+    refused = {one["instance"]: one["true"]["fault"] for one in found if not one["true"]["tests"]}
+    taken = [one["instance"] for one in found for each in one["wrong"] if each["tests"]]
+    return {"figures": [figure], "refused": refused, "accepted_beside_a_wrong_one": taken}
+
+
 def main() -> None:
-    """Print a row per issue, and the sums on standard error."""
+    """Print the figures; what came of each issue goes to a file, from which they can be made again."""
     parser = argparse.ArgumentParser(description="Holds developers' tests against true and wrong patches.")
-    parser.add_argument("--data", type=Path, required=True, help="the development data")
-    parser.add_argument("--repos", type=Path, required=True, help="repositories as OWNER+NAME/repo")
+    parser.add_argument("--data", type=Path, help="the development data")
+    parser.add_argument("--repos", type=Path, help="repositories as OWNER+NAME/repo")
+    parser.add_argument("--rows", type=Path, required=True, help="what came of each issue, made if need be")
     given = parser.parse_args()
-    accepted = of = wrongly = wrongs = 0
-    for one in rows(given.data, given.repos.resolve()):
-        print(json.dumps(one), flush=True)
-        accepted, of = accepted + bool(one["true"]["tests"]), of + 1
-        wrongly, wrongs = (
-            wrongly + sum(bool(each["tests"]) for each in one["wrong"]),
-            wrongs + len(one["wrong"]),
-        )
-    said = f"accepted beside the true patch: {accepted} of {of}; beside a wrong one: {wrongly} of {wrongs}"
-    print(said, file=sys.stderr)
+    if not given.rows.exists():
+        if given.data is None or given.repos is None:
+            parser.error("name --data and --repos, or --rows that are there")
+        with given.rows.open("w", encoding="utf-8") as file:
+            for one in rows(given.data, given.repos.resolve()):
+                print(json.dumps(one), file=file, flush=True)
+    found = [json.loads(line) for line in given.rows.read_text(encoding="utf-8").splitlines()]
+    json.dump(figures(found), sys.stdout, indent=1)
+    print()
 
 
 if __name__ == "__main__":
