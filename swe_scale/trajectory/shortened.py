@@ -13,7 +13,7 @@ _AROUND_COMMENT = 32
 """Bytes that tell a comment from the next."""
 _STRANGER = re.compile(r"\[(?:CONTRIBUTOR|FIRST_TIMER|FIRST_TIME_CONTRIBUTOR|MANNEQUIN|NONE)\]\n")
 """First line of a comment by somebody who may not write to the repository, and neither opened the issue nor
-asks for it. What else is told in the form of a comment, such as a patch that is to be revised, has another."""
+asks for it. What else is told as a comment, such as a patch that is to be revised, has another."""
 _LEAST = 200
 """Bytes of a cut comment below which it is left out."""
 
