@@ -216,3 +216,11 @@ def test_what_is_flaky_in_another_file_is_not_held_against_a_test() -> None:
     assert shown(runs).tests == ("new::a",)
     lost = Runs([report(good[0])] * 2, unpatched, passing, passing, ("new",))
     assert "old::b" in shown(lost).fault
+
+
+@pytest.mark.anyio
+async def test_a_test_that_becomes_a_folder_takes_nothing_along(tmp_path: Path) -> None:
+    files = PYTEST | {"test_old.py": b"def test_old():\n    pass\n"}
+    patch = {"test_old.py": None, "test_old.py/part.py": "x = 1\n"}
+    found, _ = await written(tmp_path, GOOD, files=files, patch=patch)
+    assert found.tests == (TOLD,)

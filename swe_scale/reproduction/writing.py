@@ -177,7 +177,7 @@ async def reproduced(writer: Writer, wanted: Wanted) -> tuple[Reproduction, bool
 
 
 def _line(error: Exception) -> str:
-    return shortened(" ".join(str(error).split()), 400)
+    return shortened(" ".join(str(error).split()).removesuffix("."), 400)
 
 
 def _size(files: Changes) -> int:
