@@ -92,10 +92,12 @@ class Writer:
             if found.tests:
                 return Reproduction(patch=await setting.trees.patch(tree), tests=found.tests, replies=number)
             asked = talk.answer(_observed(found, left))
-        replies = f"{setting.turns} {'reply' if setting.turns == 1 else 'replies'}"
-        return Reproduction(
-            replies=setting.turns, fault=f"none of {replies} brought one that fails without the patch only"
+        replies = (
+            "the only reply brought none"
+            if setting.turns == 1
+            else f"none of {setting.turns} replies brought one"
         )
+        return Reproduction(replies=setting.turns, fault=f"{replies} that fails without the patch only")
 
     async def _edited(self, start: str, tags: Sequence[Tag]) -> str | None:
         """Return the tree with the tests of a reply, in the project's form; None if it holds none on purpose.
