@@ -77,6 +77,20 @@ def test_who_knows_what_is_wanted_is_heard_before_others() -> None:
     assert cut.comments[-1] == crowd[-1] and len(cut.comments) > 5
 
 
+def test_what_is_told_of_a_patch_is_heard_as_who_may_write_is() -> None:
+    crowd = [f"[OWNER]\n{number} {'o' * 300}" for number in range(50)]
+    patch, review, failed = (
+        f"[{mark}]\n{'p' * 300}"
+        for mark in (
+            "the patch that was proposed first",
+            "MEMBER, in a review of that patch, on a.py",
+            "tests, a check of the project's CI, failed on the patch that was proposed",
+        )
+    )
+    cut = fitted(with_text("short", *crowd, patch, review, failed), 600)
+    assert cut.comments[-3:] == (patch, review, failed)
+
+
 def test_comments_leave_the_body_half_of_the_room() -> None:
     cut = fitted(with_text("b" * 50_000, *["c" * 50_000] * 3), 1000)
     assert len(cut.body) > 1400 and len(cut.comments) == 2

@@ -71,7 +71,17 @@ def _listed(paths: Iterable[str]) -> str:
 
 
 def in_place(way: Proposal, here: Here) -> Proposal:
-    """Return the way that uses a checkout as it is: nothing is set up, all else stays as it was said."""
+    """Return the way that uses a checkout as it is: nothing is set up, all else stays as it was said.
+
+    Raises:
+        UsageError: a server that runs already and a service of its own would be at the same port.
+    """
+    declared = {service.port for service in way.recipe.services}
+    if twice := next((one for one in here.servers if one.port in declared), None):
+        raise UsageError(
+            f"--service {twice}: [[environment.services]] declares a server at port {twice.port}, too, and "
+            "cells could find only one of them. Leave one out."
+        )
     nothing = {"image": None, "build": None, "setup": (), "python": False, "python_version": "", "needs": ()}
     recipe = way.recipe.model_copy(update={**nothing, "here": here, "workdir": here.checkout})
     origins = {name: origin for name, origin in way.origins.items() if name not in nothing}

@@ -10,7 +10,7 @@ from swe_scale.regression.canary import Canary
 from swe_scale.regression.reported import Place, Report, reported
 from swe_scale.sandbox import Sandbox
 
-__all__ = ["Report", "run_tests"]
+__all__ = ["Report", "run_tests", "taken"]
 
 
 async def run_tests(
@@ -53,6 +53,18 @@ async def run_tests(
     await sandbox.write(sandbox.workdir, {canary.path: canary.file})
     report = await reported(place, runner, line, (*chosen, *place.inside((canary.path,))), limits)
     return _without(report, canary)
+
+
+def taken(command: str, tests: Sequence[str], subdir: str = "") -> tuple[str, ...]:
+    """Return those of some test files that `run_tests` gives to a command: of its language, in its folder.
+
+    Args:
+        command: shell line.
+        tests: paths relative to the work tree.
+        subdir: folder in which the command runs; empty: the work tree's root.
+    """
+    below = f"{subdir}/" if subdir else ""
+    return _understood([test for test in tests if test.startswith(below)], started_by(command))
 
 
 def _understood(tests: Sequence[str], started: tuple[Profile, Runner] | None) -> tuple[str, ...]:

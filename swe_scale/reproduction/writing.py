@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from swe_scale.contents.encodings import decoded
 from swe_scale.errors import BudgetExceeded, ModelError, PatchError, SandboxError
 from swe_scale.formatting import Style
 from swe_scale.patch import touched
-from swe_scale.profiles import find_tests
 from swe_scale.prompts import render
 from swe_scale.records import Candidate, Changes, Check, Message, Reproduction, Sampling
 from swe_scale.regression.near import find_near
-from swe_scale.reproduction.showing import Showing, Shown, runnable, tests_of
+from swe_scale.reproduction.showing import Showing, Shown
 from swe_scale.trajectory import Setting
 from swe_scale.trajectory.conversation import Conversation
 from swe_scale.trajectory.edits import Refused, apply_edits, check_places, paths_of
@@ -21,7 +21,8 @@ _PATCH, _SCRIPT, _FILE, _OUTPUT = 16_000, 6_000, 10_000, 6_000
 """Bytes that are shown, at most."""
 _SHOWN = 2
 """Test files that are shown; further ones are named."""
-_NAMED = 8
+_NAMED, _LOOKED_AT = 8, 50
+"""Files that are shown or named; and among which those are looked for that can be."""
 _LARGEST = 64 << 10
 """Bytes that tests of one issue may add."""
 _AROUND = 2_000
@@ -59,12 +60,12 @@ class Writer:
             ModelError: the endpoint failed.
             BudgetExceeded: the next reply doesn't fit the budget.
             SandboxError: the backend failed again and again.
+            PatchError: the tests of the patch and its rest can't be had without each other.
         """
         trees, tree = self.setting.trees, wanted.candidate.id
-        if runnable(tests_of(await trees.changes(tree))):
-            own = await self.showing.of(tree)
-            if own.tests:
-                return Reproduction(patch=await trees.patch(tree), tests=own.tests)
+        own = await self.showing.of(tree)
+        if own.tests:
+            return Reproduction(patch=await trees.patch(tree), tests=own.tests)
         if not self.showing.cells.environment.test_command:
             return Reproduction(fault="no command is known that runs the project's tests")
         if not self.setting.turns:
@@ -87,14 +88,16 @@ class Writer:
                 continue
             if tree is None:
                 return Reproduction(replies=number, fault="the model that was asked sees no place for one")
-            found = await self.showing.of(tree)
+            found = await self.showing.of(tree, wanted.candidate.id)
             if found.tests:
                 return Reproduction(patch=await setting.trees.patch(tree), tests=found.tests, replies=number)
             asked = talk.answer(_observed(found, left))
-        replies = f"{setting.turns} {'reply' if setting.turns == 1 else 'replies'}"
-        return Reproduction(
-            replies=setting.turns, fault=f"none of {replies} brought one that fails without the patch only"
+        replies = (
+            "the only reply brought none"
+            if setting.turns == 1
+            else f"none of {setting.turns} replies brought one"
         )
+        return Reproduction(replies=setting.turns, fault=f"{replies} that fails without the patch only")
 
     async def _edited(self, start: str, tags: Sequence[Tag]) -> str | None:
         """Return the tree with the tests of a reply, in the project's form; None if it holds none on purpose.
@@ -110,7 +113,7 @@ class Writer:
         if len(edits) < len(tags):
             raise Malformed("only <edit> and <create> can be used here, or <done/> alone")
         trees = self.setting.trees
-        _check_tests(paths_of(edits))
+        self._check_tests(paths_of(edits))
         files = await trees.files(start, paths_of(edits))
         changes = apply_edits(edits, files)
         if _size(changes) - _size(files) > _LARGEST:
@@ -118,6 +121,17 @@ class Writer:
         check_places(changes, await trees.paths(start))
         tree = await trees.write(start, changes)
         return await self._styled(tree, tuple(changes))
+
+    def _check_tests(self, paths: Sequence[str]) -> None:
+        """Refuse what isn't a test: the patch is judged already and stays as it is.
+
+        Raises:
+            Refused: one of the paths isn't a test file that the project's runner can be given.
+        """
+        runnable = self.showing.runnable(paths)
+        if others := [path for path in paths if path not in runnable]:
+            told = "is no test file that the project's runner can be given: change only these"
+            raise Refused(f"{others[0]} {told}")
 
     async def _styled(self, tree: str, written: Iterable[str]) -> str:
         """Return the tree with the written tests in the project's form; the patch is in it already."""
@@ -129,9 +143,12 @@ class Writer:
 
     async def _opening(self, wanted: Wanted) -> tuple[Message, ...]:
         trees, patch = self.setting.trees, wanted.candidate.patch
-        near = await find_near(trees.repository, trees.base, touched(patch), _NAMED)
-        there = await trees.files(wanted.candidate.id, near)
-        texts = [(path, there[path].data.decode("utf-8", "replace")) for path in near if path in there]
+        near = await find_near(trees.repository, trees.base, touched(patch), _LOOKED_AT)
+        runnable = self.showing.runnable(near)
+        there = await trees.files(wanted.candidate.id, runnable)
+        plain = [path for path in near if path in there and there[path].mode != "120000"]
+        read = ((path, decoded(there[path].data)) for path in plain)
+        texts = [(path, text) for path, text in read if text is not None][:_NAMED]
         return self.setting.opening(
             render(
                 "test",
@@ -155,23 +172,14 @@ async def reproduced(writer: Writer, wanted: Wanted) -> tuple[Reproduction, bool
         return await writer.reproduce(wanted), False
     except BudgetExceeded as error:
         return Reproduction(fault=f"the budget is spent: {_line(error)}"), False
+    except PatchError as error:
+        return Reproduction(fault=f"the patch can't be told from its tests: {_line(error)}"), False
     except (ModelError, SandboxError) as error:
         return Reproduction(fault=f"it could not be had: {_line(error)}"), True
 
 
 def _line(error: Exception) -> str:
-    return shortened(" ".join(str(error).split()), 400)
-
-
-def _check_tests(paths: Sequence[str]) -> None:
-    """Refuse what isn't a test: the patch is judged already and stays as it is.
-
-    Raises:
-        Refused: one of the paths isn't a test file that the project's runner can be given.
-    """
-    for path in paths:
-        if not tests_of({path: None}) or path not in find_tests([path]):
-            raise Refused(f"{path} is no test file that the project's runner can be given: change only these")
+    return shortened(" ".join(str(error).split()).removesuffix("."), 400)
 
 
 def _size(files: Changes) -> int:

@@ -40,7 +40,7 @@ from swe_scale.sandbox.preparation import (
     set_up_variables,
 )
 from swe_scale.sandbox.python import Interpreter
-from swe_scale.sandbox.services import reaching
+from swe_scale.sandbox.services import Standing
 
 _TEMPORARY = "/tmp"  # noqa: S108 - inside
 _TAKEN = {"", "bin", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "scratch", "tmp", "usr"}
@@ -146,7 +146,8 @@ class BubblewrapBackend(HostBackend):
         else:
             rooms = Rooms(program, *_divided(prepared, python), self._groups)
             settings = fixed_variables(HOME)
-            async with pooled(rooms.make, ahead=0) as pool, reaching(environment.servers) as servers:
+            servers = Standing(environment.servers) if environment.servers else None
+            async with pooled(rooms.make, ahead=0) as pool:
                 template = BoxTemplate(environment, pool, rooms.plan(), settings, self._events, servers)
                 refused = await template.why_not()
                 if refused is None:

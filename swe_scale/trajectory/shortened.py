@@ -11,8 +11,9 @@ _TITLE = 8
 """A title may take one part in so many."""
 _AROUND_COMMENT = 32
 """Bytes that tell a comment from the next."""
-_KNOWS = re.compile(r"\[(?:OWNER|MEMBER|COLLABORATOR|[A-Z_]+, who (?:opened|asks for) this)\]\n")
-"""First line of a comment by somebody who may write to the repository, opened the issue or asks for it."""
+_STRANGER = re.compile(r"\[(?:CONTRIBUTOR|FIRST_TIMER|FIRST_TIME_CONTRIBUTOR|MANNEQUIN|NONE)\]\n")
+"""First line of a comment by somebody who may not write to the repository, and neither opened the issue nor
+asks for it. What else is told as a comment, such as a patch that is to be revised, has another."""
 _LEAST = 200
 """Bytes of a cut comment below which it is left out."""
 
@@ -32,7 +33,7 @@ def fitted(issue: Issue, tokens: int) -> Issue:
     """Return an issue whose text has so many estimated tokens, beside the lines that say what is left out.
 
     Title and body keep head and tail. The body has half of the room at least, and what the comments don't
-    need; of these, who knows what is wanted comes first, then the newest.
+    need; of these, those by strangers come last, and otherwise the newest first.
     """
     room = _BYTES_PER_TOKEN * tokens
     needed = sum(map(_room_of, issue.comments))
@@ -51,8 +52,8 @@ def fitted(issue: Issue, tokens: int) -> Issue:
 
 
 def _weightiest(comments: Sequence[str], room: int) -> tuple[str, ...]:
-    """Return the comments that fit, in their order: first of who knows what is wanted, then the newest."""
-    order = sorted(range(len(comments)), key=lambda at: (_KNOWS.match(comments[at]) is None, -at))
+    """Return the comments that fit, in their order: the newest, before any of strangers."""
+    order = sorted(range(len(comments)), key=lambda at: (bool(_STRANGER.match(comments[at])), -at))
     kept: dict[int, str] = {}
     for at in order:
         if _room_of(comments[at]) > room:

@@ -130,6 +130,19 @@ def test_one_port_stands_for_one_server(desk: Desk) -> None:
     assert_clean(solve(desk, "--service", "a:80", "--service", "b:80"), 2, "--service", "the same port")
 
 
+@pytest.mark.bubblewrap
+@pytest.mark.parametrize("sandbox", ["bubblewrap", "local"])
+def test_a_declared_service_has_no_other_at_its_port(desk: Desk, server: Server, sandbox: str) -> None:
+    declared = f'name = "own"\nport = {server.port}\ncommand = "true"\n'
+    (desk.repository / "swe-scale.toml").write_text(
+        f"[environment]\nsetup = []\n[[environment.services]]\n{declared}"
+    )
+    git(desk.repository, "add", "-A")
+    git(desk.repository, "commit", "-qm", "declares one")
+    ran = solve(desk, "--sandbox", sandbox, "--service", str(server.port))
+    assert_clean(ran, 2, f"declares a server at port {server.port}, too")
+
+
 def test_servers_are_for_a_checkout_in_place(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     with ScriptedServer(lambda *_: "") as model:

@@ -2,6 +2,6 @@
 
 from swe_scale.sandbox.services.beside import on_base, served
 from swe_scale.sandbox.services.declared import require_sound
-from swe_scale.sandbox.services.hosted import in_turns, reaching, require_up
+from swe_scale.sandbox.services.hosted import Standing, in_turns, require_up
 
-__all__ = ["in_turns", "on_base", "reaching", "require_sound", "require_up", "served"]
+__all__ = ["Standing", "in_turns", "on_base", "require_sound", "require_up", "served"]

@@ -31,13 +31,19 @@ class Forward:
     async def serve(self, client: SocketStream) -> None:
         """Carry one connection both ways until both sides have said all."""
         with suppress(OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            async with (
-                client,
-                await anyio.connect_tcp(self.to.host, self.to.port) as server,
-                anyio.create_task_group() as group,
-            ):
+            async with client, await _connected(self.to) as server, anyio.create_task_group() as group:
                 group.start_soon(_carry, client, server)
                 await _carry(server, client)
+
+
+async def _connected(to: HostServer) -> ByteStream:
+    """Return a connection to a server.
+
+    Raises:
+        OSError: it takes none, or not in time.
+    """
+    with anyio.fail_after(_PATIENCE):
+        return await anyio.connect_tcp(to.host, to.port)
 
 
 async def _carry(source: ByteStream, target: ByteStream) -> None:
@@ -49,8 +55,8 @@ async def _carry(source: ByteStream, target: ByteStream) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The same servers for every cell, each by a socket of its own."""
+class Reached:
+    """Servers as one cell reaches them, each by a socket of its own."""
 
     sockets: Mapping[int, Path]
 
@@ -68,25 +74,23 @@ class Standing:
         for port, socket in self.sockets.items():
             yield from (str(port), f"{_INSIDE}/{port}/{socket.name}")
 
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The same servers for every cell; the connections of one end with it, whatever a server does."""
+
+    servers: tuple[HostServer, ...]
+
     @asynccontextmanager
-    async def lease(self) -> AsyncIterator["Standing"]:
-        """Return them; nothing is started for a cell."""
-        yield self
+    async def lease(self) -> AsyncIterator[Reached]:
+        """Return ways to them that nobody else takes; nothing is started for a cell.
 
-
-@asynccontextmanager
-async def reaching(servers: Sequence[HostServer]) -> AsyncIterator[Standing | None]:
-    """Return the ways to servers of this host; None where there are none.
-
-    Raises:
-        SandboxError: a socket can't be made.
-    """
-    if not servers:
-        yield None
-        return
-    async with AsyncExitStack() as held:
-        sockets = {one.port: await held.enter_async_context(open_server(Forward(one))) for one in servers}
-        yield Standing(sockets)
+        Raises:
+            SandboxError: a socket can't be made.
+        """
+        async with AsyncExitStack() as held:
+            ways = [await held.enter_async_context(open_server(Forward(one))) for one in self.servers]
+            yield Reached({one.port: way for one, way in zip(self.servers, ways, strict=True)})
 
 
 async def require_up(servers: Sequence[HostServer]) -> None:
@@ -97,9 +101,8 @@ async def require_up(servers: Sequence[HostServer]) -> None:
     """
     for one in servers:
         try:
-            with anyio.fail_after(_PATIENCE):
-                await (await anyio.connect_tcp(one.host, one.port)).aclose()
-        except (OSError, TimeoutError) as error:
+            await (await _connected(one)).aclose()
+        except OSError as error:
             raise EnvironmentFailure(
                 f"nothing takes a connection at {one}: start that server first, or leave out --service"
             ) from error
