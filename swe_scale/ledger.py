@@ -1,5 +1,6 @@
 """Books every call of every stage, and lets none begin whose bound doesn't fit the budget."""
 
+import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -10,17 +11,20 @@ import anyio
 from swe_scale.config import Budget, Price
 from swe_scale.errors import BudgetExceeded, Interrupted
 from swe_scale.events import Events
-from swe_scale.records import Completion, Message, Request, Usage
+from swe_scale.records import Completion, Message, Request, Usage, digest
 from swe_scale.retry import retrying
 from swe_scale.store import Key, Steps
 
 _OVERHEAD = 16
 """Tokens that a chat template adds to one message, at most, in the templates that we know of."""
+PICTURE_TOKENS = 20_000
+"""Tokens that an image takes at most, in the models that we know of."""
 
 
 def text_bound(messages: tuple[Message, ...] | list[Message]) -> int:
     """Return an upper bound of the tokens of messages: no tokenizer makes more tokens than bytes."""
-    return sum(len(message.content.encode("utf-8", "surrogatepass")) + _OVERHEAD for message in messages)
+    texts = sum(len(message.content.encode("utf-8", "surrogatepass")) + _OVERHEAD for message in messages)
+    return texts + PICTURE_TOKENS * sum(len(message.pictures) for message in messages)
 
 
 def money(usage: Usage, price: Price | None) -> float:
@@ -67,6 +71,15 @@ class Ledger:
         """Take over what earlier processes spent on the issue; an unsettled row counts at its bound."""
         for entry in self.steps.store.entries(self.issue):
             self._book(entry.path, entry.usage)
+
+    async def ask(self, request: Request, call: Callable[[], Awaitable[Completion]]) -> Completion:
+        """Return the reply to a question that belongs to no conversation; see `complete`."""
+        schema = json.dumps(request.reply_schema)
+        texts = (one.content for one in request.messages)
+        shown = (picture.data for one in request.messages for picture in one.pictures)
+        inputs = digest(request.model, request.sampling.model_dump_json(), schema, *texts, *shown)
+        bound = text_bound(request.messages) + len(schema)
+        return await self.complete(Key(request.step, inputs), request, bound, call)
 
     async def complete(
         self, key: Key, request: Request, prompt_bound: int, call: Callable[[], Awaitable[Completion]]

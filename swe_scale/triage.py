@@ -15,7 +15,7 @@ import anyio
 
 from swe_scale.context.replies import one_line
 from swe_scale.errors import BudgetExceeded, ModelError
-from swe_scale.ledger import Ledger, text_bound
+from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.prompts import render
 from swe_scale.records import Message, Record, Request, Sampling, digest
@@ -143,11 +143,8 @@ class Triage:
             sampling=drawn,
             reply_schema=_SCHEMA,
         )
-        texts = (one.content for one in request.messages)
-        key = Key(request.step, digest(model.name, drawn.model_dump_json(), json.dumps(_SCHEMA), *texts))
-        bound = text_bound(request.messages) + len(json.dumps(_SCHEMA))
         try:
-            reply = await self.ledger.complete(key, request, bound, lambda: model.complete(request))
+            reply = await self.ledger.ask(request, lambda: model.complete(request))
         except (ModelError, BudgetExceeded) as error:
             return one_line(str(error), _REASON)
         return opinion_of(reply.text) or "the reply doesn't keep the form"

@@ -6,10 +6,8 @@ from typing import Any
 
 from swe_scale.context.replies import one_line
 from swe_scale.errors import BudgetExceeded, ModelError
-from swe_scale.ledger import text_bound
 from swe_scale.prompts import fenced, render
-from swe_scale.records import Request, Sampling, Words, digest
-from swe_scale.store import Key
+from swe_scale.records import Request, Sampling, Words
 from swe_scale.trajectory import Setting
 from swe_scale.trajectory.shortened import shortened
 
@@ -51,11 +49,8 @@ async def worded(setting: Setting, sampling: Sampling, patch: str) -> tuple[Word
         sampling=sampling,
         reply_schema=_SCHEMA,
     )
-    texts = (one.content for one in request.messages)
-    key = Key(request.step, digest(model.name, sampling.model_dump_json(), json.dumps(_SCHEMA), *texts))
-    bound = text_bound(request.messages) + len(json.dumps(_SCHEMA))
     try:
-        reply = await setting.ledger.complete(key, request, bound, lambda: model.complete(request))
+        reply = await setting.ledger.ask(request, lambda: model.complete(request))
     except (ModelError, BudgetExceeded) as error:
         said = one_line(str(error), 300)
         setting.events.emit("note", f"the change is told by its issue's title: {said}", request.step)

@@ -7,7 +7,7 @@ from swe_scale.analysis.ranges import NOTHING, Range
 from swe_scale.analysis.sizes import Sizes
 from swe_scale.analysis.talk import Talk
 from swe_scale.config import RunConfig
-from swe_scale.depicting import PICTURE_TOKENS
+from swe_scale.ledger import PICTURE_TOKENS
 from swe_scale.reproduction import MOST_SHOWN, MOST_TOLD
 from swe_scale.wording import PATCH
 

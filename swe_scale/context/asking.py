@@ -1,6 +1,5 @@
 """Asks a model many small questions side by side, each a durable, paid step."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,10 @@ import anyio
 
 from swe_scale.errors import BudgetExceeded, ContextExceeded, EndpointRefused, ModelError, unwrapped
 from swe_scale.events import Events
-from swe_scale.ledger import Ledger, text_bound
+from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.prompts import render
-from swe_scale.records import Message, Request, Sampling, digest
-from swe_scale.store import Key
+from swe_scale.records import Message, Request, Sampling
 
 _AT_A_TIME = 64
 """Questions of one issue that are under way; the model's own limits come on top."""
@@ -108,17 +106,8 @@ class Asker:
             sampling=self.sampling,
             reply_schema=question.schema,
         )
-        schema = json.dumps(question.schema)
-        key = Key(
-            request.step,
-            digest(
-                self.model.name, self.sampling.model_dump_json(), schema, *(one.content for one in messages)
-            ),
-        )
         try:
-            reply = await self.ledger.complete(
-                key, request, text_bound(messages) + len(schema), lambda: self.model.complete(request)
-            )
+            reply = await self.ledger.ask(request, lambda: self.model.complete(request))
         except EndpointRefused:
             raise
         except ContextExceeded:

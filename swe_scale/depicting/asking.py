@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from swe_scale.depicting.fetching import Unfetched, fetched
 from swe_scale.errors import BudgetExceeded, ModelError
 from swe_scale.events import Events
-from swe_scale.ledger import Ledger, text_bound
+from swe_scale.ledger import Ledger
 from swe_scale.models import Model
 from swe_scale.prompts import render
 from swe_scale.readable import readable
@@ -15,8 +15,6 @@ from swe_scale.trajectory.shortened import shortened
 
 MOST_IMAGES = 6
 """Of an issue; the first ones."""
-PICTURE_TOKENS = 20_000
-"""Tokens that one takes at most, in the models that are known."""
 _SAID = 3_000
 """Bytes that are kept of what is said of one."""
 
@@ -87,9 +85,7 @@ async def _seen(eye: Eye, issue: Issue, address: str, step: str) -> str:
             messages=(Message(role="user", content=asked, pictures=(picture,)),),
             sampling=eye.sampling,
         )
-        call = Key(step, digest(key.digest, picture.data))
-        bound = text_bound(request.messages) + PICTURE_TOKENS
-        reply = await eye.ledger.complete(call, request, bound, lambda: eye.model.complete(request))
+        reply = await eye.ledger.ask(request, lambda: eye.model.complete(request))
         return _Seen(text=shortened(readable(reply.text).strip(), _SAID))
 
     return (await eye.ledger.steps.once(key, _Seen, make)).text

@@ -1,28 +1,22 @@
 """`--here`: the checkout as somebody has made it ready, from the command line."""
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from here_kit import solve
 from main_job import (
-    ALSO_RIGHT,
-    RIGHT,
     SOURCE,
     TEST,
     TOML,
-    WRONG,
     Desk,
     assert_clean,
     complaint,
-    endpoint,
     git,
-    replies,
 )
 from sandbox_kit import without_bubblewrap
-from scripted_server import ScriptedServer
 
 from swe_scale.cli.options import SolveOptions
 from swe_scale.cli.surroundings import options_of, sandbox_of
@@ -50,15 +44,6 @@ def desk() -> Iterator[Desk]:
         git(desk.repository, "commit", "-qm", "needs what is generated")
         (desk.repository / "generated.py").write_text("VALUE = 1\n")
         yield desk
-
-
-def solve(desk: Desk, *options: str) -> subprocess.CompletedProcess[str]:
-    written = replies((RIGHT, ALSO_RIGHT, WRONG))
-    with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as server:
-        return desk.run(
-            "run", str(desk.issue), "--repo", str(desk.repository), "--here", "--samples", "3", "--json",
-            *endpoint(server.base_url), *options,
-        )  # fmt: skip
 
 
 @pytest.mark.bubblewrap

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -11,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from main_job import ALSO_RIGHT, RIGHT, SOURCE, WRONG, Desk, assert_clean, endpoint, git, replies
+from here_kit import solve
+from main_job import SOURCE, Desk, assert_clean, endpoint, git
 from sandbox_kit import without_bubblewrap
 from scripted_server import ScriptedServer
 
@@ -83,15 +83,6 @@ def desk(server: Server) -> Iterator[Desk]:
         (desk.repository / "stats.py").write_text(ASKS.format(port=server.port) + SOURCE)
         git(desk.repository, "commit", "-qam", "asks a server")
         yield desk
-
-
-def solve(desk: Desk, *options: str) -> subprocess.CompletedProcess[str]:
-    written = replies((RIGHT, ALSO_RIGHT, WRONG))
-    with ScriptedServer(lambda step, _: written[step.partition("/")[2]]) as model:
-        return desk.run(
-            "run", str(desk.issue), "--repo", str(desk.repository), "--here", "--samples", "3", "--json",
-            *endpoint(model.base_url), *options,
-        )  # fmt: skip
 
 
 @pytest.mark.bubblewrap
